@@ -1,0 +1,1 @@
+"""Again and again: look, decide, act, report."""

@@ -1,0 +1,1 @@
+"""What to do: values -> values. No clock, no I/O, no log; `now` is an argument."""

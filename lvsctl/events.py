@@ -1,0 +1,65 @@
+"""What happened, as values: the log, the metrics and (later) the alerts are made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lvsctl.model import CheckId, Outcome, Question, Refusal, ServiceKey, Step
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """A check's belief changed."""
+
+    check: CheckId
+    question: Question
+    up: bool
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """Somebody else changed what is ours; `what` says it in words ("server 10.0.0.1:80 is gone")."""
+
+    service: ServiceKey
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpRefused:
+    """The kernel refused an operation; the next round tries again."""
+
+    step: Step
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTripped:
+    """Steps were withheld because they would have changed too much at once."""
+
+    withheld: tuple[Step, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerMissing:
+    """The kernel lacks a wanted scheduler. used: what stands in for it, or None: these services are refused."""
+
+    wanted: str
+    used: str | None
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    """One round ended. done: steps carried out; the refused and withheld ones have events of their own."""
+
+    done: tuple[Step, ...]
+    refused: int
+    withheld: int
+    seconds: Mapping[str, float]
+
+
+Event: TypeAlias = HealthChanged | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone

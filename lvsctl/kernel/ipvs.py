@@ -1,0 +1,39 @@
+"""The `Ipvs` protocol: what lvsctl asks of IPVS, whichever implementation stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lvsctl.model import Counters, Info, Op, Refusal, ServiceKey, Table, Timeouts
+
+
+class Ipvs(Protocol):
+    """IPVS of one network namespace. Every method raises `KernelError` when IPVS cannot be asked at all."""
+
+    async def read(self) -> Table:
+        """The whole table, servers in the order in which they were added. Counters are not in it."""
+
+    async def apply(self, ops: Sequence[Op]) -> Sequence[Refusal | None]:
+        """Carry out `ops` in order; one answer each: None for done. A refused one does not stop the others."""
+
+    async def counters(self) -> Counters:
+        """Connection entries and cumulative traffic of every service and server."""
+
+    async def info(self) -> Info:
+        """IPVS version and connection table size."""
+
+    async def timeouts(self) -> Timeouts:
+        """Idle timeouts of connection entries."""
+
+    async def set_timeouts(self, timeouts: Timeouts) -> Refusal | None:
+        """Set the idle timeouts; 0 leaves one as it is."""
+
+    async def zero(self, service: ServiceKey | None = None) -> Refusal | None:
+        """Zero the traffic counters of one service, or of all."""
+
+    async def has_scheduler(self, name: str) -> bool:
+        """Whether the kernel has, or can load, this scheduler. Changes nothing (see netlink.py for how)."""
+
+    async def close(self) -> None:
+        """Release the socket."""
