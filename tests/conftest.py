@@ -1,0 +1,54 @@
+"""What every test shares: deterministic hypothesis, and the rule for tests that need a real IPVS kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.lab import here
+
+settings.register_profile(
+    "lvsctl",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("lvsctl")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A kernel test that cannot run here is skipped with its reason, never passed."""
+    reason: str | None = ""
+    for item in items:
+        if item.get_closest_marker("kernel") is None:
+            continue
+        if reason == "":
+            reason = here.native()
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture
+def netns() -> Iterator[None]:
+    """A fresh network namespace with `lo` up: for sockets opened and programs started by the test from now on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield
+    finally:
+        if libc.setns(before, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+        os.close(before)

@@ -1,0 +1,119 @@
+"""Boot user-mode-linux, run one command in it, pass its output and its exit status on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+KERNEL = "linux.uml"
+MODULES = Path("/usr/lib/uml/modules")
+INIT = Path(__file__).with_name("init")
+BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
+PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
+
+
+def missing() -> str | None:
+    """What keeps the lab from running here, as a sentence that says what to install; None if nothing does."""
+    programs = {KERNEL: "user-mode-linux", "ipvsadm": "ipvsadm", "ip": "iproute2", "modprobe": "kmod"}
+    search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    packages = [package for program, package in programs.items() if shutil.which(program, path=search) is None]
+    if not packages:
+        return None
+    return "no lab here: apt-get install --no-install-recommends " + " ".join(packages)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    memory: str = "2048M",
+    timeout: float = 600,
+    keep: Path | None = None,
+) -> int:
+    """Run `command` as root in the guest, in the current folder; its output goes to our stdout.
+
+    keep: a folder that the guest sees, writable, as /mnt. timeout: seconds; then the guest is ended and 124 returned.
+    Returns the command's exit status, or 125 when the guest ended without one.
+    """
+    with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
+        folder = keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "status").unlink(missing_ok=True)
+        (folder / "command").write_text(_script(command, environment or {}))
+        return _boot(folder, memory=memory, timeout=timeout)
+
+
+def _script(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    variables = {**passed, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "LVSCTL_LAB": "1", **environment}
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return f"{exports}cd {shlex.quote(str(Path.cwd()))} || exit 126\nexec {shlex.join(command)}\n"
+
+
+def _boot(folder: Path, *, memory: str, timeout: float) -> int:
+    kernel = shutil.which(KERNEL)
+    if kernel is None:
+        raise SystemExit(missing())
+    arguments = [
+        "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro", f"mem={memory}", f"init={INIT}",
+        "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={MODULES}",
+    ]  # fmt: skip
+    guest = subprocess.Popen(
+        [kernel, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        os.killpg(guest.pid, signal.SIGKILL)
+
+    timer = threading.Timer(timeout, end)
+    timer.start()
+    try:
+        _pass_on(guest)
+        guest.communicate()
+    except BaseException:
+        os.killpg(guest.pid, signal.SIGKILL)
+        guest.wait()
+        raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        print(f"lab: ended after {timeout:.0f} s", flush=True)
+        return 124
+    status = folder / "status"
+    return int(status.read_text()) if status.exists() else 125
+
+
+def _pass_on(guest: subprocess.Popen[bytes]) -> None:
+    """Copy to stdout what the command prints; the chatter of boot is shown only if the command never started."""
+    assert guest.stdout is not None
+    lines = (raw.decode(errors="replace").replace("\r", "") for raw in guest.stdout)
+    boot: list[str] = []
+    for line in lines:
+        if line.strip() == BEGIN:
+            break
+        boot.append(line)
+    else:
+        sys.stdout.writelines(boot)
+        return
+    blank = False  # the end mark brings an empty line of its own
+    for line in lines:
+        if line.strip() == END:
+            return
+        sys.stdout.write("\n" * blank)
+        blank = line == "\n"
+        sys.stdout.write("" if blank else line)
+        sys.stdout.flush()
