@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntFlag, StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import NewType, TypeAlias
+from typing import ClassVar, NewType, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -166,23 +166,27 @@ Table: TypeAlias = Mapping[ServiceKey, Entry]
 
 @dataclass(frozen=True, slots=True)
 class AddService:
+    name: ClassVar[str] = "add-service"
     service: ServiceKey
     attrs: ServiceAttrs
 
 
 @dataclass(frozen=True, slots=True)
 class EditService:
+    name: ClassVar[str] = "edit-service"
     service: ServiceKey
     attrs: ServiceAttrs
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteService:
+    name: ClassVar[str] = "delete-service"
     service: ServiceKey
 
 
 @dataclass(frozen=True, slots=True)
 class AddServer:
+    name: ClassVar[str] = "add-server"
     service: ServiceKey
     server: RealKey
     attrs: RealAttrs
@@ -190,6 +194,7 @@ class AddServer:
 
 @dataclass(frozen=True, slots=True)
 class EditServer:
+    name: ClassVar[str] = "edit-server"
     service: ServiceKey
     server: RealKey
     attrs: RealAttrs
@@ -197,6 +202,7 @@ class EditServer:
 
 @dataclass(frozen=True, slots=True)
 class DeleteServer:
+    name: ClassVar[str] = "delete-server"
     service: ServiceKey
     server: RealKey
 

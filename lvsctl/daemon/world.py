@@ -1,0 +1,70 @@
+"""The one mutable thing: what is wanted, what is believed, what is ours; setting any of it wakes the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from lvsctl.decide.health import carry, judge, pace
+from lvsctl.events import Event, HealthChanged
+from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table
+
+
+class World:
+    """Everything that a round looks at, except the kernel.
+
+    owned: services in conf.d or made by lvsctl earlier. left: the owned part of the table as the last round left it,
+    for telling drift from our own changes. missing: wanted schedulers that the kernel lacks.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        health: Mapping[CheckId, Health],
+        owned: frozenset[ServiceKey],
+        clock: Callable[[], float],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self.spec = spec
+        self.health = dict(health)
+        self.owned = owned | {service.key for service in spec.services.values()}
+        self.left: Table | None = None
+        self.missing: frozenset[str] = frozenset()
+        self.wake = asyncio.Event()
+        self._clock = clock
+        self._tell = tell
+        self._askers = _askers(spec)
+
+    def replace(self, spec: Spec) -> None:
+        """A reload: verdicts whose question did not change are kept."""
+        self.health = carry(self.spec, spec, self.health)
+        self.spec = spec
+        self.owned = self.owned | {service.key for service in spec.services.values()}
+        self._askers = _askers(spec)
+        self.wake.set()
+
+    def heard(self, question: Question, outcome: Outcome) -> float:
+        """Take an answer in; returns the seconds until the question is due again."""
+        beliefs = []
+        for check in self._askers.get(question.id, ()):
+            before = self.health[check.id]
+            after = judge(check, before, outcome, self._clock())
+            self.health[check.id] = after
+            beliefs.append(after)
+            if after.up != before.up:
+                self._tell(HealthChanged(check.id, question, after.up, outcome))
+            if after.up != before.up or before.last is None:
+                self.wake.set()
+        return pace(question, beliefs)
+
+    def all_spoken(self) -> bool:
+        """Whether every check has had an answer, UNKNOWN included."""
+        return all(health.last is not None for health in self.health.values())
+
+
+def _askers(spec: Spec) -> dict[QuestionId, list[Check]]:
+    askers: dict[QuestionId, list[Check]] = {}
+    for check in spec.checks.values():
+        askers.setdefault(check.question, []).append(check)
+    return askers
