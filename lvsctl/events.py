@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -59,7 +58,6 @@ class RoundDone:
     done: tuple[Step, ...]
     refused: int
     withheld: int
-    seconds: Mapping[str, float]
 
 
 Event: TypeAlias = HealthChanged | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone

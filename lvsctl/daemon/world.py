@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from lvsctl.decide.health import carry, judge, pace
+from lvsctl.decide.health import carry, judge, pace, presume
 from lvsctl.events import Event, HealthChanged
 from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table
+
+NOTHING_KNOWN = Health(up=False)
 
 
 class World:
@@ -36,10 +38,15 @@ class World:
         self._tell = tell
         self._askers = _askers(spec)
 
-    def replace(self, spec: Spec) -> None:
-        """A reload: verdicts whose question did not change are kept."""
-        self.health = carry(self.spec, spec, self.health)
+    def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
+        """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
+        presumed = presume(spec, table)
+        carried = carry(self.spec, spec, self.health)
+        self.health = {
+            check: presumed[check] if health == NOTHING_KNOWN else health for check, health in carried.items()
+        }
         self.spec = spec
+        self.missing = missing
         self.owned = self.owned | {service.key for service in spec.services.values()}
         self._askers = _askers(spec)
         self.wake.set()

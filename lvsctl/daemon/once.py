@@ -1,0 +1,127 @@
+"""One round by hand: `lvsctl plan` and `lvsctl apply`. The same look, decide and act as the daemon's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvsctl.checkapi import AnyKind
+from lvsctl.checks.registry import installed
+from lvsctl.checks.runner import ask
+from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
+from lvsctl.daemon.state import State
+from lvsctl.decide.health import judge, presume
+from lvsctl.kernel.ipvs import Ipvs
+from lvsctl.model import (
+    CheckId,
+    Health,
+    Outcome,
+    Plan,
+    Problem,
+    Question,
+    QuestionId,
+    Refusal,
+    ServiceKey,
+    Spec,
+    Step,
+    Table,
+    Verdict,
+)
+
+AT_ONCE = 400  # probes in flight; well below the usual limit of 1,024 open files
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What was decided and done. results: one for each step of `plan`; empty when nothing was to be carried out."""
+
+    plan: Plan
+    results: tuple[Refusal | None, ...]
+    withheld: tuple[tuple[Step, str], ...]
+    refused: Mapping[ServiceKey, str]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class _Moment:
+    """What the round looks at: nothing is remembered but what we own."""
+
+    spec: Spec
+    health: dict[CheckId, Health]
+    owned: frozenset[ServiceKey]
+    missing: frozenset[str]
+    left: Table | None = None
+
+
+def plan(config: Path, *, state_dir: Path, checks: bool) -> Once:
+    """What `apply` would do now; writes nothing. checks: False presumes every server up."""
+    return _once(config, State(state_dir), checks=checks, write=False)
+
+
+def apply(config: Path, *, state_dir: Path, checks: bool) -> Once:
+    """Ask every check once (one answer decides), then do one round. Raises AlreadyRunning beside a daemon."""
+    state = State(state_dir)
+    with state.lock():
+        return _once(config, state, checks=checks, write=True)
+
+
+def _once(config: Path, state: State, *, checks: bool, write: bool) -> Once:
+    kinds = installed()
+    loaded = load(config, kinds)
+    return asyncio.run(_with_kernel(loaded, kinds, state, checks=checks, write=write))
+
+
+async def _with_kernel(
+    loaded: Loaded, kinds: Mapping[str, AnyKind], state: State, *, checks: bool, write: bool
+) -> Once:
+    from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415 - pyroute2 is slow to import
+
+    ipvs = await NetlinkIpvs.open()
+    try:
+        return await one_round(loaded, kinds, state, ipvs, checks=checks, write=write)
+    finally:
+        await ipvs.close()
+
+
+async def one_round(
+    loaded: Loaded, kinds: Mapping[str, AnyKind], state: State, ipvs: Ipvs, *, checks: bool, write: bool
+) -> Once:
+    """Look and decide, and act if `write`."""
+    spec = loaded.spec
+    health = await _ask(spec, kinds, await ipvs.read()) if checks else dict.fromkeys(spec.checks, Health(up=True))
+    wanted = {service.key for service in spec.services.values()}
+    moment = _Moment(spec, health, state.owned() | wanted, await missing_schedulers(spec, ipvs))
+    decision = await look_and_decide(moment, ipvs, asyncio.get_running_loop().time())
+    refused = decision.desired.refused
+    if not write:
+        return Once(decision.plan, (), decision.withheld, refused, loaded.warnings)
+    state.remember(moment.owned)
+    done = await act(decision, ipvs)
+    state.remember(wanted | (moment.owned & done.left.keys()))
+    return Once(done.steps, done.results, done.withheld, refused, loaded.warnings)
+
+
+async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[CheckId, Health]:
+    """One answer decides; where none could be had, health is presumed from the table as the daemon would."""
+    answers = await _answers(spec, kinds)
+    now = asyncio.get_running_loop().time()
+    health = presume(spec, table)
+    for check in spec.checks.values():
+        outcome = answers[check.question]
+        known = health[check.id] if outcome.verdict is Verdict.UNKNOWN else Health(up=False)
+        health[check.id] = judge(check, known, outcome, now)
+    return health
+
+
+async def _answers(spec: Spec, kinds: Mapping[str, AnyKind]) -> dict[QuestionId, Outcome]:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(question: Question) -> Outcome:
+        async with room:
+            return await ask(kinds[question.kind], question.target, question.params, question.timeout)
+
+    outcomes = await asyncio.gather(*(one(question) for question in spec.questions.values()))
+    return dict(zip(spec.questions, outcomes, strict=True))

@@ -1,0 +1,71 @@
+"""What a round did, as events; and what each event says in the log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Set
+
+from structlog.typing import FilteringBoundLogger
+
+from lvsctl.daemon.reconcile import Round
+from lvsctl.events import DriftFound, Event, GuardTripped, HealthChanged, OpRefused, RoundDone, SchedulerMissing
+from lvsctl.model import Spec, Step
+
+
+def round_events(done: Round) -> Iterator[Event]:
+    """The events of one round, what was found first."""
+    yield from done.decision.drift
+    for step, refusal in done.refused:
+        yield OpRefused(step, refusal)
+    reasons: dict[str, list[Step]] = defaultdict(list)
+    for step, why in done.withheld:
+        reasons[why].append(step)
+    for why, steps in reasons.items():
+        yield GuardTripped(tuple(steps), why)
+    yield RoundDone(done.done, len(done.refused), len(done.withheld))
+
+
+def scheduler_events(spec: Spec, missing: Set[str]) -> Iterator[SchedulerMissing]:
+    """One event for each scheduler that is newly missed and what stands in for it."""
+    users: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+    for service in spec.services.values():
+        if service.attrs.scheduler in missing:
+            fallback = None if service.fallback in missing else service.fallback
+            users[service.attrs.scheduler, fallback].append(service.name)
+    for (wanted, used), names in users.items():
+        yield SchedulerMissing(wanted, used, tuple(names))
+
+
+def log_event(log: FilteringBoundLogger, event: Event) -> None:
+    """Write one event to the log; a round that did nothing says nothing."""
+    match event:
+        case HealthChanged(question=question, up=up, outcome=outcome):
+            log.warning(
+                "server is up" if up else "server is down",
+                check=question.kind,
+                target=str(question.target),
+                code=outcome.code,
+                detail=outcome.detail,
+            )
+        case DriftFound(service=service, what=what):
+            log.warning("somebody else changed the table", service=str(service), what=what)
+        case OpRefused(step=step, refusal=refusal):
+            log.error("the kernel refused an operation", op=describe(step), error=refusal.message)
+        case GuardTripped(withheld=withheld, why=why):
+            log.warning("steps withheld", why=why, steps=[describe(step) for step in withheld])
+        case SchedulerMissing(wanted=wanted, used=used, services=services):
+            said = f"the kernel has no scheduler {wanted}"
+            if used is None:
+                log.error(f"{said}: services are refused", services=list(services))
+            else:
+                log.warning(f"{said}: {used} is used", services=list(services))
+        case RoundDone(done=done):
+            for step in done:
+                log.info("applied", op=describe(step), reason=step.reason)
+
+
+def describe(step: Step) -> str:
+    """One line that names the operation: "edit-server tcp 192.0.2.1:80 10.0.0.1:80 (weight 5 -> 0)"."""
+    server = getattr(step.op, "server", None)
+    words = [step.op.name, str(step.op.service), *([str(server)] if server is not None else [])]
+    return " ".join(words) + (f" ({step.change})" if step.change else "")

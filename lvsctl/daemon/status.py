@@ -1,0 +1,183 @@
+"""The status document: what is wanted, believed and there, as JSON values (shape: `lvsctl/v1`, kind Status)."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from lvsctl import __version__
+from lvsctl.daemon.app import Daemon
+from lvsctl.daemon.report import describe
+from lvsctl.daemon.state import key_json
+from lvsctl.decide.desired import Desired, scheduler_in_effect
+from lvsctl.model import (
+    Counters,
+    Entry,
+    Health,
+    Pool,
+    RealCounters,
+    RealKey,
+    Server,
+    Service,
+    ServiceKey,
+    Table,
+)
+
+Json = dict[str, Any]
+_NO_COUNT = RealCounters()
+
+
+async def status(daemon: Daemon) -> Json:
+    """The whole document; reads the kernel's table and counters for it. Raises KernelError."""
+    table = await daemon.ipvs.read()
+    counters = await daemon.ipvs.counters()
+    info = await daemon.ipvs.info()
+    load = daemon.last_load
+    teller = _Teller(daemon, table, counters)
+    return {
+        "apiVersion": "lvsctl/v1",
+        "kind": "Status",
+        "version": __version__,
+        "pid": os.getpid(),
+        "started": rfc3339(daemon.started),
+        "ready": daemon.ready,
+        "config": {
+            "path": str(daemon.config),
+            "loaded": rfc3339(load.at),
+            "reload_ok": load.ok,
+            "problems": [str(problem) for problem in load.problems],
+        },
+        "kernel": {"version": info.version, "table_size": info.table_size},
+        "round": _round(daemon),
+        "services": [
+            _Teller(daemon, table, counters).service(service) for service in daemon.world.spec.services.values()
+        ],
+        "foreign": [str(key) for key in table if key not in daemon.world.owned],
+        "table": [_entry(key, entry, counters) for key, entry in table.items()],
+    }
+
+
+def rfc3339(at: float) -> str:
+    """Unix time as 2026-01-31T12:00:00.123Z."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _round(daemon: Daemon) -> Json:
+    done = daemon.last.round
+    return {
+        "number": daemon.last.number,
+        "at": rfc3339(daemon.last.at),
+        "error": daemon.last.error,
+        "refused": [{"op": describe(s), "message": r.message} for s, r in done.refused] if done else [],
+        "withheld": [{"op": describe(step), "why": why} for step, why in done.withheld] if done else [],
+        "drift": [f"{found.service}: {found.what}" for found in done.decision.drift] if done else [],
+    }
+
+
+class _Teller:
+    """Says what is to be said of services, pools and servers, from one reading of everything."""
+
+    def __init__(self, daemon: Daemon, table: Table, counters: Counters) -> None:
+        self.world = daemon.world
+        self.desired: Desired | None = daemon.last.round.decision.desired if daemon.last.round else None
+        self.table = table
+        self.counters = counters
+        self.offset = time.time() - daemon.loop.time()
+
+    def service(self, service: Service) -> Json:
+        used = scheduler_in_effect(service, self.world.missing)
+        state, reason = self._state(service)
+        return {
+            "name": service.name,
+            "key": key_json(service.key),
+            "scheduler": {
+                "wanted": service.attrs.scheduler,
+                "used": used,
+                "reason": "" if used == service.attrs.scheduler else f"the kernel has no {service.attrs.scheduler}",
+            },
+            "state": state,
+            "reason": reason,
+            "persistent": service.attrs.persistence,
+            "pools": [self._pool(service, pool) for pool in service.pools],
+        }
+
+    def _state(self, service: Service) -> tuple[str, str]:
+        """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections)."""
+        if self.desired is not None and service.key in self.desired.refused:
+            return "refused", self.desired.refused[service.key]
+        why = self.desired.why.get((service.key, None), "") if self.desired is not None else ""
+        entry = self.table.get(service.key)
+        if entry is None:
+            return "waiting", why or "not in the table yet"
+        alive = any(attrs.weight > 0 for attrs in entry.servers.values())
+        return ("ok" if alive else "down"), why
+
+    def _pool(self, service: Service, pool: Pool) -> Json:
+        servers = [self._server(service, server) for server in pool.servers]
+        return {"name": pool.name, "active": any(server["weight"] for server in servers), "servers": servers}
+
+    def _server(self, service: Service, server: Server) -> Json:
+        entry = self.table.get(service.key)
+        found = entry.servers.get(server.key) if entry is not None else None
+        count = _count(self.counters, service.key, server.key)
+        healths = [self.world.health[check] for check in server.checks]
+        decisive = next((health for health in healths if not health.up), healths[-1] if healths else None)
+        last = decisive.last if decisive is not None else None
+        return {
+            "address": str(server.key.address),
+            "port": server.key.port,
+            "health": _health(decisive),
+            "reason": f"{last.code} {last.detail}" if last is not None else "",
+            "latency": round(last.latency, 6) if last is not None else None,
+            "since": rfc3339(decisive.since + self.offset) if decisive is not None and decisive.answered else None,
+            "in_table": found is not None,
+            "weight": found.weight if found is not None else None,
+            "weight_configured": server.attrs.weight,
+            "upper": server.attrs.upper,
+            "lower": server.attrs.lower,
+            "active": count.active,
+            "inactive": count.inactive,
+            "persistent": count.persistent,
+            "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
+        }
+
+
+def _health(health: Health | None) -> str:
+    if health is None:
+        return "no check"
+    if health.answered:
+        return "up" if health.up else "down"
+    return "presumed up" if health.up else "not asked yet"
+
+
+def _count(counters: Counters, service: ServiceKey, server: RealKey) -> RealCounters:
+    found = counters.get(service)
+    return found.servers.get(server, _NO_COUNT) if found is not None else _NO_COUNT
+
+
+def _entry(key: ServiceKey, entry: Entry, counters: Counters) -> Json:
+    attrs = entry.attrs
+    return {
+        "key": key_json(key),
+        "scheduler": attrs.scheduler,
+        "flags": int(attrs.flags),
+        "persistence": attrs.persistence,
+        "persistence_prefix": attrs.persistence_prefix,
+        "persistence_engine": attrs.persistence_engine,
+        "servers": [
+            {
+                "address": str(server.address),
+                "port": server.port,
+                "forward": str(real.forward),
+                "weight": real.weight,
+                "upper": real.upper,
+                "lower": real.lower,
+                "active": (count := _count(counters, key, server)).active,
+                "inactive": count.inactive,
+                "persistent": count.persistent,
+            }
+            for server, real in entry.servers.items()
+        ],
+    }
