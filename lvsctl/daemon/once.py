@@ -13,7 +13,7 @@ from lvsctl.checks.runner import ask
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
-from lvsctl.decide.health import judge, presume
+from lvsctl.decide.health import assume_up, judge, presume
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
@@ -91,7 +91,7 @@ async def one_round(
 ) -> Once:
     """Look and decide, and act if `write`."""
     spec = loaded.spec
-    health = await _ask(spec, kinds, await ipvs.read()) if checks else dict.fromkeys(spec.checks, Health(up=True))
+    health = await _ask(spec, kinds, await ipvs.read()) if checks else assume_up(spec)
     wanted = {service.key for service in spec.services.values()}
     moment = _Moment(spec, health, state.owned() | wanted, await missing_schedulers(spec, ipvs))
     decision = await look_and_decide(moment, ipvs, asyncio.get_running_loop().time())

@@ -51,9 +51,7 @@ async def status(daemon: Daemon) -> Json:
         },
         "kernel": {"version": info.version, "table_size": info.table_size},
         "round": _round(daemon),
-        "services": [
-            _Teller(daemon, table, counters).service(service) for service in daemon.world.spec.services.values()
-        ],
+        "services": [teller.service(service) for service in daemon.world.spec.services.values()],
         "foreign": [str(key) for key in table if key not in daemon.world.owned],
         "table": [_entry(key, entry, counters) for key, entry in table.items()],
     }

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from lvsctl.decide.health import carry, judge, pace, presume
+from lvsctl.decide.health import carry, judge, pace
 from lvsctl.events import Event, HealthChanged
 from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table
-
-NOTHING_KNOWN = Health(up=False)
 
 
 class World:
@@ -40,11 +38,7 @@ class World:
 
     def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
         """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
-        presumed = presume(spec, table)
-        carried = carry(self.spec, spec, self.health)
-        self.health = {
-            check: presumed[check] if health == NOTHING_KNOWN else health for check, health in carried.items()
-        }
+        self.health = carry(self.spec, spec, self.health, have=table)
         self.spec = spec
         self.missing = missing
         self.owned = self.owned | {service.key for service in spec.services.values()}
