@@ -1,0 +1,186 @@
+"""The table that ought to be: the Spec, narrowed by health, by what the kernel can do and by what it holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from lvsctl.decide.health import NEVER, Standing, standing
+from lvsctl.decide.why import Case, Subject, Why
+from lvsctl.events import SchedulerMissing
+from lvsctl.model import (
+    PRIORITY_SCHEDULERS,
+    CheckId,
+    Entry,
+    Health,
+    OnDown,
+    RealAttrs,
+    RealKey,
+    Server,
+    Service,
+    ServiceAttrs,
+    ServiceKey,
+    Spec,
+    Table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The wanted table and how it came about.
+
+    why: a short phrase for every server of every service, and for every service (with None for the server).
+    refused: services that the kernel has no scheduler for, with one line on what to do; what the kernel holds for
+    them stays. waiting: services not made yet, because some of their checks have not spoken. by_health: servers that
+    are out of the table, or in it with weight 0, because of their checks alone. schedulers: stand-ins and refusals.
+    """
+
+    table: Table
+    why: Mapping[Subject, str]
+    refused: Mapping[ServiceKey, str]
+    waiting: frozenset[ServiceKey]
+    by_health: frozenset[tuple[ServiceKey, RealKey]]
+    schedulers: tuple[SchedulerMissing, ...]
+
+
+def desired(
+    spec: Spec,
+    health: Mapping[CheckId, Health],
+    have: Table,
+    *,
+    missing: frozenset[str] = frozenset(),
+    busy: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
+) -> Desired:
+    """The table that `spec` calls for now.
+
+    have: the table found in the kernel. missing: schedulers that the kernel lacks. busy: those servers of
+    `standing_by` that still have connections; they stay, with weight 0.
+    """
+    health = dict(health)  # `why` is read later, and must tell of now
+    table: dict[ServiceKey, Entry] = {}
+    cases: dict[ServiceKey, Case] = {}
+    by_health: list[tuple[ServiceKey, RealKey]] = []
+    for service in spec.services.values():
+        scheduler = scheduler_in_effect(service, missing)
+        found = have.get(service.key)
+        waits = 0 if found or scheduler is None else _silent(service, health)
+        if scheduler is None or waits:
+            cases[service.key] = Case(service, scheduler, waits=waits)
+            continue
+        in_use = pool_in_use(service, scheduler, health, found)
+        cases[service.key] = Case(service, scheduler, in_use=in_use)
+        servers, kept_out = _servers(service, in_use, health, found, busy)
+        table[service.key] = Entry(_with_scheduler(service.attrs, scheduler), servers)
+        by_health += kept_out
+    why = Why(spec, cases, health)
+    return Desired(
+        table,
+        why,
+        refused={key: why[key, None] for key, case in cases.items() if case.scheduler is None},
+        waiting=frozenset(key for key, case in cases.items() if case.waits),
+        by_health=frozenset(by_health),
+        schedulers=_schedulers(cases.values()),
+    )
+
+
+def standing_by(
+    spec: Spec, health: Mapping[CheckId, Health], have: Table, *, missing: frozenset[str] = frozenset()
+) -> set[tuple[ServiceKey, RealKey]]:
+    """Servers in the kernel whose pool stands by: `desired` needs to know which of them are still busy."""
+    found: set[tuple[ServiceKey, RealKey]] = set()
+    for service in spec.services.values():
+        scheduler, entry = scheduler_in_effect(service, missing), have.get(service.key)
+        in_use = pool_in_use(service, scheduler, health, entry) if scheduler and entry else None
+        if in_use is not None and entry is not None:
+            lower = (server.key for pool in service.pools[in_use + 1 :] for server in pool.servers)
+            found.update((service.key, key) for key in lower if key in entry.servers)
+    return found
+
+
+def scheduler_in_effect(service: Service, missing: AbstractSet[str]) -> str | None:
+    """The wanted scheduler, else its fallback, else None: the service is refused."""
+    if service.attrs.scheduler not in missing:
+        return service.attrs.scheduler
+    return None if service.fallback in missing else service.fallback
+
+
+def pool_in_use(service: Service, scheduler: str, health: Mapping[CheckId, Health], found: Entry | None) -> int | None:
+    """Index of the only pool that takes connections, below which all others stand by.
+
+    None where none stands by: with a priority scheduler (the kernel picks by load), and while no server is up.
+    """
+    if scheduler in PRIORITY_SCHEDULERS or len(service.pools) == 1:
+        return None
+    for index, pool in enumerate(service.pools):
+        if any(_takes_connections(server, health, found) for server in pool.servers):
+            return index
+    return None
+
+
+def _servers(
+    service: Service,
+    in_use: int | None,
+    health: Mapping[CheckId, Health],
+    found: Entry | None,
+    busy: AbstractSet[tuple[ServiceKey, RealKey]],
+) -> tuple[dict[RealKey, RealAttrs], list[tuple[ServiceKey, RealKey]]]:
+    """The servers that belong in the table, in the order of the configuration, and those that health alone quells."""
+    servers: dict[RealKey, RealAttrs] = {}
+    quelled: list[tuple[ServiceKey, RealKey]] = []
+    present = found.servers if found else {}
+    for index, pool in enumerate(service.pools):
+        stands_by = in_use is not None and index > in_use
+        for server in pool.servers:
+            state = standing(server.checks, health)
+            if state is Standing.UP and not stands_by:  # nearly always
+                servers[server.key] = server.attrs
+                continue
+            if state is not Standing.PRESUMED and not stands_by and server.attrs.weight > 0:
+                quelled.append((service.key, server.key))
+            if server.key not in present:
+                continue  # a server enters only after its checks have passed
+            if state is Standing.DOWN and service.on_down is OnDown.REMOVE:
+                continue
+            if stands_by and (service.key, server.key) not in busy:
+                continue
+            stays = state is Standing.PRESUMED and not stands_by and present[server.key].weight > 0
+            servers[server.key] = server.attrs if stays else replace(server.attrs, weight=0)
+    return servers, quelled
+
+
+def _takes_connections(server: Server, health: Mapping[CheckId, Health], found: Entry | None) -> bool:
+    """Whether the server, if its pool is in use, is to be in the table with a weight."""
+    if server.attrs.weight == 0:
+        return False
+    state = standing(server.checks, health)
+    return state is Standing.UP or (state is Standing.PRESUMED and _is_live(found, server.key))
+
+
+def _is_live(found: Entry | None, server: RealKey) -> bool:
+    attrs = found.servers.get(server) if found else None
+    return attrs is not None and attrs.weight > 0
+
+
+def _silent(service: Service, health: Mapping[CheckId, Health]) -> int:
+    """How many checks of a service have not spoken since they began; UNKNOWN counts as having spoken.
+
+    While there are any, a new service is not made: the first server to answer would get everybody.
+    """
+    checks = {check for pool in service.pools for server in pool.servers for check in server.checks}
+    beliefs = (health.get(check, NEVER) for check in checks)
+    return sum(belief.last is None and not belief.answered for belief in beliefs)
+
+
+def _with_scheduler(attrs: ServiceAttrs, scheduler: str) -> ServiceAttrs:
+    return attrs if attrs.scheduler == scheduler else replace(attrs, scheduler=scheduler)
+
+
+def _schedulers(cases: Iterable[Case]) -> tuple[SchedulerMissing, ...]:
+    """Which services have to do with another scheduler, or with none."""
+    services: dict[tuple[str, str | None], list[str]] = {}
+    for case in cases:
+        wanted = case.service.attrs.scheduler
+        if case.scheduler != wanted:
+            services.setdefault((wanted, case.scheduler), []).append(case.service.name)
+    return tuple(SchedulerMissing(wanted, used, tuple(names)) for (wanted, used), names in services.items())
