@@ -1,0 +1,53 @@
+# Two commands: `make demo` shows the main job on a real kernel, `make test` proves it. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod procps nginx-light
+LAB := $(BIN)/python -m tests.lab
+
+.PHONY: help demo test check unit kernel bench packages clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    the seed's story on a real kernel, in under 90 seconds"
+	@echo "make test    everything: format, lint, types, import contracts, unit, property and real-kernel tests"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make unit    the tests that need no IPVS kernel"
+	@echo "make kernel  the tests that need one: this kernel if it has ip_vs, else the lab"
+	@echo "make bench   measured ratios (printed, never asserted)"
+
+# Debian packages: installed when root, else the one line to run is printed.
+packages:
+	@tests/lab/packages $(PACKAGES)
+
+$(VENV)/ready: requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: packages $(VENV)/ready
+	@$(LAB) --require -- $(BIN)/python -m tests.demo
+
+test: check unit kernel
+
+check: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/ready
+	$(BIN)/pytest -m "not kernel"
+
+kernel: $(VENV)/ready
+	$(LAB) --timeout 900 -- $(BIN)/pytest -p no:cacheprovider -m kernel
+
+bench: packages $(VENV)/ready
+	$(BIN)/python -m tests.bench.checks
+	$(BIN)/python -m tests.bench.cli
+	$(LAB) --require -- $(BIN)/python -m tests.bench.kernel
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
