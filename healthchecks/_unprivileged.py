@@ -1,0 +1,74 @@
+"""Start a program that has none of this process' capabilities and can gain none.
+
+In Linux capabilities belong to the thread. So a thread is made that gives up all it has, starts the program with
+posix_spawn, and ends; the program inherits what was left. No code runs between fork and exec, no helper program is
+needed, and nothing of it needs a privilege: where the bounding set cannot be emptied (no CAP_SETPCAP),
+no_new_privs and the empty permitted set keep even root and set-uid programs without capabilities.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAPABILITY_VERSION_3 = 0x20080522
+_LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
+
+
+def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> int:
+    """Start `command` in a session of its own; stdin is /dev/null, stdout and stderr go to `output`.
+
+    Returns its process id, which is also that of its process group. Raises OSError.
+    """
+    result: list[int | OSError] = []
+
+    def start() -> None:
+        try:
+            _give_up_everything()
+            result.append(_spawn(command, environment, output))
+        except OSError as error:
+            result.append(error)
+
+    thread = threading.Thread(target=start, name="exec-check")
+    thread.start()
+    thread.join()
+    if isinstance(result[0], OSError):
+        raise result[0]
+    return result[0]
+
+
+def _spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> int:
+    return os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+    )
+
+
+def _give_up_everything() -> None:
+    """Empty every capability set of this thread. Raises PermissionError if a root program would still get some."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    last = int(_LAST_CAPABILITY.read_text())
+    kept = [number for number in range(last + 1) if libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) != 0]
+    libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    emptied = libc.capset(header, (ctypes.c_uint32 * 6)()) == 0
+    final = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    if not final or (os.geteuid() == 0 and kept and not emptied):
+        raise PermissionError(1, "cannot give up this process' capabilities")

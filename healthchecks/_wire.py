@@ -1,0 +1,163 @@
+"""One TCP connection of one probe, on the loop's own readers and writers: no transport, no protocol, no buffers.
+
+What the far end or the network does is an answer and raises `Failed`. What this machine cannot do (no file
+descriptor, no route, no source address) is no answer and raises `CannotAsk`. An error that `connect` reports at once
+comes from this machine, before anything was sent, unless only a far end can cause it; an error that arrives later is
+the network's. So a network unreachable for want of a route here moves no traffic, and one that a router reports does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from lvsctl.checkapi import Ask, CannotAsk
+
+CHUNK = 16384
+"""The most that `receive` returns at once, in bytes."""
+
+_THEIRS_AT_ONCE = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH})
+_OURS_LATER = frozenset({errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EACCES})
+
+Sent = TypeVar("Sent")
+
+
+class Failed(Exception):
+    """The target failed the check. code and detail: as in Outcome."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Wire:
+    """A connection to `ask.target`. Close it in `finally`; nothing else has to be undone."""
+
+    __slots__ = ("_ask", "_loop", "_secure", "_sock")
+
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask: Ask[Any] = ask
+        self._loop = asyncio.get_running_loop()
+        self._secure = False
+        family = socket.AF_INET if ask.target.address.version == 4 else socket.AF_INET6
+        try:
+            self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            raise CannotAsk(f"no socket: {_reason(error)}") from error
+
+    async def connect(self) -> None:
+        """Connect. Raises Failed (L4CON, L4TOUT) for an answer, CannotAsk for a fault of this machine."""
+        target = self._ask.target
+        self._ask.note("connecting")
+        number = self._sock.connect_ex((str(target.address), target.port))
+        if number == errno.EINPROGRESS:
+            await self._writable()
+            number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        elif number and number not in _THEIRS_AT_ONCE:
+            raise CannotAsk(f"cannot connect from this machine: {os.strerror(number)}")
+        if number:
+            raise Failed("L4TOUT" if number == errno.ETIMEDOUT else "L4CON", os.strerror(number))
+        if self._ask.trace is not None:
+            self._ask.note(f"connected from {self._sock.getsockname()[0]}")
+
+    async def secure(self, context: ssl.SSLContext, name: str) -> None:
+        """Do the TLS handshake. name: for SNI and verification. Raises Failed (L6RSP) with a reason for people."""
+        secured = context.wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
+        self._sock, self._secure = secured, True
+        try:
+            await self._patiently(secured.do_handshake)
+        except ssl.SSLCertVerificationError as error:
+            raise Failed("L6RSP", f"certificate not accepted for {name}: {error.verify_message}") from error
+        except OSError as error:
+            raise Failed("L6RSP", f"TLS handshake failed: {_reason(error)}") from error
+        if self._ask.trace is not None:
+            _note_session(self._ask, secured)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`. Raises Failed (L7RSP) when the connection breaks."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                sent = await self._patiently(lambda rest=rest: self._sock.send(rest), self._writable)  # type: ignore[misc]
+            except OSError as error:
+                raise _broken(error, "sending") from error
+            rest = rest[sent:]
+
+    async def receive(self) -> bytes:
+        """Some bytes, or b"" when the far end has closed. Raises Failed (L7RSP) when the connection breaks."""
+        if not self._secure:  # a request has just been sent: nothing can have come back yet
+            await self._readable()
+        try:
+            return await self._patiently(lambda: self._sock.recv(CHUNK), self._readable)
+        except OSError as error:
+            raise _broken(error, "waiting for the answer") from error
+
+    def close(self) -> None:
+        """Release the descriptor, without a TLS farewell and without reading on."""
+        self._sock.close()
+
+    async def _patiently(self, call: Callable[[], Sent], wait: Callable[[], Awaitable[None]] | None = None) -> Sent:
+        """Call until it no longer has to wait. wait: what a plain socket waits for; TLS says itself what it needs."""
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                await self._readable()
+            except ssl.SSLWantWriteError:
+                await self._writable()
+            except BlockingIOError:
+                if wait is None:
+                    raise
+                await wait()
+
+    async def _readable(self) -> None:
+        ready = self._loop.create_future()
+        self._loop.add_reader(self._sock, _wake, ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_reader(self._sock)
+
+    async def _writable(self) -> None:
+        ready = self._loop.create_future()
+        self._loop.add_writer(self._sock, _wake, ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_writer(self._sock)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _broken(error: OSError, doing: str) -> Exception:
+    if error.errno in _OURS_LATER:
+        return CannotAsk(f"{_reason(error)} while {doing}")
+    return Failed("L7RSP", f"{_reason(error)} while {doing}")
+
+
+def _reason(error: OSError) -> str:
+    """Words for people: OpenSSL's own reason in lower case, or the system's."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or error.strerror or "protocol error").replace("_", " ").lower()
+    return error.strerror or type(error).__name__
+
+
+def _note_session(ask: Ask[Any], secured: ssl.SSLSocket) -> None:
+    cipher = secured.cipher()
+    ask.note(f"{secured.version()} {cipher[0] if cipher else ''}")
+    certificate: dict[str, Any] | None = secured.getpeercert()
+    if not certificate:
+        ask.note("certificate not verified")
+        return
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    names += [value for _, value in certificate.get("subjectAltName", ())]
+    ask.note(f"certificate of {', '.join(names)}, valid until {certificate.get('notAfter')}")

@@ -1,0 +1,240 @@
+"""Ask one question with a deadline; keep a set of questions being asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from lvsctl.checkapi import AnyKind, Ask, CannotAsk
+from lvsctl.decide.health import JITTER
+from lvsctl.model import Outcome, Question, QuestionId, Target, Verdict
+
+log = logging.getLogger(__name__)
+
+NEVER = math.inf
+"""The pace of a question that is not to be asked again."""
+
+_SPREAD = 1.0  # seconds in which the first probes of new questions start …
+_APART = 0.01  # … that far apart when they are few, so that three servers do not wait a second
+_RESERVED = 64  # descriptors that are left to the rest of the process
+_PER_PROBE = 3  # descriptors that a probe may hold: an exec check has a pipe and a process
+_LATE = {
+    "L4TOUT": "no connection",
+    "L6TOUT": "no TLS handshake",
+    "L7TOUT": "no complete answer",
+    "PROCTOUT": "not done",
+}
+
+
+async def ask(
+    kind: AnyKind,
+    question_target: Target,
+    params: Any,
+    timeout: float,  # noqa: ASYNC109 - one deadline for every kind is what this function is for
+    *,
+    trace: list[tuple[float, str]] | None = None,
+) -> Outcome:
+    """Ask one question; `timeout` seconds from connect to last byte are all there is.
+
+    PASS and FAIL are the target's answers; no answer in time is FAIL with the code where it stood. UNKNOWN (ASKERR)
+    means that it could not be asked. Raises nothing but CancelledError, and that only when cancelled from outside.
+    """
+    asked: Ask[Any] = Ask(question_target, params, trace=trace)
+    outcome: Outcome | None = None
+    problem = ""
+    try:
+        async with asyncio.timeout(timeout) as deadline:
+            outcome = await kind.run(asked)
+    except CannotAsk as error:
+        problem = str(error)
+    except asyncio.CancelledError:
+        if _cancelled_from_outside():
+            raise
+        problem = _bug(kind, "it cancelled itself")
+    except Exception as error:
+        if not deadline.expired():
+            problem = _bug(kind, f"{type(error).__name__}: {error}")
+    if deadline.expired():
+        code = asked.timeout_code
+        return asked.failed(code, f"{_LATE.get(code, 'no answer')} within {timeout:g} s")
+    if isinstance(outcome, Outcome):
+        return outcome
+    problem = problem or _bug(kind, f"it returned {type(outcome).__name__}, not an Outcome")
+    return Outcome(Verdict.UNKNOWN, "ASKERR", problem, perf_counter() - asked.started)
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _bug(kind: AnyKind, what: str) -> str:
+    log.debug("bug in check kind %s", kind.name, exc_info=True)
+    return " ".join(f"bug in check kind {kind.name}: {what}".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """questions: being kept. in_flight: probes open now. waiting: due, but held back by the limit. verdicts: so far."""
+
+    questions: int
+    in_flight: int
+    waiting: int
+    verdicts: Mapping[Verdict, int]
+
+
+class _Asker:
+    """One question and where it stands: before its time (`timer`), in the queue, or being asked (`task`)."""
+
+    __slots__ = ("question", "task", "timer")
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Runner:
+    """Asks exactly the questions it was last told to keep, each again and again, never two probes of one at once.
+
+    heard: called with every outcome; returns the seconds from the start of this probe to the start of the next (the
+    runner adds jitter), or NEVER. limit: the most probes open at once, by default what the limit of file descriptors
+    allows; further ones wait in line, their deadline starts when they do.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, AnyKind],
+        heard: Callable[[Question, Outcome], float],
+        *,
+        chance: random.Random | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self._kinds = kinds
+        self._heard = heard
+        self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._limit = limit or _default_limit()
+        self._askers: dict[QuestionId, _Asker] = {}
+        self._line: dict[_Asker, None] = {}  # first come, first served
+        self._open: set[asyncio.Task[None]] = set()
+        self._ending: dict[QuestionId, asyncio.Task[None]] = {}  # cancelled probes that are still cleaning up
+        self._verdicts = dict.fromkeys(Verdict, 0)
+
+    @property
+    def stats(self) -> Stats:
+        return Stats(len(self._askers), len(self._open), len(self._line), dict(self._verdicts))
+
+    def keep(self, questions: Mapping[QuestionId, Question]) -> None:
+        """Ask exactly these from now on, from within the event loop.
+
+        New ones start at once, spread over at most a second; gone ones are cancelled; the others are not disturbed.
+        """
+        loop = asyncio.get_running_loop()
+        for gone in self._askers.keys() - questions.keys():
+            self._drop(self._askers.pop(gone))
+        for known in self._askers.values():
+            known.question = questions[known.question.id]  # other timings count from the next scheduling on
+        new = [question for question in questions.values() if question.id not in self._askers]
+        apart = min(_APART, _SPREAD / len(new)) if new else 0.0
+        for place, question in enumerate(new):
+            asker = self._askers[question.id] = _Asker(question)
+            asker.timer = loop.call_later(place * apart, self._due, asker)
+
+    async def close(self) -> None:
+        """Stop asking, and wait until every open probe has cleaned up."""
+        self.keep({})
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _drop(self, asker: _Asker) -> None:
+        self._line.pop(asker, None)
+        if asker.timer is not None:
+            asker.timer.cancel()
+        if asker.task is not None:
+            asker.task.cancel()
+            self._ending[asker.question.id] = asker.task
+
+    def _due(self, asker: _Asker) -> None:
+        asker.timer = None
+        ending = self._ending.get(asker.question.id)
+        if ending is not None:  # gone and come back: not before the old probe is over
+            ending.add_done_callback(lambda _: self._due_if_kept(asker))
+        elif len(self._open) < self._limit:
+            self._start(asker)
+        else:
+            self._line[asker] = None
+
+    def _due_if_kept(self, asker: _Asker) -> None:
+        if self._askers.get(asker.question.id) is asker:
+            self._due(asker)
+
+    def _start(self, asker: _Asker) -> None:
+        task = asker.task = asyncio.get_running_loop().create_task(self._probe(asker))
+        self._open.add(task)
+        task.add_done_callback(lambda task: self._done(asker.question.id, task))
+
+    def _done(self, question: QuestionId, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if self._ending.get(question) is task:
+            del self._ending[question]
+        if self._line and len(self._open) < self._limit:
+            asker = next(iter(self._line))
+            del self._line[asker]
+            self._start(asker)
+
+    async def _probe(self, asker: _Asker) -> None:
+        question = asker.question
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        kind = self._kinds.get(question.kind)
+        if kind is None:
+            outcome = Outcome(Verdict.UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
+        else:
+            outcome = await ask(kind, question.target, question.params, question.timeout)
+        asker.task = None
+        self._verdicts[outcome.verdict] += 1
+        pace = self._tell(asker.question, outcome)
+        if pace < NEVER and self._askers.get(question.id) is asker:
+            due = started + pace * (1 + JITTER * (2 * self._chance.random() - 1))
+            asker.timer = loop.call_at(due, self._due, asker)
+
+    def _tell(self, question: Question, outcome: Outcome) -> float:
+        try:
+            return self._heard(question, outcome)
+        except Exception:
+            log.exception("an outcome of %s was not taken in", question.id)
+            return question.interval
+
+
+async def ask_all(
+    kinds: Mapping[str, AnyKind], questions: Mapping[QuestionId, Question], *, limit: int | None = None
+) -> dict[QuestionId, Outcome]:
+    """Ask each question once, all side by side; an answer for every one of them."""
+    answers: dict[QuestionId, Outcome] = {}
+    complete = asyncio.Event()
+
+    def heard(question: Question, outcome: Outcome) -> float:
+        answers[question.id] = outcome
+        if len(answers) == len(questions):
+            complete.set()
+        return NEVER
+
+    if questions:
+        runner = Runner(kinds, heard, limit=limit)
+        try:
+            runner.keep(questions)
+            await complete.wait()
+        finally:
+            await runner.close()
+    return answers
+
+
+def _default_limit() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (soft - _RESERVED) // _PER_PROBE) if soft != resource.RLIM_INFINITY else 10_000
