@@ -18,7 +18,7 @@ from lvsctl.config.load import Loaded, load
 from lvsctl.daemon import log as logs
 from lvsctl.daemon.metrics import Metrics
 from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers
-from lvsctl.daemon.report import log_event, round_events, scheduler_events
+from lvsctl.daemon.report import log_event, round_events
 from lvsctl.daemon.state import State
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.world import World
@@ -118,16 +118,11 @@ class Daemon:
         self.metrics.loaded(ok=True, at=self.last_load.at)
         for problem in loaded.warnings:
             log.warning("conf.d", problem=str(problem))
-        for event in scheduler_events(loaded.spec, missing):
-            self.tell(event)
         log.info("configuration taken", services=len(loaded.spec.services), questions=len(loaded.spec.questions))
 
     async def _look_for_schedulers(self) -> None:
         self._schedulers_checked = self.loop.time()
-        missing = await missing_schedulers(self.world.spec, self.ipvs)
-        for event in scheduler_events(self.world.spec, missing - self.world.missing):
-            self.tell(event)
-        self.world.missing = missing
+        self.world.missing = await missing_schedulers(self.world.spec, self.ipvs)
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -176,7 +171,7 @@ class Daemon:
                 log.error("round failed; the table stays as it is, the next round tries again", error=str(error))
             self.last.error = str(error)
             return False
-        for event in round_events(done):
+        for event in round_events(done, self.last.round):
             self.tell(event)
         wanted = {service.key for service in self.world.spec.services.values()}
         self.world.left = done.left

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from lvsctl.decide.desired import Desired, desired, standing_by
 from lvsctl.decide.guard import guard
-from lvsctl.decide.plan import after_all, diff, drift, split, still_safe
+from lvsctl.decide.plan import diff, drift, split, still_safe
+from lvsctl.decide.table import after_all
 from lvsctl.events import DriftFound
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
@@ -75,7 +76,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     want = desired(view.spec, view.health, have, missing=view.missing, busy=busy)
     hold = want.waiting | frozenset(want.refused)
     plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=hold)
-    guarded = guard(plan, view.spec, have, view.health, now)
+    guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
     return Decision(have, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 
 from structlog.typing import FilteringBoundLogger
 
 from lvsctl.daemon.reconcile import Round
 from lvsctl.events import DriftFound, Event, GuardTripped, HealthChanged, OpRefused, RoundDone, SchedulerMissing
-from lvsctl.model import Spec, Step
+from lvsctl.model import Step
 
 
-def round_events(done: Round) -> Iterator[Event]:
-    """The events of one round, what was found first."""
+def round_events(done: Round, before: Round | None) -> Iterator[Event]:
+    """The events of one round, what was found first; a missing scheduler is told of when that is news."""
     yield from done.decision.drift
+    known = before.decision.desired.schedulers if before is not None else ()
+    yield from (event for event in done.decision.desired.schedulers if event not in known)
     for step, refusal in done.refused:
         yield OpRefused(step, refusal)
     reasons: dict[str, list[Step]] = defaultdict(list)
@@ -23,17 +25,6 @@ def round_events(done: Round) -> Iterator[Event]:
     for why, steps in reasons.items():
         yield GuardTripped(tuple(steps), why)
     yield RoundDone(done.done, len(done.refused), len(done.withheld))
-
-
-def scheduler_events(spec: Spec, missing: Set[str]) -> Iterator[SchedulerMissing]:
-    """One event for each scheduler that is newly missed and what stands in for it."""
-    users: dict[tuple[str, str | None], list[str]] = defaultdict(list)
-    for service in spec.services.values():
-        if service.attrs.scheduler in missing:
-            fallback = None if service.fallback in missing else service.fallback
-            users[service.attrs.scheduler, fallback].append(service.name)
-    for (wanted, used), names in users.items():
-        yield SchedulerMissing(wanted, used, tuple(names))
 
 
 def log_event(log: FilteringBoundLogger, event: Event) -> None:

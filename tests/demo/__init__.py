@@ -1,0 +1,1 @@
+"""`make demo`: the seed's story, told with the real daemon, real servers and real connections on a real kernel."""
