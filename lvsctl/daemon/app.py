@@ -215,7 +215,7 @@ async def _serve(*, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], 
     from lvsctl.daemon.control import serving  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415   a refused start should not wait for them
 
-    ipvs = await NetlinkIpvs.open()
+    ipvs = NetlinkIpvs()
     try:
         daemon = Daemon(config=config, loaded=loaded, kinds=kinds, ipvs=ipvs, state=state)
         handle_signals(daemon)

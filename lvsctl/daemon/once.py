@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.registry import installed
-from lvsctl.checks.runner import ask
+from lvsctl.checks.runner import ask_all
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
@@ -18,11 +18,8 @@ from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
     Health,
-    Outcome,
     Plan,
     Problem,
-    Question,
-    QuestionId,
     Refusal,
     ServiceKey,
     Spec,
@@ -30,8 +27,6 @@ from lvsctl.model import (
     Table,
     Verdict,
 )
-
-AT_ONCE = 400  # probes in flight; well below the usual limit of 1,024 open files
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ async def _with_kernel(
 ) -> Once:
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415 - pyroute2 is slow to import
 
-    ipvs = await NetlinkIpvs.open()
+    ipvs = NetlinkIpvs()
     try:
         return await one_round(loaded, kinds, state, ipvs, checks=checks, write=write)
     finally:
@@ -106,7 +101,7 @@ async def one_round(
 
 async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[CheckId, Health]:
     """One answer decides; where none could be had, health is presumed from the table as the daemon would."""
-    answers = await _answers(spec, kinds)
+    answers = await ask_all(kinds, spec.questions)
     now = asyncio.get_running_loop().time()
     health = presume(spec, table)
     for check in spec.checks.values():
@@ -114,14 +109,3 @@ async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[C
         known = health[check.id] if outcome.verdict is Verdict.UNKNOWN else Health(up=False)
         health[check.id] = judge(check, known, outcome, now)
     return health
-
-
-async def _answers(spec: Spec, kinds: Mapping[str, AnyKind]) -> dict[QuestionId, Outcome]:
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(question: Question) -> Outcome:
-        async with room:
-            return await ask(kinds[question.kind], question.target, question.params, question.timeout)
-
-    outcomes = await asyncio.gather(*(one(question) for question in spec.questions.values()))
-    return dict(zip(spec.questions, outcomes, strict=True))

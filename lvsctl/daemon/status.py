@@ -49,7 +49,7 @@ async def status(daemon: Daemon) -> Json:
             "reload_ok": load.ok,
             "problems": [str(problem) for problem in load.problems],
         },
-        "kernel": {"version": info.version, "table_size": info.table_size},
+        "kernel": {"version": info.version, "table_size": info.table_size, "written": daemon.ipvs.written},
         "round": _round(daemon),
         "services": [teller.service(service) for service in daemon.world.spec.services.values()],
         "foreign": [str(key) for key in table if key not in daemon.world.owned],

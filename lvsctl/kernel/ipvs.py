@@ -9,7 +9,13 @@ from lvsctl.model import Counters, Info, Op, Refusal, ServiceKey, Table, Timeout
 
 
 class Ipvs(Protocol):
-    """IPVS of one network namespace. Every method raises `KernelError` when IPVS cannot be asked at all."""
+    """IPVS of one network namespace. Every method raises `KernelError` when IPVS cannot be asked at all.
+
+    written: how many orders that change something were given to it so far.
+    """
+
+    @property
+    def written(self) -> int: ...
 
     async def read(self) -> Table:
         """The whole table, servers in the order in which they were added. Counters are not in it."""
