@@ -1,0 +1,55 @@
+"""What an operator types: parse, call one room, print."""
+
+from __future__ import annotations
+
+import click
+
+from lvsctl import __version__
+from lvsctl.cli import options
+from lvsctl.cli.program import Program
+
+ABOUT = """Health-checking controller for Linux Virtual Server (IPVS).
+
+lvsctl reads conf.d, checks the real servers, and keeps the kernel's IPVS table equal to what ought to be there: servers
+that fail their checks leave it, servers that recover return, and what others change behind its back is put right.
+Services that are not in conf.d are left alone.
+"""
+
+EPILOG = """\b
+Exit status:
+  0  done, or nothing to do
+  1  failure; one line on stderr says what to do
+  2  wrong usage
+  3  `plan` found changes
+  4  no daemon answers
+
+\b
+Example: what would change, and why; then keep it so:
+  lvsctl validate && lvsctl plan
+  systemctl enable --now lvsctl && lvsctl status
+"""
+
+COMMANDS = {  # in the order of use
+    "validate": "lvsctl.cli.configuration",
+    "schema": "lvsctl.cli.configuration",
+    "check": "lvsctl.cli.asking",
+    "plan": "lvsctl.cli.changes",
+    "apply": "lvsctl.cli.changes",
+    "run": "lvsctl.cli.changes",
+    "status": "lvsctl.cli.control",
+    "reload": "lvsctl.cli.control",
+}
+
+
+@click.group(cls=Program, modules=COMMANDS, help=ABOUT, epilog=EPILOG)
+@options.config_of_all
+@options.socket_of_all
+@options.state_dir_of_all
+@click.version_option(__version__, prog_name="lvsctl", message="%(prog)s %(version)s")
+def cli(**_: str) -> None:
+    """The group itself does nothing: its options are the defaults of its commands'."""
+
+
+def main() -> None:
+    """The installed program; ends the process with its exit status."""
+    cli.main(prog_name="lvsctl")

@@ -1,0 +1,150 @@
+"""`check`: one question asked by hand, with everything that happened on the way to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lvsctl.cli.columns import align
+
+if TYPE_CHECKING:
+    from lvsctl.checkapi import AnyKind, Params
+    from lvsctl.checks.registry import Installed
+    from lvsctl.model import Outcome, Target
+
+DEFAULT_TIMEOUT = 1.0  # seconds, as in conf.d
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("target")
+@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
+def check(kind: str, target: str, parameters: tuple[str, ...]) -> int:
+    """Ask one question by hand and show how the answer came about.
+
+    KIND is that of a check in conf.d (http, tcp, exec), TARGET an address and a port: 192.0.2.1:80, [2001:db8::1]:80.
+    KEY=VALUE are the keys of the kind as in conf.d, values in YAML: path=/healthz status=[200,204], and timeout=2s.
+    The exit status is 0 if the check passes, 1 if it fails or could not be asked.
+    """
+    from lvsctl.checks.registry import installed  # noqa: PLC0415
+
+    known = _kind(kind, installed())
+    whom = _target(target)
+    values = _values(parameters)
+    timeout = _timeout(values)
+    return _ask(known, whom, _params(known, values), timeout)
+
+
+def _kind(name: str, kinds: Installed) -> AnyKind:
+    if name in kinds.broken:
+        raise click.UsageError(f"check kind `{name}` cannot be used: {kinds.broken[name]}")
+    if name not in kinds:
+        raise click.UsageError(f"there is no check kind `{name}`{_meant(name, kinds)} Installed: {', '.join(kinds)}")
+    return kinds[name]
+
+
+def _target(text: str) -> Target:
+    from lvsctl.config.values import endpoint  # noqa: PLC0415
+    from lvsctl.model import Target  # noqa: PLC0415
+
+    try:
+        found = endpoint(text)
+    except ValueError as error:
+        raise click.UsageError(f"TARGET {error}") from error
+    if found.port is None:
+        raise click.UsageError(f"TARGET `{text}` has no port: write {text if text[:1] == '[' else _bare(text)}:80")
+    return Target(found.address, found.port)
+
+
+def _bare(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _values(parameters: Iterable[str]) -> dict[str, Any]:
+    """KEY=VALUE, each value a YAML 1.2 document of its own, secrets put in."""
+    from lvsctl.config.secrets import reveal  # noqa: PLC0415
+    from lvsctl.config.yaml12 import compose  # noqa: PLC0415
+    from lvsctl.errors import ConfigError  # noqa: PLC0415
+
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        key, equals, text = parameter.partition("=")
+        if not (key and equals):
+            raise click.UsageError(f"`{parameter}` is not KEY=VALUE, like path=/healthz")
+        if key in values:
+            raise click.UsageError(f"`{key}` is given twice")
+        try:
+            document, problems = compose(key, text)
+        except ConfigError as error:
+            problems = list(error.problems)
+        if problems:
+            raise click.UsageError(f"{key}: {problems[0].message}")
+        revealed = reveal(document.data)
+        if revealed.failures:
+            raise click.UsageError(f"{key}: {revealed.failures[0][1]}")
+        values[key] = revealed.value
+    return values
+
+
+def _timeout(values: dict[str, Any]) -> float:
+    """Taken out of the values: it is the check's, not the kind's."""
+    from lvsctl.config.values import duration  # noqa: PLC0415
+
+    if "timeout" not in values:
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = duration(values.pop("timeout"))
+    except ValueError as error:
+        raise click.UsageError(f"timeout: {error}") from error
+    if not seconds:
+        raise click.UsageError("timeout: must be longer than 0s")
+    return seconds
+
+
+def _params(kind: AnyKind, values: Mapping[str, Any]) -> Params:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        params: Params = kind.params.model_validate(values)
+    except ValidationError as error:
+        names = [field.alias or name for name, field in kind.params.model_fields.items()]
+        wrong = [_mistake(details, [*names, "timeout"]) for details in error.errors(include_url=False)]
+        raise click.UsageError("; ".join(wrong)) from error
+    return params
+
+
+def _mistake(details: Any, names: list[str]) -> str:
+    path = ".".join(str(part) for part in details["loc"])
+    if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
+        return f"there is no key `{path}`{_meant(path, names)} There are: {', '.join(sorted(names))}"
+    message = str(details["msg"]).removeprefix("Value error, ")
+    return f"{path}: {message[:1].lower()}{message[1:]}" if path else message
+
+
+def _meant(wrong: str, names: Iterable[str]) -> str:
+    near = get_close_matches(wrong, list(names), n=1)
+    return f": did you mean `{near[0]}`?" if near else "."
+
+
+def _ask(kind: AnyKind, target: Target, params: Params, timeout: float) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from lvsctl.checks import runner  # noqa: PLC0415
+    from lvsctl.model import Verdict  # noqa: PLC0415
+
+    trace: list[tuple[float, str]] = []
+    outcome = asyncio.run(runner.ask(kind, target, params, timeout, trace=trace))
+    click.echo(_story(kind, target, trace, outcome), nl=False)
+    return 0 if outcome.verdict is Verdict.PASS else 1
+
+
+def _story(kind: AnyKind, target: Target, trace: list[tuple[float, str]], outcome: Outcome) -> str:
+    """A line for every step with its time since the start, the verdict last."""
+    steps = [(f"{seconds * 1000:.1f}ms", text) for seconds, text in trace]
+    verdict = f"{outcome.verdict}: {outcome.code} {outcome.detail}".rstrip()
+    return align(steps, right=frozenset({0})) + align(
+        [f"{verdict} ({kind.name} {target}, {outcome.latency * 1000:.1f}ms)"]
+    )

@@ -1,0 +1,112 @@
+"""One question to the daemon: HTTP over its unix socket, small enough to cost nothing at start-up.
+
+The request is HTTP/1.0, so the answer comes in one piece and ends with the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any, NamedTuple
+
+from lvsctl.errors import DaemonUnreachable, LvsctlError
+
+LARGEST = 256 * 2**20  # bytes; a status of 10,000 servers has 8 MB
+
+
+Json = dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """What the daemon said. status: of HTTP; body: the JSON object."""
+
+    status: int
+    body: Json
+
+
+def ask(path: str, method: str, resource: str, *, timeout: float = 10.0) -> Answer:
+    """The answer of the daemon at `path` to e.g. GET /v1/status. timeout: seconds for all of it.
+
+    Raises DaemonUnreachable when nobody answers, or when what answers cannot be lvsctl's daemon. Not being allowed to
+    ask says nothing of the daemon, so it is a plain failure: a watchdog that acts on status 4 must not act on it.
+    """
+    request = f"{method} {resource} HTTP/1.0\r\nHost: lvsctl\r\nContent-Length: 0\r\n\r\n".encode()
+    try:
+        return _parse(path, _exchange(path, request, timeout))
+    except TimeoutError as error:
+        raise DaemonUnreachable(
+            f"the daemon on {path} did not answer within {timeout:g} s (journalctl -u lvsctl may say why)"
+        ) from error
+    except PermissionError as error:
+        raise LvsctlError(
+            f"not allowed to talk to the daemon on {path}: be root, or in the group that owns the socket"
+        ) from error
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        raise DaemonUnreachable(f"no daemon answers on {path}: is lvsctl running? (systemctl status lvsctl)") from error
+    except (ConnectionResetError, BrokenPipeError) as error:
+        raise _cut_off(path) from error
+    except OSError as error:
+        raise DaemonUnreachable(f"cannot use {path} as a control socket: {error.strerror or error}") from error
+
+
+def _exchange(path: str, request: bytes, timeout: float) -> bytes:
+    """Everything that the other side says until it hangs up; one deadline from connect to the last byte."""
+    deadline = time.monotonic() + timeout
+    received = bytearray()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(request)
+        while len(received) <= LARGEST:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            connection.settimeout(left)
+            piece = connection.recv(1 << 20)
+            if not piece:
+                return bytes(received)
+            received += piece
+    raise _stranger(path, f"more than {LARGEST >> 20} MiB")
+
+
+def _parse(path: str, received: bytes) -> Answer:
+    if not received:
+        raise _cut_off(path)
+    head, gap, body = received.partition(b"\r\n\r\n")
+    first, *fields = head.split(b"\r\n")
+    version, _, rest = first.partition(b" ")
+    code = rest[:3]
+    if not version.startswith(b"HTTP/1.") or not code.isdigit() or len(code) != 3:
+        raise _stranger(path, "it does not speak HTTP")
+    if not gap or len(body) < _length(path, fields):
+        raise _cut_off(path)
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _stranger(path, f"HTTP status {int(code)} and no JSON object")
+    return Answer(int(code), value)
+
+
+def _length(path: str, fields: list[bytes]) -> int:
+    """Content-Length, 0 where there is none: then the answer ends where the connection does."""
+    for field in fields:
+        name, _, value = field.partition(b":")
+        if name.strip().lower() == b"content-length":
+            text = value.strip()
+            if not text.isdigit() or len(text) > 18:
+                raise _stranger(path, "it does not speak HTTP")
+            return int(text)
+    return 0
+
+
+def _cut_off(path: str) -> DaemonUnreachable:
+    return DaemonUnreachable(
+        f"the daemon on {path} hung up in the middle of its answer (journalctl -u lvsctl may say why)"
+    )
+
+
+def _stranger(path: str, what: str) -> DaemonUnreachable:
+    return DaemonUnreachable(f"what answers on {path} is not lvsctl's daemon: {what}")

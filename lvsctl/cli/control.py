@@ -1,0 +1,70 @@
+"""`status` and `reload`: what is asked of the running daemon."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import click
+
+from lvsctl import __version__
+from lvsctl.cli import client, options, show_ipvsadm, show_status
+from lvsctl.errors import LvsctlError
+
+RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before it answers
+
+
+@click.command()
+@click.argument("service", required=False)
+@options.output("table", "wide", "json", "ipvsadm", default="table")
+@options.socket
+def status(service: str | None, output: str, socket: str) -> None:
+    """Show services, pools and servers as the daemon sees them.
+
+    SERVICE limits it to one: its name, or its address as in 192.0.2.1:80. CONNS is active plus inactive connections
+    against the upper threshold; a WEIGHT of - is out of the table, with the configured weight behind it. With -o
+    ipvsadm: what `ipvsadm -L -n` prints.
+    """
+    answer = client.ask(socket, "GET", "/v1/status")
+    if answer.status != 200:
+        raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
+    try:
+        text = _render(answer.body, service, output)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        theirs = answer.body.get("version", "unknown")
+        raise LvsctlError(
+            f"the daemon's status (version {theirs}) is not what this lvsctl ({__version__}) expects: "
+            "restart the daemon after an upgrade (systemctl restart lvsctl)"
+        ) from error
+    click.echo(text, nl=False)
+
+
+def _render(body: client.Json, service: str | None, output: str) -> str:
+    body = body if service is None else show_status.only(body, service)
+    match output:
+        case "json":
+            return json.dumps(body, indent=2) + "\n"
+        case "ipvsadm" if service is None:
+            kernel = body["kernel"]
+            return show_ipvsadm.render(body["table"], version=kernel["version"], size=kernel["table_size"])
+        case "ipvsadm":
+            return show_ipvsadm.listing(body["table"])
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return show_status.render(body, wide=output == "wide", width=width)
+
+
+@click.command()
+@options.socket
+def reload(socket: str) -> int:
+    """Make the daemon read conf.d again.
+
+    If there is anything wrong in it, the problems are shown, nothing changes, and the exit status is 1.
+    """
+    answer = client.ask(socket, "POST", "/v1/reload", timeout=RELOAD_TIMEOUT)
+    for line in [*answer.body.get("problems", []), *answer.body.get("warnings", [])]:
+        click.echo(str(line), err=True)
+    if answer.status == 200 and answer.body.get("ok") is True:
+        click.echo("reloaded")
+        return 0
+    raise LvsctlError("not reloaded: the daemon goes on with the configuration that it had")

@@ -1,0 +1,147 @@
+"""The status document as text: services, their pools, and a line for every server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvsctl.cli.columns import Row, align, counted
+from lvsctl.errors import LvsctlError
+
+Json = dict[str, Any]
+
+_NARROW = ("SERVER", "HEALTH", "WEIGHT", "ACTIVE", "INACT", "CONNS", "LATENCY", "LAST ANSWER")
+_WIDE = (*_NARROW[:6], "LOWER", "PERSIST", *_NARROW[6:7], "SINCE", "WHY", "LAST ANSWER")
+_RIGHT = frozenset({2, 3, 4, 5})
+_RIGHT_WIDE = frozenset({2, 3, 4, 5, 6, 7})
+
+
+def render(status: Json, *, wide: bool, width: int | None) -> str:
+    """The whole text. width: of the terminal, or None where there is none; longer lines are cut (never with wide)."""
+    rows: list[Row] = [*_daemon(status), _WIDE if wide else _NARROW]
+    for service in status["services"]:
+        rows.append(_headline(service, wide=wide))
+        for pool in service["pools"]:
+            rows.append(f"  pool {pool['name']}" + ("" if pool["active"] else " (not in use)"))
+            rows += [_server(server, wide=wide) for server in pool["servers"]]
+    rows += _remarks(status)
+    return align(rows, right=_RIGHT_WIDE if wide else _RIGHT, width=None if wide else width)
+
+
+def _daemon(status: Json) -> Iterator[str]:
+    """What concerns all services; what is wrong is said in lines of its own."""
+    config, turn = status["config"], status["round"]
+    yield f"lvsctl {status['version']}, pid {status['pid']}, since {status['started']}; round {turn['number']}"
+    yield f"configuration {config['path']} of {config['loaded']}"
+    if turn["error"]:
+        yield f"ATTENTION: the last round failed: {turn['error']}"
+    if not status["ready"]:
+        yield "ATTENTION: not ready yet: the first complete round is not done"
+    if not config["reload_ok"]:
+        yield "ATTENTION: the last reload failed, the configuration before it goes on:"
+        yield from (f"  {problem}" for problem in config["problems"])
+    yield ""
+
+
+def _headline(service: Json, *, wide: bool) -> str:
+    words = [service["name"], key_text(service["key"]), _scheduler(service["scheduler"])]
+    if service["persistent"]:
+        words.append(f"persistent {service['persistent']}s")
+    state, reason = service["state"], service["reason"]
+    words.append(f"{state}: {reason}" if reason and (wide or state != "ok") else state)
+    return "  ".join(words)
+
+
+def _scheduler(scheduler: Json) -> str:
+    wanted, used = scheduler["wanted"], scheduler["used"]
+    if used == wanted:
+        return f"scheduler {used}"
+    reason = f": {scheduler['reason']}" if scheduler["reason"] else ""
+    return f"scheduler {used or 'none'} (wanted {wanted}{reason})"
+
+
+def _server(server: Json, *, wide: bool) -> list[str]:
+    total, upper = server["active"] + server["inactive"], server["upper"]
+    cells = [
+        "    " + endpoint_text(server),
+        server["health"],
+        _weight(server),
+        str(server["active"]),
+        str(server["inactive"]),
+        f"{total}/{upper}" if upper else str(total),  # the kernel holds all entries against the threshold
+    ]
+    latency = _latency(server["latency"])
+    if not wide:
+        return [*cells, latency, server["reason"] or server["why"]]
+    more = [str(server["lower"] or "-"), str(server["persistent"]), latency, server["since"] or "-"]
+    return [*cells, *more, server["why"] or "-", server["reason"]]
+
+
+def _weight(server: Json) -> str:
+    """As it is in the table; "-" out of it, and the configured one behind it where they differ."""
+    weight = "-" if server["weight"] is None else str(server["weight"])
+    return weight if server["weight"] == server["weight_configured"] else f"{weight} ({server['weight_configured']})"
+
+
+def _latency(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:.1f}ms" if seconds < 1 else f"{seconds:.2f}s"
+
+
+def _remarks(status: Json) -> Iterator[str]:
+    """What the last round met with, and what lvsctl keeps its hands off."""
+    turn = status["round"]
+    notes = [f"refused by the kernel: {item['op']}: {item['message']}" for item in turn["refused"]]
+    notes += [f"withheld: {item['op']}: {item['why']}" for item in turn["withheld"]]
+    notes += [f"changed by somebody else, put right: {what}" for what in turn["drift"]]
+    notes += [f"not lvsctl's, left alone: {key}" for key in status["foreign"]]
+    if status["config"]["reload_ok"] and status["config"]["problems"]:
+        notes.append(f"{counted(len(status['config']['problems']), 'warning')} of conf.d: lvsctl validate shows them")
+    if notes:
+        yield ""
+        yield from notes
+
+
+def key_text(key: Json) -> str:
+    """As model.ServiceKey writes it: `tcp 192.0.2.1:80`, `mark 20 ipv6`."""
+    if key["kind"] == "mark":
+        return f"mark {key['mark']}" + (" ipv6" if key["family"] == "inet6" else "")
+    return f"{key['protocol']} {endpoint_text(key)}"
+
+
+def endpoint_text(value: Json) -> str:
+    """As model.endpoint writes it; that module costs more to import than `status` may take."""
+    address, port = value["address"], value["port"]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def only(status: Json, wanted: str) -> Json:
+    """The document with one service: by name, or as `tcp 192.0.2.1:80`, `192.0.2.1:80`, `mark 20`.
+
+    Raises LvsctlError when there is no such service, naming the nearest.
+    """
+    named = [service for service in status["services"] if service["name"] == wanted]
+    services = named or [service for service in status["services"] if _is(service["key"], wanted)]
+    keys = [service["key"] for service in services]
+    table = [entry for entry in status["table"] if (entry["key"] in keys if keys else _is(entry["key"], wanted))]
+    if not services and not table:
+        raise LvsctlError(f"there is no service {printable_name(wanted)}" + _nearest(status, wanted))
+    return {**status, "services": services, "table": table}
+
+
+def printable_name(text: str) -> str:
+    """What an operator typed, in quotes, cut to what fits a line."""
+    return f"`{text[:60]}`"
+
+
+def _is(key: Json, wanted: str) -> bool:
+    return wanted in (key_text(key), key_text(key).partition(" ")[2] if key["kind"] == "address" else "")
+
+
+def _nearest(status: Json, wanted: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for this error
+
+    names = [service["name"] for service in status["services"]]
+    near = get_close_matches(wanted, names, n=1)
+    return f": did you mean {near[0]}?" if near else ": `lvsctl status` lists them"
