@@ -1,0 +1,1 @@
+"""Deciding is pure: everything here is real, and nothing is patched."""
