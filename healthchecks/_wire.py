@@ -1,4 +1,4 @@
-"""One TCP connection of one probe, on the loop's own readers and writers: no transport, no protocol, no buffers.
+"""One TCP connection of one probe, on a bare socket: no transport, no protocol, no buffers.
 
 What the far end or the network does is an answer and raises `Failed`. What this machine cannot do (no file
 descriptor, no route, no source address) is no answer and raises `CannotAsk`. An error that `connect` reports at once
@@ -8,7 +8,6 @@ the network's. So a network unreachable for want of a route here moves no traffi
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -39,17 +38,17 @@ class Failed(Exception):
 class Wire:
     """A connection to `ask.target`. Close it in `finally`; nothing else has to be undone."""
 
-    __slots__ = ("_ask", "_loop", "_secure", "_sock")
+    __slots__ = ("_ask", "_secure", "_sock", "_watch")
 
     def __init__(self, ask: Ask[Any]) -> None:
         self._ask: Ask[Any] = ask
-        self._loop = asyncio.get_running_loop()
         self._secure = False
         family = socket.AF_INET if ask.target.address.version == 4 else socket.AF_INET6
         try:
             self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:
             raise CannotAsk(f"no socket: {_reason(error)}") from error
+        self._watch = ask.watch(self._sock.fileno())
 
     async def connect(self) -> None:
         """Connect. Raises Failed (L4CON, L4TOUT) for an answer, CannotAsk for a fault of this machine."""
@@ -57,7 +56,7 @@ class Wire:
         self._ask.note("connecting")
         number = self._sock.connect_ex((str(target.address), target.port))
         if number == errno.EINPROGRESS:
-            await self._writable()
+            await self._watch.writable()
             number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         elif number and number not in _THEIRS_AT_ONCE:
             raise CannotAsk(f"cannot connect from this machine: {os.strerror(number)}")
@@ -84,7 +83,7 @@ class Wire:
         rest = memoryview(data)
         while rest:
             try:
-                sent = await self._patiently(lambda rest=rest: self._sock.send(rest), self._writable)  # type: ignore[misc]
+                sent = await self._patiently(lambda rest=rest: self._sock.send(rest), self._watch.writable)  # type: ignore[misc]
             except OSError as error:
                 raise _broken(error, "sending") from error
             rest = rest[sent:]
@@ -92,14 +91,15 @@ class Wire:
     async def receive(self) -> bytes:
         """Some bytes, or b"" when the far end has closed. Raises Failed (L7RSP) when the connection breaks."""
         if not self._secure:  # a request has just been sent: nothing can have come back yet
-            await self._readable()
+            await self._watch.readable()
         try:
-            return await self._patiently(lambda: self._sock.recv(CHUNK), self._readable)
+            return await self._patiently(lambda: self._sock.recv(CHUNK), self._watch.readable)
         except OSError as error:
             raise _broken(error, "waiting for the answer") from error
 
     def close(self) -> None:
         """Release the descriptor, without a TLS farewell and without reading on."""
+        self._watch.close()
         self._sock.close()
 
     async def _patiently(self, call: Callable[[], Sent], wait: Callable[[], Awaitable[None]] | None = None) -> Sent:
@@ -108,34 +108,13 @@ class Wire:
             try:
                 return call()
             except ssl.SSLWantReadError:
-                await self._readable()
+                await self._watch.readable()
             except ssl.SSLWantWriteError:
-                await self._writable()
+                await self._watch.writable()
             except BlockingIOError:
                 if wait is None:
                     raise
                 await wait()
-
-    async def _readable(self) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_reader(self._sock, _wake, ready)
-        try:
-            await ready
-        finally:
-            self._loop.remove_reader(self._sock)
-
-    async def _writable(self) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_writer(self._sock, _wake, ready)
-        try:
-            await ready
-        finally:
-            self._loop.remove_writer(self._sock)
-
-
-def _wake(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
 
 
 def _broken(error: OSError, doing: str) -> Exception:

@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from lvsctl.model import Outcome, Target, Verdict
 
-__all__ = ["AnyKind", "Ask", "CannotAsk", "Kind", "Outcome", "Params", "Target", "Verdict"]
+__all__ = ["AnyKind", "Ask", "CannotAsk", "Kind", "Outcome", "Params", "Target", "Verdict", "Watch"]
 
 
 class Params(BaseModel):
@@ -40,18 +40,40 @@ class CannotAsk(Exception):
     """The question could not be asked; the message says why in one line. The verdict becomes UNKNOWN."""
 
 
+class Watch(Protocol):
+    """Waits for one descriptor. Not for two things at once. Close it before the descriptor."""
+
+    def readable(self) -> Awaitable[None]:
+        """Until there is something to read, or the far end closed, or an error is there to be fetched."""
+
+    def writable(self) -> Awaitable[None]:
+        """Until something can be written, or an error is there to be fetched."""
+
+    def close(self) -> None: ...
+
+
 class Ask(Generic[P]):
     """One question being asked.
+
+    watch: makes a Watch for a non-blocking descriptor, cheaper than the event loop's own readers and writers.
 
     timeout_code: the reason code if the deadline strikes now; a kind moves it on ("L4TOUT", then "L7TOUT").
     trace: None, or the list of (seconds since the start, text) that `lvsctl check` prints; write it through `note`.
     """
 
-    __slots__ = ("params", "started", "target", "timeout_code", "trace")
+    __slots__ = ("params", "started", "target", "timeout_code", "trace", "watch")
 
-    def __init__(self, target: Target, params: P, *, trace: list[tuple[float, str]] | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        params: P,
+        *,
+        watch: Callable[[int], Watch],
+        trace: list[tuple[float, str]] | None = None,
+    ) -> None:
         self.target = target
         self.params = params
+        self.watch = watch
         self.trace = trace
         self.timeout_code = "L4TOUT"
         self.started = perf_counter()

@@ -8,11 +8,13 @@ import math
 import random
 import resource
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from lvsctl.checkapi import AnyKind, Ask, CannotAsk
+from lvsctl.checks.watcher import Watcher
 from lvsctl.decide.health import JITTER
 from lvsctl.model import Outcome, Question, QuestionId, Target, Verdict
 
@@ -40,13 +42,17 @@ async def ask(
     timeout: float,  # noqa: ASYNC109 - one deadline for every kind is what this function is for
     *,
     trace: list[tuple[float, str]] | None = None,
+    watcher: Watcher | None = None,
 ) -> Outcome:
     """Ask one question; `timeout` seconds from connect to last byte are all there is.
 
     PASS and FAIL are the target's answers; no answer in time is FAIL with the code where it stood. UNKNOWN (ASKERR)
     means that it could not be asked. Raises nothing but CancelledError, and that only when cancelled from outside.
     """
-    asked: Ask[Any] = Ask(question_target, params, trace=trace)
+    if watcher is None:
+        with closing(Watcher()) as watcher:
+            return await ask(kind, question_target, params, timeout, trace=trace, watcher=watcher)
+    asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace)
     outcome: Outcome | None = None
     problem = ""
     try:
@@ -126,6 +132,7 @@ class Runner:
         self._open: set[asyncio.Task[None]] = set()
         self._ending: dict[QuestionId, asyncio.Task[None]] = {}  # cancelled probes that are still cleaning up
         self._verdicts = dict.fromkeys(Verdict, 0)
+        self._watcher: Watcher | None = None  # made when there is a loop
 
     @property
     def stats(self) -> Stats:
@@ -151,6 +158,9 @@ class Runner:
         """Stop asking, and wait until every open probe has cleaned up."""
         self.keep({})
         await asyncio.gather(*self._open, return_exceptions=True)
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
 
     def _drop(self, asker: _Asker) -> None:
         self._line.pop(asker, None)
@@ -175,6 +185,8 @@ class Runner:
             self._due(asker)
 
     def _start(self, asker: _Asker) -> None:
+        if self._watcher is None:
+            self._watcher = Watcher()
         task = asker.task = asyncio.get_running_loop().create_task(self._probe(asker))
         self._open.add(task)
         task.add_done_callback(lambda task: self._done(asker.question.id, task))
@@ -196,7 +208,7 @@ class Runner:
         if kind is None:
             outcome = Outcome(Verdict.UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
         else:
-            outcome = await ask(kind, question.target, question.params, question.timeout)
+            outcome = await ask(kind, question.target, question.params, question.timeout, watcher=self._watcher)
         asker.task = None
         self._verdicts[outcome.verdict] += 1
         pace = self._tell(asker.question, outcome)
