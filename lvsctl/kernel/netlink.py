@@ -1,0 +1,165 @@
+"""`Ipvs` on the kernel of this machine, over generic netlink, in the network namespace in which it is first used."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from lvsctl.errors import KernelError
+from lvsctl.kernel import decode, encode
+from lvsctl.kernel.family import resolve
+from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
+from lvsctl.kernel.listing import ListReader, ServerMemory, ServerReader
+from lvsctl.kernel.numbers import Command
+from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
+from lvsctl.model import Counters, Entry, Info, Op, Refusal, ServiceCounters, ServiceKey, Table, Timeouts
+
+MAX_SCHEDULER_NAME: Final = 15  # bytes; the kernel keeps 16 with the final NUL
+
+# Only a listing is asked again: it changes nothing, and the next attempt has a new socket.
+_retried = retry(
+    retry=retry_if_exception_type(Interrupted),
+    stop=stop_after_attempt(5),
+    wait=wait_exponential(multiplier=0.005, max=0.1),
+    reraise=True,
+)
+
+
+class NetlinkIpvs:
+    """IPVS over netlink. Opens its socket when it is first asked, and a new one after any failure.
+
+    written: how many orders were sent to the kernel since the start: operations, zeroing, timeouts.
+    """
+
+    def __init__(self) -> None:
+        self.written = 0
+        self._lock = asyncio.Lock()
+        self._socket: GenericSocket | None = None
+        self._memory = ServerMemory()
+
+    @_retried
+    async def read(self) -> Table:
+        """See `Ipvs.read`. Parts that did not change since the last read are the same objects as then.
+
+        Services and the servers of each are separate listings, and the kernel has no way to tie them together: what
+        somebody changes in between may be seen half. The next round sees it whole.
+        """
+        async with self._conversation() as kernel:
+            services = ListReader(decode.service)
+            await kernel.dump(Command.GET_SERVICE, b"", services)
+            table: dict[ServiceKey, Entry] = {}
+            for service, attrs in services.found:
+                servers = ServerReader(self._memory)
+                await kernel.dump(Command.GET_DEST, encode.service_key(service), servers)
+                table[service] = self._memory.entry(service, attrs, servers.rows)
+                await asyncio.sleep(0)  # thousands of servers must not keep the loop from its probes
+            self._memory.forget(but=table)
+            return table
+
+    async def apply(self, ops: Sequence[Op]) -> Sequence[Refusal | None]:
+        """See `Ipvs.apply`."""
+        if not ops:
+            return []
+        refusals: list[Refusal | None] = [None] * len(ops)
+        orders: list[tuple[int, bytes]] = []
+        sent: list[int] = []
+        for index, op in enumerate(ops):
+            try:
+                orders.append(encode.operation(op))
+                sent.append(index)
+            except (OverflowError, ValueError):  # what has no bytes is certainly out of the kernel's range
+                refusals[index] = refusal(op, errno.ERANGE)
+        for index, number in zip(sent, await self._order(orders), strict=True):
+            refusals[index] = refusal(ops[index], number) if number else None
+        return refusals
+
+    @_retried
+    async def counters(self) -> Counters:
+        """See `Ipvs.counters`."""
+        async with self._conversation() as kernel:
+            services = ListReader(decode.service_traffic)
+            await kernel.dump(Command.GET_SERVICE, b"", services)
+            counters: dict[ServiceKey, ServiceCounters] = {}
+            for service, traffic in services.found:
+                servers = ListReader(decode.server_counters)
+                await kernel.dump(Command.GET_DEST, encode.service_key(service), servers)
+                counters[service] = ServiceCounters(traffic, dict(reversed(servers.found)))
+                await asyncio.sleep(0)
+            return counters
+
+    async def info(self) -> Info:
+        """See `Ipvs.info`."""
+        async with self._conversation() as kernel:
+            return decode.info(await kernel.ask(Command.GET_INFO))
+
+    async def timeouts(self) -> Timeouts:
+        """See `Ipvs.timeouts`."""
+        async with self._conversation() as kernel:
+            return decode.timeouts(await kernel.ask(Command.GET_CONFIG))
+
+    async def set_timeouts(self, timeouts: Timeouts) -> Refusal | None:
+        """See `Ipvs.set_timeouts`."""
+        try:
+            order = encode.timeouts(timeouts)
+        except (OverflowError, ValueError):
+            return timeouts_refusal(errno.ERANGE)
+        (number,) = await self._order([(Command.SET_CONFIG, order)])
+        return timeouts_refusal(number) if number else None
+
+    async def zero(self, service: ServiceKey | None = None) -> Refusal | None:
+        """See `Ipvs.zero`."""
+        order = b"" if service is None else encode.service_key(service)
+        (number,) = await self._order([(Command.ZERO, order)])
+        return service_refusal(service, number) if number else None
+
+    async def has_scheduler(self, name: str) -> bool:
+        """See `Ipvs.has_scheduler`; how it is found out without changing anything: `encode.scheduler_probe`.
+
+        A kernel without IPv6 cannot be asked so. The answer is yes then: the operation itself will be refused.
+        """
+        if not 0 < len(name.encode()) <= MAX_SCHEDULER_NAME:
+            return False
+        async with self._conversation() as kernel:
+            (number,) = await kernel.order([(Command.NEW_SERVICE, encode.scheduler_probe(name))])
+            if number == errno.EPERM:
+                raise Refused(number)
+            return number != errno.ENOENT
+
+    async def close(self) -> None:
+        """See `Ipvs.close`."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def _order(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
+        async with self._conversation() as kernel:
+            self.written += len(orders)
+            return await kernel.order(orders)
+
+    @asynccontextmanager
+    async def _conversation(self) -> AsyncIterator[GenericSocket]:
+        """The socket, for one conversation at a time. One that ends badly takes the socket with it."""
+        async with self._lock:
+            try:
+                if self._socket is None:
+                    self._socket = GenericSocket(await resolve())
+                yield self._socket
+            except BaseException as error:
+                await self.close()
+                if isinstance(error, Refused):
+                    raise KernelError(_cannot_ask(error.number)) from error
+                raise
+
+
+def _cannot_ask(number: int) -> str:
+    match number:
+        case errno.EPERM | errno.EACCES:
+            return f"cannot ask IPVS: {NOT_PERMITTED}"
+        case errno.ENOENT:
+            return "cannot ask IPVS: the kernel module ip_vs was unloaded"
+    return f"cannot ask IPVS: {errno.errorcode.get(number, number)}"
