@@ -15,7 +15,7 @@ else on purpose: any other exception is a bug in the kind, is reported as UNKNOW
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,6 +31,10 @@ class Params(BaseModel):
     """Base of every kind's parameters: unknown keys are errors, values are frozen and hashable (use tuples)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Values may be secrets: a log line or a traceback shows only which parameters were given."""
+        return ((None, name) for name in sorted(self.model_fields_set))
 
 
 P = TypeVar("P", bound=Params)

@@ -1,0 +1,73 @@
+"""Join the files of conf.d into one: a name is defined once, wherever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lvsctl.config.check import Asked
+from lvsctl.config.document import Document, Place, shown
+from lvsctl.config.schema import Conf, Defaults, Service
+from lvsctl.model import Problem
+
+_SECTIONS = {"services": "the service", "checks": "the check", "defaults": "the default", "global": "the setting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One file. conf: what of it is understood; entries with mistakes (already reported) are left out."""
+
+    document: Document
+    conf: Conf
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """All files together. broken: names of checks that are defined but not understood."""
+
+    services: Mapping[str, tuple[Place, Service]]
+    checks: Mapping[str, tuple[Place, str | Asked]]
+    broken: frozenset[str]
+    defaults: Defaults
+    default_places: Mapping[str, Place]
+    period: float | None
+
+
+def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
+    """The whole configuration, and a problem for everything that is defined in two files."""
+    problems = list(_twice(files))
+    services: dict[str, tuple[Place, Service]] = {}
+    checks: dict[str, tuple[Place, str | Asked]] = {}
+    defaults: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+    period = None
+    for file in reversed(files):  # so that the first definition stays
+        at, conf = file.document.at, file.conf
+        services |= {name: (at("services", name), form) for name, form in (conf.services or {}).items()}
+        checks |= {name: (at("checks", name), form) for name, form in (conf.checks or {}).items()}
+        if conf.defaults:
+            defaults |= {key: getattr(conf.defaults, key) for key in conf.defaults.model_fields_set}
+            places |= {key: at("defaults", key) for key in conf.defaults.model_fields_set}
+        period = (conf.global_.period if conf.global_ else None) or period
+    broken = frozenset(name for file in files for name in _keys(file.document, "checks")) - checks.keys()
+    ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
+    return Merged(ordered, checks, broken, Defaults.model_construct(**defaults), places, period), problems
+
+
+def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:
+    """Definitions that another file has already made, counting those that are not understood."""
+    first: dict[tuple[str, str], Place] = {}
+    for file in files:
+        for section, noun in _SECTIONS.items():
+            for key in _keys(file.document, section):
+                place = file.document.at(section, key)
+                before = first.setdefault((section, key), place)
+                if before is not place:
+                    message = f"{noun} `{shown(key)}` is already defined at {before}: remove or rename one of the two"
+                    yield place.problem(message, key=True)
+
+
+def _keys(document: Document, section: str) -> list[str]:
+    value = document.at(section).value
+    return list(value) if isinstance(value, dict) else []

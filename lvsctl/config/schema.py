@@ -1,0 +1,221 @@
+"""The grammar of conf.d: which keys may stand where, and what each may hold.
+
+One model a mapping. What needs more than one mapping to be judged (names, order of weights, ports of other levels) is
+judged in compile. To add a key: a field here, its use in compile, a good and a bad file in tests/config/testdata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import CoreSchema
+
+from lvsctl.checkapi import AnyKind
+from lvsctl.config.check import CHECK_MARK, Checks, Grammar, OneCheck, Timings, grammar
+from lvsctl.config.faults import fault, raise_faults
+from lvsctl.config.fields import (
+    Boolean,
+    Endpoint,
+    Form,
+    Mark,
+    Maybe,
+    Name,
+    Netmask,
+    OrText,
+    Persistence,
+    Port,
+    Scheduler,
+    Share,
+    Some,
+    Threshold,
+    Timing,
+    Weight,
+)
+from lvsctl.model import Family, OnDown, OnExit, Protocol, TunnelChecksum, TunnelType
+
+SCHEMA_ID = "urn:lvsctl:conf.d"
+
+
+class Thresholds(Form):
+    """Connections at which a server is full, and below which it takes new ones again."""
+
+    upper: Maybe[Threshold] = Field(None, description="Full at this many connections; 0: never.")
+    lower: Maybe[Threshold] = Field(None, description="Takes new ones again below this; 0: three quarters of upper.")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Thresholds:
+        upper, lower = self.upper or 0, self.lower or 0
+        if lower and not upper:
+            raise_faults([fault(("lower",), "`lower` does nothing without `upper`: add `upper`, or remove `lower`")])
+        if lower > upper:
+            raise_faults([fault(("lower",), f"`lower` ({lower}) is above `upper` ({upper}): lower it")])
+        return self
+
+
+class Tunnel(Form):
+    type: TunnelType = Field(TunnelType.IPIP, description="Encapsulation.")
+    port: Maybe[Port] = Field(None, description="UDP port of the real server, for gue.")
+    checksum: TunnelChecksum = Field(TunnelChecksum.NONE, description="Of the outer header, for gue and gre.")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Tunnel:
+        found = []
+        if self.type is TunnelType.GUE and not self.port:
+            found.append(fault((), "a gue tunnel needs its UDP port: add `port`"))
+        if self.type is not TunnelType.GUE and self.port:
+            found.append(fault(("port",), "only a gue tunnel has a port: remove it, or write `type: gue`"))
+        if self.type is TunnelType.IPIP and self.checksum is not TunnelChecksum.NONE:
+            found.append(
+                fault(("checksum",), "an ipip tunnel has no checksum: remove it, or write `type: gue` or `type: gre`")
+            )
+        if self.type is TunnelType.GRE and self.checksum is TunnelChecksum.REMOTE:
+            found.append(fault(("checksum",), "`remote` is for gue only: write `checksum: checksum`"))
+        if found:
+            raise_faults(found)
+        return self
+
+
+class Inherited(Form):
+    """What a server takes from the nearest level that says it: server, pool, service, defaults."""
+
+    check: Maybe[Checks] = Field(None, description="A check, its name, a list (all must pass), or none.")
+    thresholds: Maybe[Thresholds] = Field(None, description="Connection thresholds of each server.")
+    forward: Maybe[Literal["masquerade", "route", "tunnel"]] = Field(
+        None, description="How packets reach a server. Default route."
+    )
+    tunnel: Maybe[Tunnel] = Field(None, description="Encapsulation, with `forward: tunnel`.")
+
+
+class Policy(Form):
+    """What a service takes from the defaults."""
+
+    scheduler: Maybe[Scheduler] = Field(None, description="Scheduler of the kernel. Default wlc.")
+    scheduler_fallback: Maybe[Scheduler] = Field(
+        None, description="Used where the kernel lacks the scheduler; none: refuse. Default fo for hprio, else none."
+    )
+    persistent: Maybe[Persistence] = Field(None, description="A client stays with its server this long; 0s: not.")
+    persistence_netmask: Maybe[Netmask] = Field(None, description="Clients of one such prefix stay together.")
+    on_down: Maybe[OnDown] = Field(None, description="What becomes of a server that is down. Default remove.")
+    on_exit: Maybe[OnExit] = Field(None, description="What becomes of the service when lvsctl stops. Default keep.")
+    floor: Maybe[Share] = Field(None, description="Servers of a pool (2, or 50%) that checks may not take out.")
+
+
+class Server(Inherited):
+    address: Endpoint = Field(description="Address, or address and port.")
+    port: Maybe[Port] = Field(None, description="Default: the service's port.")
+    weight: Maybe[Weight] = Field(None, description="Default: the pool's weight.")
+
+
+def _server(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        return {"address": value}
+    raise ValueError("must be an address, such as 10.0.0.1 or 10.0.0.1:80, or a mapping with `address`")
+
+
+Servers: TypeAlias = Some[tuple[Annotated[Server, BeforeValidator(_server), OrText()], ...]]
+
+
+class Pool(Inherited):
+    weight: Maybe[Weight] = Field(None, description="Of each server. Default: 1 for the lowest pool, more above.")
+    floor: Maybe[Share] = Field(None, description="Servers (2, or 50%) that checks may not take out. Default 0.")
+    servers: Servers = Field(description="Addresses, or mappings.")
+
+
+FlagName: TypeAlias = Literal["sched-1", "sched-2", "sched-3", "sh-fallback", "sh-port", "mh-fallback", "mh-port"]
+
+
+class Service(Inherited, Policy):
+    address: Maybe[Endpoint] = Field(None, description='Virtual address and port: 192.0.2.1:80, "[2001:db8::1]:80".')
+    mark: Maybe[Mark] = Field(None, description="Firewall mark, instead of an address.")
+    family: Maybe[Family] = Field(None, description="Of a firewall-mark service. Default: that of its servers.")
+    protocol: Maybe[Protocol] = Field(None, description="Default tcp.")
+    flags: Maybe[tuple[FlagName, ...]] = Field(None, description="Scheduler flags.")
+    one_packet: Maybe[Boolean] = Field(None, description="Schedule every datagram by itself (udp).")
+    persistence_engine: Maybe[Literal["sip"]] = Field(None, description="Persistence by more than the address.")
+    pools: Maybe[Some[dict[Name, Pool]]] = Field(None, description="Highest priority first.")
+    servers: Maybe[Servers] = Field(None, description="Instead of pools.")
+
+
+class Defaults(Inherited, Policy, Timings):
+    pass
+
+
+class Global(Form):
+    period: Maybe[Timing] = Field(None, description="Time between two rounds. Default 5s.")
+
+
+class Conf(Form):
+    """One file of conf.d."""
+
+    services: Maybe[dict[Name, Service]] = Field(None, description="Virtual services by name.")
+    checks: Maybe[dict[Name, OneCheck]] = Field(None, description="Checks, to be used by name.")
+    defaults: Maybe[Defaults] = Field(None, description="For everything that does not say otherwise.")
+    global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
+
+
+def parse(data: Any, kinds: Grammar) -> Conf:
+    """Raises ValidationError with every mistake; `wording` puts it into words."""
+    return Conf.model_validate(data, context=kinds)
+
+
+class _Lenient(GenerateJsonSchema):
+    """A kind whose parameters JSON Schema cannot say is published as accepting anything, not as an error."""
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:
+        return {}
+
+
+def json_schema(kinds: Mapping[str, AnyKind]) -> dict[str, Any]:
+    """The grammar as JSON Schema, draft 7, with the keys of the installed kinds."""
+    check = grammar(kinds).check
+    refs, generated = models_json_schema(
+        [(Conf, "validation"), (check, "validation")], ref_template="#/definitions/{model}", schema_generator=_Lenient
+    )
+    definitions = generated["$defs"]
+    keys = definitions["Check"]["properties"]
+    keys.update({name: {"anyOf": [keys[name], {"type": "null"}]} for name in kinds})  # `tcp:` alone is enough
+    definitions["Check"]["oneOf"] = [{"required": [name]} for name in sorted(kinds)]
+    conf = definitions.pop("Conf")
+    named = {"anyOf": [{"type": "string"}, refs[check, "validation"]]}
+    body: dict[str, Any] = _draft7({**conf, "definitions": definitions}, named)
+    used = _reachable(body, body["definitions"])
+    body["definitions"] = {name: body["definitions"][name] for name in sorted(used)}
+    return {**body, "$schema": "http://json-schema.org/draft-07/schema#", "$id": SCHEMA_ID, "title": "lvsctl conf.d"}
+
+
+def _reachable(root: dict[str, Any], definitions: dict[str, Any]) -> set[str]:
+    """Names of the definitions that the properties of `root` lead to: pydantic also lists types of our own values."""
+    used: set[str] = set()
+    waiting: list[Any] = [root["properties"]]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            name = str(node.get("$ref", "")).rpartition("/")[2]
+            if name and name not in used:
+                used.add(name)
+                waiting.append(definitions[name])
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return used
+
+
+def _draft7(node: Any, check: dict[str, Any]) -> Any:
+    """Say in draft 7 what pydantic says in 2020-12, and put the check where it is marked."""
+    if node == CHECK_MARK:
+        return check
+    if isinstance(node, list):
+        return [_draft7(item, check) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _draft7(value, check) for key, value in node.items()}
+    if "prefixItems" in node:
+        node["items"] = node.pop("prefixItems")
+    if "$ref" in node and len(node) > 1 and "definitions" not in node:
+        return {"allOf": [{"$ref": node.pop("$ref")}], **node}  # draft 7 ignores what stands beside a $ref
+    return node

@@ -1,0 +1,120 @@
+"""The scalars of conf.d: durations, addresses, netmasks, shares. Each parser raises ValueError with the reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from math import ceil
+
+from lvsctl.config.document import shown
+from lvsctl.model import Address
+
+MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing needs more
+MAX_PORT = 65535
+
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ENDPOINT = re.compile(r"\[(?P<v6>[^\[\]]*)\](?::(?P<port6>.*))?|(?P<v4>[^:\[\]]*)(?::(?P<port4>[^:]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address, with a port if one was written."""
+
+    address: Address
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number of servers, or a percentage of them."""
+
+    count: int = 0
+    percent: float = 0.0
+
+    def of(self, total: int) -> int:
+        """How many of `total`; a percentage is rounded up."""
+        return max(self.count, ceil(total * self.percent / 100))
+
+
+def duration(value: object) -> float:
+    """Seconds in `500ms`, `2s`, `5m`, `1h`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"`{shown(value)}` has no unit: write {shown(value)}s, {shown(value)}ms or {shown(value)}m")
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"`{shown(value)}` is not a duration: write it like 500ms, 2s, 5m or 1h")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > MAX_DURATION:
+        raise ValueError(f"`{value}` is too long: at most 31 days (744h)")
+    return round(seconds, 6)
+
+
+def address(value: object) -> Address:
+    """An IP address that a host can have; names are not resolved."""
+    text = value if isinstance(value, str) else shown(value)
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        raise ValueError(f"`{shown(text)}` is not an IP address (names are not resolved)") from None
+    if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
+        raise ValueError(f"`{shown(text)}` has a zone; write the address without `%{shown(parsed.scope_id)}`")
+    if parsed.is_unspecified or parsed.is_multicast or parsed == IPv4Address("255.255.255.255"):
+        raise ValueError(f"`{shown(text)}` is not the address of one host")
+    return parsed
+
+
+def port(value: object) -> int:
+    """A port from 0 to 65535, as a number or its digits."""
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > MAX_PORT:
+        raise ValueError(f"`{shown(value)}` is not a port: write a number from 0 to {MAX_PORT}")
+    return int(text)
+
+
+def endpoint(value: object) -> Endpoint:
+    """`10.0.0.1`, `10.0.0.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`."""
+    text = value if isinstance(value, str) else shown(value)
+    if text.count(":") > 1 and not text.startswith("["):
+        try:
+            return Endpoint(address(text), None)
+        except ValueError as error:
+            raise ValueError(f'{error}; an IPv6 address with a port is written "[2001:db8::1]:80"') from None
+    match = _ENDPOINT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{shown(text)}` is not an address, or an address and a port like 192.0.2.1:80")
+    host = address(match["v4"] if match["v6"] is None else match["v6"])
+    if (host.version == 6) != (match["v6"] is not None):
+        raise ValueError(f"`{shown(text)}`: only an IPv6 address stands in brackets")
+    written = match["port6"] if match["port4"] is None else match["port4"]
+    return Endpoint(host, None if written is None else port(written))
+
+
+def prefix(value: object) -> int:
+    """Length of a netmask: `24`, `255.255.255.0`."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 128:
+        return value
+    if isinstance(value, str) and value.count(".") == 3:
+        try:
+            length = IPv4Network(f"0.0.0.0/{value}").prefixlen
+        except ValueError:
+            length = 0
+        if length and str(IPv4Network(f"0.0.0.0/{length}").netmask) == value:
+            return length
+    raise ValueError(f"`{shown(value)}` is not a netmask: write 255.255.255.0, or a prefix length like 24 or 64")
+
+
+def share(value: object) -> Share:
+    """`2`, `50%`."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000:
+        return Share(count=value)
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)%", value) if isinstance(value, str) else None
+    if match is None or float(match[1]) > 100:
+        raise ValueError(f"`{shown(value)}` is not a number of servers such as 2, nor a share of them such as 50%")
+    return Share(percent=float(match[1]))
+
+
+def in_words(seconds: float) -> str:
+    """`500ms`, `2s`: as it would be written in conf.d."""
+    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"

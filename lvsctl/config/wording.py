@@ -1,0 +1,171 @@
+"""Put the mistakes that pydantic found into an operator's words, at their place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from lvsctl.config.document import Document, Place, shown
+from lvsctl.config.faults import OWN
+from lvsctl.config.secrets import mentions
+from lvsctl.model import Problem
+
+_WHOLE = "must be a whole number, not {shown}"
+_TRUTH = "must be true or false, not {shown}"
+_TEXT = "must be text, not {shown}; if text is meant, put it in quotes"
+_MAPPING = "must be a mapping, not {shown}"
+_LIST = "must be a list, not {shown}"
+_BOUND = {
+    "greater_than": "must be more than {gt}, not {shown}",
+    "greater_than_equal": "must be at least {ge}, not {shown}",
+    "less_than": "must be less than {lt}, not {shown}",
+    "less_than_equal": "must be at most {le}, not {shown}",
+}
+_WORDS = _BOUND | {
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": "must be a number, not {shown}",
+    "float_parsing": "must be a number, not {shown}",
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "string_type": _TEXT,
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "iterable_type": _LIST,
+    "too_short": "needs at least {min_length}, and has {actual_length}",
+    "too_long": "takes at most {max_length}, and has {actual_length}",
+    "string_too_short": "needs at least {min_length} characters",
+    "string_too_long": "takes at most {max_length} characters",
+    "string_pattern_mismatch": "{shown} does not match the pattern {pattern}",
+}
+
+
+def did_you_mean(word: str, known: list[str]) -> str | None:
+    """The known word that `word` is most likely a slip of."""
+    if len(word) > 40:
+        return None
+    lower = word.lower().replace("-", "_")
+    close = get_close_matches(lower, known, n=1, cutoff=0.7) or get_close_matches(word, known, n=1, cutoff=0.7)
+    return close[0] if close else None
+
+
+def problems(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    """One problem for each mistake. schema: that of `schema.json_schema`, which knows the keys of every mapping."""
+    for details in error.errors(include_url=False, include_input=False):
+        place, node = _locate(document, details["loc"], schema)
+        kind, context = details["type"], details.get("ctx", {})
+        if kind == "extra_forbidden":
+            yield place.problem(_unknown_key(place, node, schema), key=True)
+        elif kind == "missing":
+            yield place.problem(f"the key `{details['loc'][-1]}` is missing")
+        else:
+            of_key = details["loc"][-1:] == ("[key]",)
+            words = str(context["error"]) if of_key else _words(place, kind, context, details["msg"])
+            yield place.problem(words, key=of_key)
+
+
+def _locate(document: Document, loc: tuple[int | str, ...], schema: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
+    """Follow pydantic's location in the file, passing over its own additions, and to the keys known at its parent.
+
+    Pydantic adds tags of unions, and our forms turn a single check into a list of one: parts that are not written.
+    """
+    place, parent, node = document.at(), dict(schema), dict(schema)
+    for part in loc:
+        value = place.value
+        written = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if written:
+            place, parent, node = place.at(part), node, _below(node, part, schema)
+    return place, parent
+
+
+def _branches(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The alternatives that a schema node stands for, references followed."""
+    if "$ref" in node:
+        yield from _branches(schema["definitions"][node["$ref"].rpartition("/")[2]], schema)
+    yield node
+    for word in ("anyOf", "oneOf", "allOf"):
+        for branch in node.get(word, []):
+            yield from _branches(branch, schema)
+
+
+def _below(node: Mapping[str, Any], part: int | str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a key or an item: the union of what the alternatives say."""
+    found = []
+    for branch in _branches(node, schema):
+        if isinstance(part, str) and part in branch.get("properties", {}):
+            found.append(branch["properties"][part])
+        elif isinstance(part, str) and isinstance(branch.get("additionalProperties"), dict):
+            found.append(branch["additionalProperties"])
+        elif isinstance(part, int) and isinstance(branch.get("items"), dict):
+            found.append(branch["items"])
+    return {"anyOf": found}
+
+
+def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    key = str(place.path[-1])
+    branches = list(_branches(parent, schema))
+    known = sorted({name for branch in branches for name in branch.get("properties", {})})
+    meant = did_you_mean(key, known)
+    if any(branch.get("title") == "Check" for branch in branches):
+        timings, kinds = _check_keys(schema)
+        beside = Place(place.document, place.path[:-1]).value
+        if meant not in timings and not set(kinds) & set(beside):
+            return no_such_kind(key, kinds)
+    if meant:
+        return f"unknown key `{shown(key)}`: did you mean `{meant}`?"
+    return f"unknown key `{shown(key)}`: known here are {', '.join(known) or 'none'}"
+
+
+def _check_keys(schema: Mapping[str, Any]) -> tuple[set[str], list[str]]:
+    check = schema["definitions"]["Check"]
+    kinds = [branch["required"][0] for branch in check["oneOf"]]
+    return set(check["properties"]) - set(kinds), kinds
+
+
+def no_such_kind(name: str, kinds: list[str]) -> str:
+    """What to say of a check whose kind is not among the installed ones."""
+    meant = did_you_mean(name, kinds)
+    installed = f"did you mean `{meant}`?" if meant else f"installed are {', '.join(kinds) or 'none'}"
+    return f"no check kind `{shown(name)}` is installed: {installed}"
+
+
+def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) -> str:
+    """What is wrong with a value. The value is quoted from the file, so a secret is only ever named."""
+    value = place.value
+    written = f"`{shown(value)}`" if not isinstance(value, dict | list | None) else shown(value)
+    if kind == OWN:
+        return message
+    if value is None:
+        return "has no value: write one, or leave the key out"
+    if kind in _WORDS:
+        return _WORDS[kind].format(shown=written, **{key: shown(part) for key, part in context.items()})
+    if kind in ("enum", "literal_error"):
+        return _choice(str(value), written, str(context["expected"]))
+    if mentions(value):
+        return _about_secret(place)
+    if kind in ("value_error", "assertion_error"):
+        return str(context["error"])
+    return message.replace("Input should", "should")
+
+
+def _choice(value: str, written: str, expected: str) -> str:
+    choices = expected.replace("'", "").replace(" or ", ", ").split(", ")
+    meant = did_you_mean(value, choices)
+    return f"must be one of {', '.join(choices)}, not {written}" + (f": did you mean `{meant}`?" if meant else "")
+
+
+def _about_secret(place: Place) -> str:
+    section, *rest = place.path
+    if section != "checks" and "check" not in rest:
+        return "a secret can only be a parameter of a check: write the value itself here"
+    return "the check does not accept this value; what it holds is not shown because it is secret"
