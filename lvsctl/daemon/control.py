@@ -35,7 +35,9 @@ async def serving(daemon: Daemon, path: Path) -> AsyncIterator[None]:
             await web.UnixSite(runner, str(path)).start()
             path.chmod(0o660)
         except OSError as error:
-            raise LvsctlError(f"cannot listen on {path}: {error.strerror}; name another with --socket") from error
+            raise LvsctlError(
+                f"cannot listen on {path}: {error.strerror or error}; name another with --socket"
+            ) from error
         yield
     finally:
         await runner.cleanup()
@@ -46,6 +48,9 @@ def _make_room(path: Path) -> None:
     """Remove a socket that nobody answers on; anything else in the way is an error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LvsctlError(f"cannot make {path.parent}: {error.strerror}; name another with --socket") from error
+    try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise LvsctlError(f"{path} is in the way and is no socket: remove it, or name another with --socket")
         with sockets.socket(sockets.AF_UNIX) as probe:

@@ -31,7 +31,8 @@ def log_event(log: FilteringBoundLogger, event: Event) -> None:
     """Write one event to the log; a round that did nothing says nothing."""
     match event:
         case HealthChanged(question=question, up=up, outcome=outcome):
-            log.warning(
+            say = log.info if up else log.warning
+            say(
                 "server is up" if up else "server is down",
                 check=question.kind,
                 target=str(question.target),

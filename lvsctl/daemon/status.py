@@ -93,7 +93,9 @@ class _Teller:
             "scheduler": {
                 "wanted": service.attrs.scheduler,
                 "used": used,
-                "reason": "" if used == service.attrs.scheduler else f"the kernel has no {service.attrs.scheduler}",
+                "reason": ""
+                if used == service.attrs.scheduler
+                else f"the kernel has no scheduler {service.attrs.scheduler}",
             },
             "state": state,
             "reason": reason,

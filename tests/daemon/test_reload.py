@@ -1,0 +1,116 @@
+"""Reload: a bad one changes nothing, a good one keeps every verdict whose question did not change."""
+
+from __future__ import annotations
+
+import pytest
+
+from lvsctl.errors import ConfigError
+from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+
+A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"
+VIP = "192.0.2.20"
+
+
+async def test_a_broken_file_changes_nothing_and_every_problem_is_told(site: Site, servers: Servers) -> None:
+    await servers.start(A)
+    key = tcp(VIP, servers.port)
+    good = conf(service("shop", A, address=f"{VIP}:{servers.port}"))
+    site.write(good)
+    async with site.running() as daemon:
+        before = await site.until("in", lambda table: weights(table, key) == {A: 1})
+        spec, written = daemon.world.spec, site.ipvs.written
+        site.write(good.replace("forward:", "foward:"))
+        site.write("services: {}\nservices: {}\n", "broken.yaml")
+        with pytest.raises(ConfigError) as caught:
+            await daemon.reload()
+        assert {problem.file.rpartition("/")[2] for problem in caught.value.problems} == {"site.yaml", "broken.yaml"}
+        await site.rounds(2)
+        assert daemon.world.spec is spec
+        assert site.ipvs.written == written
+        assert await site.ipvs.read() == before
+        assert daemon.last_load.ok is False
+        assert b"lvsctl_config_last_reload_successful 0.0" in daemon.metrics.text()
+
+        (site.config / "broken.yaml").unlink()
+        site.write(good)
+        await daemon.reload()
+        assert daemon.last_load.ok is True
+        assert b"lvsctl_config_last_reload_successful 1.0" in daemon.metrics.text()
+
+
+async def test_verdicts_survive_whose_question_did_not_change(site: Site, servers: Servers) -> None:
+    await servers.start(A, B)
+    key, other = tcp(VIP, servers.port), tcp("192.0.2.21", servers.port)
+    shop = service("shop", A, B, C, address=f"{VIP}:{servers.port}")
+    site.write(conf(shop))
+    async with site.running() as daemon:
+        await site.until("two in", lambda table: weights(table, key) == {A: 1, B: 1})
+        before = dict(daemon.world.health)
+        written = site.ipvs.written
+        site.write(conf(shop, service("other", A, address=f"192.0.2.21:{servers.port}")))
+        await daemon.reload()
+        after = daemon.world.health
+        assert {check: (known.up, known.since) for check, known in before.items()} == {
+            check: (after[check].up, after[check].since) for check in before
+        }
+        # The server is known from the first service: the second one has it at once, with no probe in between.
+        await site.until("the new service", lambda table: weights(table, other) == {A: 1})
+        assert site.ipvs.written == written + 2
+
+
+async def test_a_changed_check_keeps_the_last_verdict_until_it_has_an_answer_of_its_own(
+    site: Site, servers: Servers
+) -> None:
+    await servers.start(A, B)
+    await servers.kill(B)
+    key = tcp(VIP, servers.port)
+    site.write(conf(service("shop", A, B, address=f"{VIP}:{servers.port}")))
+    async with site.running() as daemon:
+        await site.until("the living one", lambda table: weights(table, key) == {A: 1})
+        written = site.ipvs.written
+        changed = "{tcp: {send: x}, interval: 60s, timeout: 1s, rise: 2, fall: 2}"
+        site.write(conf(service("shop", A, B, address=f"{VIP}:{servers.port}", check=changed)))
+        await daemon.reload()
+        assert [known.up for known in daemon.world.health.values()] == [True, False]
+        await site.rounds(3)
+        assert weights(await site.ipvs.read(), key) == {A: 1}
+        assert site.ipvs.written == written
+
+
+async def test_a_service_taken_over_by_a_reload_keeps_its_live_servers(site: Site, servers: Servers) -> None:
+    """A table made by hand, then declared: its servers are presumed up, as on start."""
+    from ipaddress import ip_address
+
+    from lvsctl.model import AddServer, AddService, Forward, RealAttrs, RealKey, ServiceAttrs
+
+    await servers.start(A, B)
+    key, hand_made = tcp(VIP, servers.port), tcp("192.0.2.21", servers.port)
+    shop = service("shop", A, address=f"{VIP}:{servers.port}")
+    site.write(conf(shop))
+    async with site.running() as daemon:
+        await site.until("ours", lambda table: weights(table, key) == {A: 1})
+        await site.ipvs.apply(
+            [
+                AddService(hand_made, ServiceAttrs("wlc")),
+                AddServer(hand_made, RealKey(ip_address(B), servers.port), RealAttrs(Forward.MASQUERADE, 1)),
+            ]
+        )
+        await site.rounds(1)
+        written = site.ipvs.written
+        slow = "{tcp: {}, interval: 60s, timeout: 1s}"
+        site.write(conf(shop, service("hand", B, address=f"192.0.2.21:{servers.port}", check=slow)))
+        await daemon.reload()
+        await site.rounds(2)
+        assert weights(await site.ipvs.read(), hand_made) == {B: 1}
+        assert site.ipvs.written == written
+
+
+async def test_a_changed_weight_and_a_removed_server_are_applied(site: Site, servers: Servers) -> None:
+    await servers.start(A, B)
+    key = tcp(VIP, servers.port)
+    site.write(conf(service("shop", A, B, address=f"{VIP}:{servers.port}")))
+    async with site.running() as daemon:
+        await site.until("both in", lambda table: weights(table, key) == {A: 1, B: 1})
+        site.write(conf(service("shop", f"{{address: {A}, weight: 9}}", address=f"{VIP}:{servers.port}")))
+        await daemon.reload()
+        await site.until("as declared now", lambda table: weights(table, key) == {A: 9})
