@@ -113,45 +113,51 @@ def _down_since(server: Server, health: Mapping[CheckId, Health]) -> float:
 def _suspicion(spec: Spec, health: Mapping[CheckId, Health], now: float) -> str | None:
     """Why this director rather than the servers is to be suspected, or None.
 
-    It is when more than half of all checked servers that were up went down within one window, in at least
-    SUSPECT_SERVICES unrelated services, and the first of them did so less than HOLD ago.
+    It is when more than half of all checked servers that were up fail within one window, in at least
+    SUSPECT_SERVICES unrelated services, and the first of them went down less than HOLD ago. Those that fail but are
+    not down yet count too: else half of everything would be gone before the rest could tell.
     """
-    up, fallen = _up_and_fallen(spec, health)
+    up, failing, fallen = _states(spec, health)
     window = _window(spec, health)
-    order = sorted(fallen, key=fallen.__getitem__)
-    times = sorted(fallen.values())
+    order = [*sorted(fallen, key=fallen.__getitem__), *failing]
+    times = [fallen.get(server, now) for server in order]
     first = 0
-    while first < len(order):
+    while first < len(fallen):
         end = bisect_right(times, times[first] + window)
-        were_up = up + len(order) - first
+        were_up = len(up) + len(order) - first
         if 2 * (end - first) <= were_up:
             first += 1
             continue
         services = _unrelated(spec, frozenset(order[first:end]))
         if services >= SUSPECT_SERVICES and now < times[first] + HOLD:
             return (
-                f"{end - first} of {were_up} servers of {services} unrelated services went down within {window:g} s: "
+                f"{end - first} of {were_up} servers of {services} unrelated services failed within {window:g} s: "
                 f"this director is suspected, and takes none away for {HOLD:g} s"
             )
         first = end
     return None
 
 
-def _up_and_fallen(spec: Spec, health: Mapping[CheckId, Health]) -> tuple[int, dict[RealKey, float]]:
-    """How many checked servers are up in at least one service, and when each of those that are up in none went down.
+def _states(
+    spec: Spec, health: Mapping[CheckId, Health]
+) -> tuple[AbstractSet[RealKey], AbstractSet[RealKey], dict[RealKey, float]]:
+    """The checked servers that are well, those that are up but failing, and when each of the others went down.
 
-    A server that was never up did not go down.
+    A server counts where it does best, if it is in several services. One that was never up did not go down.
     """
-    up: set[RealKey] = set()
+    well: set[RealKey] = set()
+    failing: set[RealKey] = set()
     fallen: dict[RealKey, float] = {}
     for service in spec.services.values():
         for server in (server for pool in service.pools for server in pool.servers if server.checks):
             state = standing(server.checks, health)
             if state in (Standing.UP, Standing.PRESUMED):
-                up.add(server.key)
+                doubt = any(health[check].streak for check in server.checks)
+                (failing if doubt else well).add(server.key)
             elif state is Standing.DOWN and (since := _down_since(server, health)):
                 fallen[server.key] = since
-    return len(up), {key: since for key, since in fallen.items() if key not in up}
+    alive = well | failing
+    return well, failing - well, {key: since for key, since in fallen.items() if key not in alive}
 
 
 def _window(spec: Spec, health: Mapping[CheckId, Health]) -> float:
