@@ -40,6 +40,11 @@ class Place:
     def at(self, *path: str | int) -> Place:
         return Place(self.document, self.path + path)
 
+    def within(self, key: str) -> Place:
+        """The value of `key` if it is written here, else this: for values that may have come from a shorter form."""
+        value = self.value
+        return self.at(key) if isinstance(value, dict) and key in value else self
+
     @property
     def value(self) -> Any:
         """What the operator wrote here, or None if nothing."""

@@ -17,6 +17,7 @@ from lvsctl.config.check import Grammar, grammar
 from lvsctl.config.compile import compile_spec
 from lvsctl.config.document import Document, one_line
 from lvsctl.config.merge import Parsed, merge
+from lvsctl.config.repair import repaired, unusable
 from lvsctl.config.schema import json_schema, parse
 from lvsctl.config.yaml12 import compose
 from lvsctl.errors import ConfigError
@@ -98,29 +99,26 @@ class _Reader:
             self.complete = False
             return None
         self._problems += found
-        return None if document.data is None else self._understand(document)
+        return None if document.data is None else self._understand(document, found)
 
-    def _understand(self, document: Document) -> Parsed | None:
-        """Entries with mistakes are left out, so that the rest can be judged further."""
-        try:
-            return Parsed(document, parse(document.data, self._grammar))
-        except ValidationError as error:
-            self._problems += wording.problems(document, error, self._schema())
-            broken = {details["loc"][:2] for details in error.errors(include_url=False, include_input=False)}
-        self.complete &= all(len(path) == 2 for path in broken)
-        self.defaults_understood &= all(path[:1] != ("defaults",) for path in broken)
-        if () in broken:
-            return None
-        return Parsed(document, parse(_without(document.data, broken), self._grammar))
-
-
-def _without(data: dict[str, Any], broken: Collection[tuple[int | str, ...]]) -> dict[str, Any]:
-    """A copy of the sections without the entries (two keys) and sections (one key) named."""
-    kept: dict[str, Any] = {}
-    for section, entries in data.items():
-        if isinstance(entries, dict) and (section,) not in broken:
-            kept[section] = {key: entry for key, entry in entries.items() if (section, key) not in broken}
-    return kept
+    def _understand(self, written: Document, found: Collection[Problem]) -> Parsed | None:
+        """The file, or what is left of it when what has mistakes is put right or left out."""
+        document = written
+        while True:  # each turn mends all that was found, and may uncover what a misspelt key holds
+            try:
+                return Parsed(document, parse(document.data, self._grammar), written)
+            except ValidationError as error:
+                mistakes = wording.mistakes(document, error, self._schema())
+            said = {(problem.path, problem.line) for problem in found}
+            problems = [mistake.problem for mistake in mistakes]
+            self._problems += [problem for problem in problems if (problem.path, problem.line) not in said]
+            lost = unusable(mistakes)
+            ignored = {mistake.path for mistake in mistakes if mistake.unknown_key and mistake.meant is None}
+            self.complete &= all(len(path) > 1 for path in lost | ignored)
+            self.defaults_understood &= all(path[:1] != ("defaults",) for path in lost)
+            if () in lost:
+                return None
+            document = repaired(document, mistakes)
 
 
 def _text(file: Path) -> str:

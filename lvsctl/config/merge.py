@@ -16,10 +16,11 @@ _SECTIONS = {"services": "the service", "checks": "the check", "defaults": "the 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One file. conf: what of it is understood; entries with mistakes (already reported) are left out."""
+    """One file. document, conf: what of it is understood, without mistakes; written: the file as it is."""
 
     document: Document
     conf: Conf
+    written: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
             defaults |= {key: getattr(conf.defaults, key) for key in conf.defaults.model_fields_set}
             places |= {key: at("defaults", key) for key in conf.defaults.model_fields_set}
         period = (conf.global_.period if conf.global_ else None) or period
-    broken = frozenset(name for file in files for name in _keys(file.document, "checks")) - checks.keys()
+    broken = frozenset(name for file in files for name in _keys(file.written, "checks")) - checks.keys()
     ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
     return Merged(ordered, checks, broken, Defaults.model_construct(**defaults), places, period), problems
 
@@ -60,8 +61,8 @@ def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:
     first: dict[tuple[str, str], Place] = {}
     for file in files:
         for section, noun in _SECTIONS.items():
-            for key in _keys(file.document, section):
-                place = file.document.at(section, key)
+            for key in _keys(file.written, section):
+                place = file.written.at(section, key)
                 before = first.setdefault((section, key), place)
                 if before is not place:
                     message = f"{noun} `{shown(key)}` is already defined at {before}: remove or rename one of the two"

@@ -150,15 +150,13 @@ class PoolCompiler:
         """Whether the kernel can forward to this server in this way."""
         port = _port(self._service)
         if forward is not Forward.MASQUERADE and key.port != port:
-            own = f"that of the service ({port})" if port else "none: packets keep the port that they came for"
-            self._say(
-                place.at("port"),
-                f"with `forward: {forward}` the port of a server is {own}; remove {key.port}, or masquerade",
-            )
+            why = f"packets keep the service's port ({port})" if port else "packets keep the port that they came for"
+            message = f"with `forward: {forward}` {why}: leave out {key.port}, or write `forward: masquerade`"
+            self._say(place.within("port"), message)
             return False
         if forward is not Forward.TUNNEL and (key.address.version == 4) != (self._service.family == "inet"):
             one, other = ("IPv6", "IPv4") if key.address.version == 6 else ("IPv4", "IPv6")
-            self._say(place.at("address"), f"an {one} server behind an {other} service needs `forward: tunnel`")
+            self._say(place.within("address"), f"an {one} server behind an {other} service needs `forward: tunnel`")
             return False
         return True
 
@@ -202,7 +200,7 @@ class PoolCompiler:
             return 0
         floor: int = written.of(servers)
         if floor > servers and where.path[0] == "services":
-            self._say(where, f"a floor of {floor} is more than the {servers} servers of this pool: lower it")
+            self._say(where, f"a floor of {floor} is more than this pool has servers ({servers}): lower it")
         return min(floor, servers)
 
     def _idle_tunnels(self, form: Service, place: Place) -> None:

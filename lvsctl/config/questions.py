@@ -121,6 +121,10 @@ class Questions:
         return self._prepared[known]
 
     def _bare_kind(self, name: str, place: Place) -> Prepared | None:
+        if place.path[0] == "checks" and name in self._merged.checks:
+            message = f"`{shown(name)}` is a named check itself: write a mapping here, or the name of an installed kind"
+            self._problems.append(place.problem(message))
+            return None
         if name not in self._kinds:
             self._problems.append(place.problem(self._no_such_check(name)))
             return None

@@ -80,6 +80,8 @@ def endpoint(value: object) -> Endpoint:
         try:
             return Endpoint(address(text), None)
         except ValueError as error:
+            if "%" in text:
+                raise
             raise ValueError(f'{error}; an IPv6 address with a port is written "[2001:db8::1]:80"') from None
     match = _ENDPOINT.fullmatch(text)
     if match is None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
-from lvsctl.config.document import Document, Place, shown
+from lvsctl.config.document import Document, Path, Place, shown
 from lvsctl.config.faults import OWN
 from lvsctl.config.secrets import mentions
+from lvsctl.config.yaml12 import resolve
 from lvsctl.model import Problem
 
 _WHOLE = "must be a whole number, not {shown}"
@@ -59,19 +61,45 @@ def did_you_mean(word: str, known: list[str]) -> str | None:
     return close[0] if close else None
 
 
-def problems(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> Iterator[Problem]:
-    """One problem for each mistake. schema: that of `schema.json_schema`, which knows the keys of every mapping."""
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A problem, and the path of what is wrong.
+
+    meant: for an unknown key, the one that was probably meant. missing: the key that is not there.
+    """
+
+    problem: Problem
+    path: Path
+    unknown_key: bool = False
+    meant: str | None = None
+    missing: str | None = None
+
+
+def mistakes(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> list[Mistake]:
+    """Each mistake in words. schema: that of `schema.json_schema`, which knows the keys of every mapping."""
+    found = list(_mistakes(document, error, schema))
+    meant = {(*one.path[:-1], one.meant) for one in found}
+    return [one for one in found if one.missing is None or (*one.path, one.missing) not in meant]
+
+
+def problems(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> list[Problem]:
+    """As `mistakes`, for showing only."""
+    return [one.problem for one in mistakes(document, error, schema)]
+
+
+def _mistakes(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> Iterator[Mistake]:
     for details in error.errors(include_url=False, include_input=False):
         place, node = _locate(document, details["loc"], schema)
         kind, context = details["type"], details.get("ctx", {})
         if kind == "extra_forbidden":
-            yield place.problem(_unknown_key(place, node, schema), key=True)
+            yield _unknown_key(place, node, schema)
         elif kind == "missing":
-            yield place.problem(f"the key `{details['loc'][-1]}` is missing")
+            key = str(details["loc"][-1])
+            yield Mistake(place.problem(f"the key `{key}` is missing"), place.path, missing=key)
         else:
             of_key = details["loc"][-1:] == ("[key]",)
             words = str(context["error"]) if of_key else _words(place, kind, context, details["msg"])
-            yield place.problem(words, key=of_key)
+            yield Mistake(place.problem(words, key=of_key), place.path)
 
 
 def _locate(document: Document, loc: tuple[int | str, ...], schema: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
@@ -111,7 +139,7 @@ def _below(node: Mapping[str, Any], part: int | str, schema: Mapping[str, Any]) 
     return {"anyOf": found}
 
 
-def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, Any]) -> Mistake:
     key = str(place.path[-1])
     branches = list(_branches(parent, schema))
     known = sorted({name for branch in branches for name in branch.get("properties", {})})
@@ -120,10 +148,11 @@ def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, A
         timings, kinds = _check_keys(schema)
         beside = Place(place.document, place.path[:-1]).value
         if meant not in timings and not set(kinds) & set(beside):
-            return no_such_kind(key, kinds)
-    if meant:
-        return f"unknown key `{shown(key)}`: did you mean `{meant}`?"
-    return f"unknown key `{shown(key)}`: known here are {', '.join(known) or 'none'}"
+            problem = place.problem(no_such_kind(key, kinds), key=True)
+            return Mistake(problem, place.path, unknown_key=meant is not None, meant=meant)
+    hint = f"did you mean `{meant}`?" if meant else f"known here are {', '.join(known) or 'none'}"
+    problem = place.problem(f"unknown key `{shown(key)}`: {hint}", key=True)
+    return Mistake(problem, place.path, unknown_key=True, meant=meant)
 
 
 def _check_keys(schema: Mapping[str, Any]) -> tuple[set[str], list[str]]:
@@ -141,12 +170,13 @@ def no_such_kind(name: str, kinds: list[str]) -> str:
 
 def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) -> str:
     """What is wrong with a value. The value is quoted from the file, so a secret is only ever named."""
-    value = place.value
-    written = f"`{shown(value)}`" if not isinstance(value, dict | list | None) else shown(value)
+    value, written = place.value, _quoted(place.value)
     if kind == OWN:
         return message
     if value is None:
         return "has no value: write one, or leave the key out"
+    if not place.path and _WORDS.get(kind) == _MAPPING:
+        return f"a file holds the mappings `services`, `checks`, `defaults` and `global`, not {written}"
     if kind in _WORDS:
         return _WORDS[kind].format(shown=written, **{key: shown(part) for key, part in context.items()})
     if kind in ("enum", "literal_error"):
@@ -158,14 +188,29 @@ def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) ->
     return message.replace("Input should", "should")
 
 
+def _quoted(value: object) -> str:
+    """A value as it is written; text that looks like another type is called text, or it would look right."""
+    if isinstance(value, dict | list | None):
+        return shown(value)
+    text = isinstance(value, str) and not isinstance(resolve(value), str)
+    return f'the text "{shown(value)}"' if text else f"`{shown(value)}`"
+
+
 def _choice(value: str, written: str, expected: str) -> str:
     choices = expected.replace("'", "").replace(" or ", ", ").split(", ")
     meant = did_you_mean(value, choices)
-    return f"must be one of {', '.join(choices)}, not {written}" + (f": did you mean `{meant}`?" if meant else "")
+    one_of = "one of " if len(choices) > 1 else ""
+    return f"must be {one_of}{', '.join(choices)}, not {written}" + (f": did you mean `{meant}`?" if meant else "")
 
 
 def _about_secret(place: Place) -> str:
-    section, *rest = place.path
-    if section != "checks" and "check" not in rest:
-        return "a secret can only be a parameter of a check: write the value itself here"
-    return "the check does not accept this value; what it holds is not shown because it is secret"
+    """Only what stands below a kind (`check: {http: {token: …}}`) is a parameter."""
+    path = list(place.path)
+    if path[:1] == ["checks"]:
+        inside = path[2:]
+    else:
+        inside = path[path.index("check") + 1 :] if "check" in path[1:] else []
+        inside = inside[1:] if inside and isinstance(inside[0], int) else inside
+    if len(inside) > 1 or (inside and isinstance(place.value, dict)):
+        return "the check does not accept this value; what it holds is not shown because it is secret"
+    return "a secret can only be a parameter of a check: write the value itself here"

@@ -44,7 +44,7 @@ def compose(file: str, text: str) -> tuple[Document, list[Problem]]:
         raise ConfigError([*composer.problems, _malformed(file, text, error)]) from error
     except yaml.reader.ReaderError as error:
         line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
-        message = "is not a text file: there is a control character here"
+        message = "a control character stands here: remove it; a configuration is a text file"
         raise ConfigError([*composer.problems, Problem(file, line, column, "", message)]) from error
 
 
@@ -135,7 +135,7 @@ class _Composer:
             self._value(events, event, (*path, "?"), event)
             return None
         if event.value == "<<" and event.implicit[0]:
-            self._complain(path, event, "merge keys (`<<`) are not YAML 1.2; write the keys out, or use `defaults:`")
+            self._complain(path, event, "merge keys (`<<`) are not YAML 1.2: write the keys out, or use `defaults:`")
             return None
         return str(event.value)
 
