@@ -281,6 +281,7 @@ def test_why_of_everything_else() -> None:
     assert desired(shop, healths("DDU"), {}).why.get((VIP, real(99))) is None
     lower = spec(service([server(1)], [server(2)]))
     assert desired(lower, healths("DU"), {}).why[VIP, None] == "configuration; pool b is in use"
+    assert desired(lower, healths("DU"), {}).why[VIP, real(1)] == "down: L4CON connection refused"
     assert desired(lower, healths("NU"), {}).why[VIP, None] == "waiting for the first word of 1 check"
     assert desired(lower, healths("NN"), {}).why[VIP, None] == "waiting for the first word of 2 checks"
 

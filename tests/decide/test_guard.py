@@ -90,6 +90,7 @@ def test_an_empty_configuration_with_nothing_to_do_is_quiet() -> None:
     [
         ("no floor: all that are dead go", 0, OnDown.REMOVE, (1, 2, 3), {1: 5, 2: 5, 3: 5}, {}),
         ("above the floor: the dead go", 2, OnDown.REMOVE, (0, 0, 3), {1: 5, 2: 5, 3: 5}, {1: 5, 2: 5}),
+        ("well above the floor", 1, OnDown.REMOVE, (0, 0, 3, 4), {1: 5, 2: 5, 3: 5, 4: 5}, {1: 5, 2: 5}),
         ("at the floor: the last to go down is kept", 2, OnDown.REMOVE, (0, 2, 3), {1: 5, 2: 5, 3: 5}, {1: 5, 3: 5}),
         ("the floor is the whole pool: all are kept", 2, OnDown.REMOVE, (1, 2), {1: 5, 2: 5}, {1: 5, 2: 5}),
         ("quiesce: kept with its weight", 1, OnDown.QUIESCE, (2, 1), {1: 5, 2: 5}, {1: 5, 2: 0}),
@@ -178,11 +179,12 @@ THREE = ([1, 2], [3, 4], [5, 6])
         ("two services may well fail together", ([1, 2], [3, 4]), (100, 100, 100, 100), 103, False),
         ("services that share a server are related", ([1, 2], [2, 3], [4, 5]), (100, 100, 100, 100, 100), 103, False),
         ("related by a third", ([1, 2], [3, 4], [2, 3], [5]), (100, 100, 100, 100, 100), 103, False),
+        ("related by one that all share", ([1], [1, 2], [1, 3], [1, 4]), (100, 100, 100, 100), 103, False),
         ("one after the other is not at once", THREE, (100, 110, 120, 130, 140, 150), 151, False),
         ("still held just before the time is up", THREE, (100, 100, 101, 101, 102, 102), 100 + HOLD - 0.1, True),
         ("then it goes on, also for the last to go down", THREE, (100, 100, 101, 101, 102, 102), 100 + HOLD, False),
         ("what went down long before does not count", ([1, 2], [3, 4], [5, 6, 7]), (1, 1, 1, 1, 100, 0, 0), 101, False),
-        ("nor does it hide what goes down now", THREE, (10, 10, 0, 200, 200, 200), 201, False),
+        ("nor does it hide what goes down now", THREE, (10, 200, 10, 200, 200, 0), 201, True),
         ("a straggler long before does not hide the rest", THREE, (95, 101, 101, 102, 102, 102), 103, True),
         ("most have come back: it was not for long", THREE, (100, 0, 0, 0, 0, 102), 103, False),
     ],
@@ -220,13 +222,16 @@ def test_servers_that_were_never_up_did_not_go_down() -> None:
     assert guarded == Guarded(plan, ())
 
 
-def test_a_server_that_is_up_in_another_service_did_not_go_down() -> None:
+@pytest.mark.parametrize("belief", [replace(DOWN, since=100.0), replace(UP, streak=1, last=FAIL)])
+def test_a_server_that_is_well_in_another_service_does_not_fail(belief: Health) -> None:
     wanted, have = town(*THREE)
-    key = replace(VIP, port=8080)
-    tcp = service([server(n, checks=["tcp"]) for n in (1, 3, 5)], name="tcp", key=key)
-    wanted = spec(*wanted.services.values(), tcp)
-    health = went_down(*[100.0] * 6) | {check_of(n, "tcp"): UP for n in (1, 3, 5)}
-    plan, guarded = decided(wanted, health, have | {key: entry({1: 5, 3: 5, 5: 5})}, 101.0)
+    keys = {n: replace(VIP, port=8000 + n) for n in (1, 3, 5)}
+    tcp = [service([server(n, checks=["tcp"])], name=f"tcp{n}", key=key) for n, key in keys.items()]
+    wanted = spec(*wanted.services.values(), *tcp)
+    health = went_down(*[100.0] * 6) | {check_of(n, "tcp"): UP for n in keys}
+    health |= {check_of(n): belief for n in keys}
+    plan, guarded = decided(wanted, health, have | {key: entry({n: 5}) for n, key in keys.items()}, 101.0)
+    assert plan
     assert guarded == Guarded(plan, ())
 
 
