@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
+from lvsctl.daemon.app import Daemon
 from lvsctl.events import DriftFound
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
@@ -244,6 +247,39 @@ async def test_with_no_fallback_the_service_is_refused_and_others_go_on(site: Si
         assert daemon.last.round.decision.desired.refused == {
             refused: "the kernel has no scheduler nosuch: load the module ip_vs_nosuch, or allow a scheduler_fallback"
         }
+
+
+async def test_a_refused_operation_does_not_stop_the_others_and_is_tried_again(site: Site, servers: Servers) -> None:
+    """No kernel has the persistence engine `nosuch` (conf.d would not let it pass, so the Spec is changed)."""
+    await servers.start(A, B)
+    bad, fine = tcp(VIP, servers.port), tcp("192.0.2.21", servers.port)
+    site.write(
+        conf(
+            service("bad", A, address=f"{VIP}:{servers.port}", persistent="60s"),
+            service("fine", B, address=f"192.0.2.21:{servers.port}"),
+        )
+    )
+    async with site.running() as daemon:
+        good = daemon.world.spec
+        broken = replace(good.services["bad"], attrs=replace(good.services["bad"].attrs, persistence_engine="nosuch"))
+        daemon.world.spec = replace(good, services={**good.services, "bad": broken})
+        table = await site.until("the other service", lambda table: weights(table, fine) == {B: 1})
+        assert bad not in table
+        await site.rounds(1)
+        first = refusals(daemon)
+        assert {name for name, _ in first} == {"add-service", "add-server"}
+        assert ("add-service", errno.ENOENT) in first
+        written = site.ipvs.written
+        await site.rounds(2)
+        assert refusals(daemon) == first
+        assert site.ipvs.written > written
+        daemon.world.spec = good
+        await site.until("the next round does it", lambda table: weights(table, bad) == {A: 1})
+
+
+def refusals(daemon: Daemon) -> list[tuple[str, int]]:
+    assert daemon.last.round is not None
+    return [(step.op.name, refusal.errno) for step, refusal in daemon.last.round.refused]
 
 
 @pytest.mark.parametrize("on_exit", ["keep", "drain", "flush"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,17 @@ class Stage:
 
     def __init__(self, town: Town, *, folder: Path, config: Path) -> None:
         self.town = town
-        self.folder = folder
         self.config = config
         self.crowd = Crowd(town)
         self.daemon: subprocess.Popen[str] | None = None
-        self.log = folder / "lvsctl.log"
         self._servers: dict[str, subprocess.Popen[str]] = {}
+        self._marks = folder  # where the web servers look whether they are sick
+        self.move_to(folder)
+
+    def move_to(self, folder: Path) -> None:
+        """Socket, state and log of the next daemon go to another folder."""
+        self.folder = folder
+        self.log = folder / "lvsctl.log"
 
     # --- real servers -------------------------------------------------------------------------------------------
 
@@ -37,12 +43,23 @@ class Stage:
         for address in addresses:
             command = [sys.executable, "-S", str(WEBSERVER), address, address, self.town.plan.vip]
             self._servers[address] = self.town.start(
-                self.town.server(address), command, stdout=subprocess.PIPE, cwd=self.folder
+                self.town.server(address), command, stdout=subprocess.PIPE, cwd=self._marks
             )
         for address in addresses:
             out = self._servers[address].stdout
             if out is None or out.readline() != "listening\n":
                 raise RuntimeError(f"the web server on {address} did not start")
+
+    def serves(self, address: str) -> bool:
+        return address in self._servers
+
+    @contextlib.contextmanager
+    def sick(self, address: str) -> Iterator[None]:
+        """The server goes on, and answers /healthz with 503."""
+        mark = self._marks / f"{address}.sick"
+        mark.touch()
+        yield
+        mark.unlink()
 
     def kill_server(self, address: str) -> None:
         server = self._servers.pop(address)
@@ -67,6 +84,11 @@ class Stage:
         status = self.daemon.wait(30)
         self.daemon = None
         return status
+
+    def end_daemon(self) -> None:
+        """Kill the daemon if it runs."""
+        if self.daemon is not None:
+            self.stop_daemon(signal.SIGKILL)
 
     def lvsctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the installed lvsctl on the director."""
@@ -111,5 +133,4 @@ class Stage:
         self.crowd.leave()
         for server in list(self._servers):
             self.kill_server(server)
-        if self.daemon is not None:
-            self.stop_daemon(signal.SIGKILL)
+        self.end_daemon()
