@@ -21,6 +21,7 @@ MAX_BODY = 65536
 MAX_RAW = MAX_HEAD + 8 * MAX_BODY
 """Bytes in which all that must arrive, so that chunk extensions or trailers without end are no way around."""
 
+_FRAMING_LENGTHS = (len("content-length"), len("transfer-encoding"))
 _WITHOUT_BODY = frozenset({101, 204, 304})
 
 
@@ -111,16 +112,13 @@ class Response:
         if self.count > MAX_HEADERS:
             self._too_many = True
             raise Garbage
-        if not self.status and self._frames(name.lower(), value):
-            self._framed = True
         if self.headers is not None:
             self.headers.append((name, value))
-
-    @staticmethod
-    def _frames(name: bytes, value: bytes) -> bool:
-        return name == b"content-length" or (
-            name == b"transfer-encoding" and value.strip().lower().endswith(b"chunked")
-        )
+        if self.status or len(name) not in _FRAMING_LENGTHS:
+            return
+        name = name.lower()
+        if name == b"content-length" or (name == b"transfer-encoding" and value.strip().lower().endswith(b"chunked")):
+            self._framed = True
 
     def on_headers_complete(self) -> None:
         if self.done:

@@ -23,7 +23,8 @@ CHUNK = 16384
 _THEIRS_AT_ONCE = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH})
 _OURS_LATER = frozenset({errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EACCES})
 
-Sent = TypeVar("Sent")
+Given = TypeVar("Given")
+Done = TypeVar("Done")
 
 
 class Failed(Exception):
@@ -70,7 +71,7 @@ class Wire:
         secured = context.wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
         self._sock, self._secure = secured, True
         try:
-            await self._patiently(secured.do_handshake)
+            await self._patiently(_shake_hands, secured, self._watch.readable)
         except ssl.SSLCertVerificationError as error:
             raise Failed("L6RSP", f"certificate not accepted for {name}: {error.verify_message}") from error
         except OSError as error:
@@ -81,19 +82,18 @@ class Wire:
     async def send(self, data: bytes) -> None:
         """Send all of `data`. Raises Failed (L7RSP) when the connection breaks."""
         rest = memoryview(data)
-        while rest:
-            try:
-                sent = await self._patiently(lambda rest=rest: self._sock.send(rest), self._watch.writable)  # type: ignore[misc]
-            except OSError as error:
-                raise _broken(error, "sending") from error
-            rest = rest[sent:]
+        try:
+            while rest:
+                rest = rest[await self._patiently(self._sock.send, rest, self._watch.writable) :]
+        except OSError as error:
+            raise _broken(error, "sending") from error
 
     async def receive(self) -> bytes:
         """Some bytes, or b"" when the far end has closed. Raises Failed (L7RSP) when the connection breaks."""
-        if not self._secure:  # a request has just been sent: nothing can have come back yet
-            await self._watch.readable()
         try:
-            return await self._patiently(lambda: self._sock.recv(CHUNK), self._watch.readable)
+            if not self._secure:  # TLS may hold more already; else nothing can be there yet: no need to try
+                await self._watch.readable()
+            return await self._patiently(self._sock.recv, CHUNK, self._watch.readable)
         except OSError as error:
             raise _broken(error, "waiting for the answer") from error
 
@@ -102,19 +102,23 @@ class Wire:
         self._watch.close()
         self._sock.close()
 
-    async def _patiently(self, call: Callable[[], Sent], wait: Callable[[], Awaitable[None]] | None = None) -> Sent:
-        """Call until it no longer has to wait. wait: what a plain socket waits for; TLS says itself what it needs."""
+    async def _patiently(
+        self, call: Callable[[Given], Done], given: Given, wait: Callable[[], Awaitable[None]]
+    ) -> Done:
+        """Call until it need not wait. wait: what a plain socket then waits for; TLS says itself what it needs."""
         while True:
             try:
-                return call()
+                return call(given)
             except ssl.SSLWantReadError:
                 await self._watch.readable()
             except ssl.SSLWantWriteError:
                 await self._watch.writable()
             except BlockingIOError:
-                if wait is None:
-                    raise
                 await wait()
+
+
+def _shake_hands(secured: ssl.SSLSocket) -> None:
+    secured.do_handshake()
 
 
 def _broken(error: OSError, doing: str) -> Exception:

@@ -146,7 +146,7 @@ class Params(checkapi.Params):
 
     @cached_property
     def around_host(self) -> tuple[bytes, bytes]:
-        """The request, before and after the value of the Host header."""
+        """The request up to the Host header's value (with it, if there is a `host`), and what follows it."""
         lines = {"User-Agent": "lvsctl", "Accept": "*/*"}
         given = {name.lower() for name, _ in self.headers}
         extra = [(name, text) for name, text in lines.items() if name.lower() not in given]
@@ -154,14 +154,15 @@ class Params(checkapi.Params):
         if self.method not in ("GET", "HEAD", "OPTIONS"):
             extra.append(("Content-Length", "0"))
         tail = "".join(f"\r\n{name}: {text}" for name, text in extra)
-        return f"{self.method} {self.path} HTTP/1.1\r\nHost: ".encode(), f"{tail}\r\n\r\n".encode("latin-1")
+        before = f"{self.method} {self.path} HTTP/1.1\r\nHost: {self.host or ''}"
+        return before.encode(), f"{tail}\r\n\r\n".encode("latin-1")
 
 
 def request(params: Params, target: Target) -> bytes:
     """The bytes of the request; without `host` the target's address, and its port unless it is the scheme's own."""
     before, after = params.around_host
     if params.host is not None:
-        return before + params.host.encode() + after
+        return before + after
     address = str(target.address) if target.address.version == 4 else f"[{target.address}]"
     port = "" if target.port == (443 if params.tls else 80) else f":{target.port}"
     return before + f"{address}{port}".encode() + after

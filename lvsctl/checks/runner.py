@@ -27,6 +27,7 @@ _SPREAD = 1.0  # seconds in which the first probes of new questions start …
 _APART = 0.01  # … that far apart when they are few, so that three servers do not wait a second
 _RESERVED = 64  # descriptors that are left to the rest of the process
 _PER_PROBE = 3  # descriptors that a probe may hold: an exec check has a pipe and a process
+_UNKNOWN = Verdict.UNKNOWN
 _LATE = {
     "L4TOUT": "no connection",
     "L6TOUT": "no TLS handshake",
@@ -50,8 +51,8 @@ async def ask(
     means that it could not be asked. Raises nothing but CancelledError, and that only when cancelled from outside.
     """
     if watcher is None:
-        with closing(Watcher()) as watcher:
-            return await ask(kind, question_target, params, timeout, trace=trace, watcher=watcher)
+        with closing(Watcher()) as own:
+            return await ask(kind, question_target, params, timeout, trace=trace, watcher=own)
     asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace)
     outcome: Outcome | None = None
     problem = ""
@@ -73,7 +74,7 @@ async def ask(
     if isinstance(outcome, Outcome):
         return outcome
     problem = problem or _bug(kind, f"it returned {type(outcome).__name__}, not an Outcome")
-    return Outcome(Verdict.UNKNOWN, "ASKERR", problem, perf_counter() - asked.started)
+    return Outcome(_UNKNOWN, "ASKERR", problem, perf_counter() - asked.started)
 
 
 def _cancelled_from_outside() -> bool:
@@ -167,8 +168,14 @@ class Runner:
         if asker.timer is not None:
             asker.timer.cancel()
         if asker.task is not None:
-            asker.task.cancel()
             self._ending[asker.question.id] = asker.task
+            asker.task.add_done_callback(lambda _: self._over(asker))
+            asker.task.cancel()
+
+    def _over(self, asker: _Asker) -> None:
+        """A cancelled probe has cleaned up, or had not even begun."""
+        self._ending.pop(asker.question.id, None)
+        self._release(asker)
 
     def _due(self, asker: _Asker) -> None:
         asker.timer = None
@@ -187,29 +194,31 @@ class Runner:
     def _start(self, asker: _Asker) -> None:
         if self._watcher is None:
             self._watcher = Watcher()
-        task = asker.task = asyncio.get_running_loop().create_task(self._probe(asker))
-        self._open.add(task)
-        task.add_done_callback(lambda task: self._done(asker.question.id, task))
+        asker.task = asyncio.get_running_loop().create_task(self._probe(asker, self._watcher))
+        self._open.add(asker.task)
 
-    def _done(self, question: QuestionId, task: asyncio.Task[None]) -> None:
-        self._open.discard(task)
-        if self._ending.get(question) is task:
-            del self._ending[question]
-        if self._line and len(self._open) < self._limit:
-            asker = next(iter(self._line))
-            del self._line[asker]
-            self._start(asker)
-
-    async def _probe(self, asker: _Asker) -> None:
-        question = asker.question
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        kind = self._kinds.get(question.kind)
-        if kind is None:
-            outcome = Outcome(Verdict.UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
-        else:
-            outcome = await ask(kind, question.target, question.params, question.timeout, watcher=self._watcher)
+    def _release(self, asker: _Asker) -> None:
+        """The probe's slot is free, for the next in line if there is one."""
+        if asker.task is None:
+            return
+        self._open.discard(asker.task)
         asker.task = None
+        if self._line and len(self._open) < self._limit:
+            following = next(iter(self._line))
+            del self._line[following]
+            self._start(following)
+
+    async def _probe(self, asker: _Asker, watcher: Watcher) -> None:
+        question, loop = asker.question, asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            kind = self._kinds.get(question.kind)
+            if kind is None:
+                outcome = Outcome(_UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
+            else:
+                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=watcher)
+        finally:
+            self._release(asker)
         self._verdicts[outcome.verdict] += 1
         pace = self._tell(asker.question, outcome)
         if pace < NEVER and self._askers.get(question.id) is asker:

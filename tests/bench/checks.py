@@ -1,0 +1,225 @@
+"""What a check costs: CPU of the prober per check against nginx on loopback, as ratios of a bare epoll loop's.
+
+    .venv/bin/python -m tests.bench.checks [checks per round] [rounds]
+
+Three probers do the same exchange (connect, for http also one GET and its whole answer, close), with the same number
+of connections open at once, in alternating rounds; the medians of the rounds' ratios are printed. The engine does all that the daemon
+does: schedule, probe with a deadline, outcome, rise and fall, pace of the next probe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from ipaddress import ip_address
+from operator import truediv
+from pathlib import Path
+
+import aiohttp
+
+from lvsctl.checks.registry import installed
+from lvsctl.checks.runner import NEVER, Runner
+from lvsctl.decide.health import NEVER as UNPROVEN
+from lvsctl.decide.health import judge, pace
+from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, Target, Verdict
+
+OPEN = 32
+"""Connections open at once, for every prober."""
+
+LIMITS = {"epoll": 2.5, "aiohttp": 0.4}
+
+CONFIG = """
+daemon off; master_process off; pid {root}/pid; error_log {root}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {root}; proxy_temp_path {root}; fastcgi_temp_path {root};
+  uwsgi_temp_path {root}; scgi_temp_path {root};
+  server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 "ok\\n"; }} }}
+}}
+"""
+
+
+@contextmanager
+def nginx() -> Iterator[int]:
+    """A private nginx on a free port of loopback; gives the port."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if program is None:
+        sys.exit("nginx is missing: apt-get install nginx-light")
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port: int = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as root:
+        config = Path(root, "nginx.conf")
+        config.write_text(CONFIG.format(root=root, port=port))
+        server = subprocess.Popen([program, "-p", root, "-c", str(config)], stderr=subprocess.DEVNULL)
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    sys.exit("nginx does not answer")
+
+
+# --- the three probers: each does `checks` checks and returns when all are done ---------------------------------
+
+
+def bare_epoll(port: int, checks: int, request: bytes) -> None:
+    """The least that Python can do: non-blocking sockets and one epoll, nothing remembered, no deadline."""
+    poll = select.epoll()
+    sockets: dict[int, socket.socket] = {}
+    address = ("127.0.0.1", port)
+    begun = 0
+
+    def begin() -> None:
+        nonlocal begun
+        begun += 1
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        sock.connect_ex(address)
+        sockets[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLOUT)
+
+    def end(fd: int) -> None:
+        poll.unregister(fd)
+        sockets.pop(fd).close()
+        if begun < checks:
+            begin()
+
+    for _ in range(min(OPEN, checks)):
+        begin()
+    while sockets:
+        for fd, event in poll.poll():
+            sock = sockets[fd]
+            if event & select.EPOLLOUT:
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                if request:
+                    sock.send(request)
+                    poll.modify(fd, select.EPOLLIN)
+                else:
+                    end(fd)
+            else:
+                answer = sock.recv(16384)
+                assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"ok\n")
+                end(fd)
+    poll.close()
+
+
+def engine(port: int, checks: int, request: bytes) -> None:
+    """lvsctl: the runner keeps OPEN questions being asked; every outcome is judged and gives the next pace."""
+    asyncio.run(_engine(port, checks, "http" if request else "tcp"))
+
+
+async def _engine(port: int, checks: int, kind: str) -> None:
+    kinds = installed()
+    params = kinds[kind].params()
+    target = Target(ip_address("127.0.0.1"), port)
+    questions = {
+        QuestionId(str(n)): Question(QuestionId(str(n)), kind, target, params, 1.0, 0.0, 0.0, 0.0) for n in range(OPEN)
+    }
+    asked_by = {id: [Check(CheckId(id), id, 2, 3)] for id in questions}
+    beliefs: dict[CheckId, Health] = {CheckId(id): UNPROVEN for id in questions}
+    begun, heard = OPEN, 0
+    finished = asyncio.Event()
+
+    def take(question: Question, outcome: Outcome) -> float:
+        nonlocal begun, heard
+        assert outcome.verdict is Verdict.PASS, outcome
+        healths = []
+        for check in asked_by[question.id]:
+            beliefs[check.id] = judge(check, beliefs[check.id], outcome, time.monotonic())
+            healths.append(beliefs[check.id])
+        wanted = pace(question, healths)
+        heard += 1
+        if heard == checks:
+            finished.set()
+        if begun == checks:
+            return NEVER
+        begun += 1
+        return wanted
+
+    runner = Runner(kinds, take, limit=OPEN)
+    runner.keep(questions)
+    await finished.wait()
+    await runner.close()
+
+
+def aiohttp_client(port: int, checks: int, request: bytes) -> None:
+    """The usual way: aiohttp's client, for http. For tcp there is none, so the same request is compared."""
+    asyncio.run(_aiohttp_client(port, checks))
+
+
+async def _aiohttp_client(port: int, checks: int) -> None:
+    url = f"http://127.0.0.1:{port}/"
+    remaining = iter(range(checks))
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=1)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+
+        async def probe() -> None:
+            for _ in remaining:
+                async with session.get(url, allow_redirects=False) as response:
+                    assert response.status == 200 and await response.read() == b"ok\n"
+
+        await asyncio.gather(*(probe() for _ in range(OPEN)))
+
+
+# --- measuring ---------------------------------------------------------------------------------------------------
+
+Prober = Callable[[int, int, bytes], None]
+PROBERS: dict[str, Prober] = {"epoll": bare_epoll, "engine": engine, "aiohttp": aiohttp_client}
+
+
+def cost(prober: Prober, port: int, checks: int, request: bytes) -> float:
+    """CPU of this process per check, in microseconds."""
+    before = time.process_time()
+    prober(port, checks, request)
+    return (time.process_time() - before) / checks * 1e6
+
+
+def measure(port: int, kind: str, checks: int, rounds: int) -> bool:
+    """Print a line for one kind; whether the ratios are within LIMITS."""
+    request = (
+        b"" if kind == "tcp" else f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
+    )
+    for prober in PROBERS.values():
+        prober(port, 200, request)  # imports and caches
+    seen: dict[str, list[float]] = {name: [] for name in PROBERS}
+    for _ in range(rounds):
+        for name, prober in PROBERS.items():
+            seen[name].append(cost(prober, port, checks, request))
+    ratios = {peer: statistics.median(map(truediv, seen["engine"], seen[peer])) for peer in LIMITS}
+    within = all(ratios[peer] <= limit for peer, limit in LIMITS.items())
+    figures = "  ".join(f"{name} {statistics.median(costs):.0f} us" for name, costs in seen.items())
+    against = "  ".join(f"{ratios[peer]:.2f} of {peer}'s (at most {limit})" for peer, limit in LIMITS.items())
+    print(f"{kind:5} CPU per check: {figures};  engine {against}{'' if within else '  MISSED'}", flush=True)
+    return within
+
+
+def main() -> int:
+    checks, rounds = (int(argument) for argument in (sys.argv[1:] + ["1000", "15"][len(sys.argv) - 1 :])[:2])
+    with nginx() as port:
+        results = [measure(port, kind, checks, rounds) for kind in ("tcp", "http")]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
