@@ -28,7 +28,7 @@ class DriftFound:
 
 @dataclass(frozen=True, slots=True)
 class OpRefused:
-    """The kernel refused an operation; the next round tries again."""
+    """The kernel refused an operation that it had not refused in the round before; the next round tries again."""
 
     step: Step
     refusal: Refusal
@@ -36,7 +36,7 @@ class OpRefused:
 
 @dataclass(frozen=True, slots=True)
 class GuardTripped:
-    """Steps were withheld because they would have changed too much at once."""
+    """Other steps than in the round before are withheld, because they would have changed too much at once."""
 
     withheld: tuple[Step, ...]
     why: str
@@ -53,11 +53,10 @@ class SchedulerMissing:
 
 @dataclass(frozen=True, slots=True)
 class RoundDone:
-    """One round ended. done: steps carried out; the refused and withheld ones have events of their own."""
+    """One round ended. done: steps carried out; refused: all that the kernel refused, news or not."""
 
     done: tuple[Step, ...]
-    refused: int
-    withheld: int
+    refused: tuple[tuple[Step, Refusal], ...]
 
 
 Event: TypeAlias = HealthChanged | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Mapping
@@ -203,12 +204,22 @@ def run(*, config: Path, socket: Path, state_dir: Path, log_format: str) -> None
     """`lvsctl run`: the daemon in the foreground, until SIGTERM or SIGINT. Raises LvsctlError if it cannot start."""
     logs.configure(log_format)
     kinds = installed()
+    for name, why in kinds.broken.items():
+        log.error("check kind cannot be used", kind=name, why=why)
     loaded = load(config, kinds)
     for problem in loaded.warnings:
         log.warning("conf.d", problem=str(problem))
+    _allow_many_files()
     state = State(state_dir)
     with state.lock():
         asyncio.run(_serve(config=config, loaded=loaded, kinds=kinds, socket=socket, state=state))
+
+
+def _allow_many_files() -> None:
+    """Every probe in flight takes a file descriptor: use all that the limit allows, not only the soft one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(*, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], socket: Path, state: State) -> None:

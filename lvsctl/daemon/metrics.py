@@ -23,7 +23,7 @@ class Metrics:
         self._rounds = self._counter("rounds", "Rounds of look, decide, act.")
         self._kernel_errors = self._counter("kernel_errors", "Rounds in which the kernel could not be asked.")
         self._drift = self._counter("drift", "Changes that somebody else made to what is ours.")
-        self._withheld = self._counter("guard_trips", "Rounds in which a guard withheld steps.")
+        self._withheld = self._counter("guard_trips", "Times that a guard began to withhold steps.")
         self._checks = self._counter("check_results", "Answers by verdict.", "result")
         self._changes = self._counter("reconcile_changes", "Operations carried out.", "op")
         self._errors = self._counter("reconcile_errors", "Operations that the kernel refused.", "errno")
@@ -52,19 +52,19 @@ class Metrics:
     def tell(self, event: Event) -> None:
         """Count one event."""
         match event:
-            case RoundDone(done=done):
+            case RoundDone(done=done, refused=refused):
                 self._rounds.inc()
                 for step in done:
                     self._changes.labels(step.op.name).inc()
-            case OpRefused(refusal=refusal):
-                self._errors.labels(errno.errorcode.get(refusal.errno, str(refusal.errno))).inc()
+                for _, refusal in refused:
+                    self._errors.labels(errno.errorcode.get(refusal.errno, str(refusal.errno))).inc()
             case DriftFound():
                 self._drift.inc()
             case GuardTripped():
                 self._withheld.inc()
             case HealthChanged(up=up):
                 self._transitions.labels("up" if up else "down").inc()
-            case SchedulerMissing():
+            case OpRefused() | SchedulerMissing():  # counted with the round; shown by status
                 pass
 
     def text(self) -> bytes:

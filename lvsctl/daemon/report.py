@@ -9,22 +9,30 @@ from structlog.typing import FilteringBoundLogger
 
 from lvsctl.daemon.reconcile import Round
 from lvsctl.events import DriftFound, Event, GuardTripped, HealthChanged, OpRefused, RoundDone, SchedulerMissing
-from lvsctl.model import Step
+from lvsctl.model import Op, Step
 
 
 def round_events(done: Round, before: Round | None) -> Iterator[Event]:
-    """The events of one round, what was found first; a missing scheduler is told of when that is news."""
+    """The events of one round, what was found first. What goes on as in the round before is no news."""
     yield from done.decision.drift
     known = before.decision.desired.schedulers if before is not None else ()
     yield from (event for event in done.decision.desired.schedulers if event not in known)
-    for step, refusal in done.refused:
-        yield OpRefused(step, refusal)
+    refused = {(step.op, refusal.errno) for step, refusal in before.refused} if before is not None else set()
+    yield from (OpRefused(step, refusal) for step, refusal in done.refused if (step.op, refusal.errno) not in refused)
+    if _held(done) != _held(before):
+        yield from _withheld(done)
+    yield RoundDone(done.done, done.refused)
+
+
+def _held(done: Round | None) -> set[Op]:
+    return {step.op for step, _ in done.withheld} if done is not None else set()
+
+
+def _withheld(done: Round) -> Iterator[GuardTripped]:
     reasons: dict[str, list[Step]] = defaultdict(list)
     for step, why in done.withheld:
         reasons[why].append(step)
-    for why, steps in reasons.items():
-        yield GuardTripped(tuple(steps), why)
-    yield RoundDone(done.done, len(done.refused), len(done.withheld))
+    yield from (GuardTripped(tuple(steps), why) for why, steps in reasons.items())
 
 
 def log_event(log: FilteringBoundLogger, event: Event) -> None:

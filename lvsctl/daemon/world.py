@@ -13,8 +13,8 @@ from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, 
 class World:
     """Everything that a round looks at, except the kernel.
 
-    owned: services in conf.d or made by lvsctl earlier. left: the owned part of the table as the last round left it,
-    for telling drift from our own changes. missing: wanted schedulers that the kernel lacks.
+    owned: services in conf.d or made by lvsctl earlier. left: the whole table as the last round left it, for
+    telling drift from our own changes. missing: wanted schedulers that the kernel lacks.
     """
 
     def __init__(
