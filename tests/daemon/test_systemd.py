@@ -1,0 +1,91 @@
+"""What the service manager is told, heard on a real notification socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.systemd import notify, watchdog_period
+from lvsctl.kernel.memory import MemoryIpvs
+from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+
+A = "127.0.0.11"
+VIP = "192.0.2.20"
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening
+
+
+def heard(manager: socket.socket) -> list[str]:
+    lines: list[str] = []
+    while True:
+        try:
+            lines += manager.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return lines
+
+
+def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert notify("READY=1") is None
+
+
+def test_a_manager_that_is_gone_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    assert notify("READY=1") is None
+
+
+def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind("")  # the kernel gives it an abstract name
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + listening.getsockname()[1:].decode())
+        notify("READY=1", "STATUS=fine")
+        assert listening.recv(100) == b"READY=1\nSTATUS=fine"
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "pid", "expected"),
+    [("30000000", None, 15.0), ("30000000", "1", None), ("", None, None), ("0", None, None), ("soon", None, None)],
+)
+def test_the_watchdog_is_fed_twice_as_often_as_asked(
+    monkeypatch: pytest.MonkeyPatch, microseconds: str, pid: str | None, expected: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    if pid is None:
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    else:
+        monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert watchdog_period() == expected
+
+
+async def test_ready_after_the_first_complete_round_watchdog_after_every_one(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    servers = Servers()
+    await servers.start(A)
+    site = Site(MemoryIpvs(schedulers=("wlc",)), tmp_path)
+    key = tcp(VIP, servers.port)
+    site.write(conf(service("shop", A, address=f"{VIP}:{servers.port}")))
+    async with site.running() as daemon:
+        await site.ready()
+        assert weights(await site.ipvs.read(), key) == {A: 1}
+        await site.rounds(2)
+        started = heard(manager)
+        await daemon.reload()
+        reloaded = [line.partition("=")[0] for line in heard(manager) if not line.startswith("WATCHDOG")]
+    await servers.close()
+    assert started[: started.index("READY=1")].count("WATCHDOG=1") >= 1  # rounds that were not complete yet
+    assert started[started.index("READY=1") :][:2] == ["READY=1", "STATUS=1 services"]
+    assert started[started.index("READY=1") :].count("WATCHDOG=1") >= 2
+    assert reloaded == ["RELOADING", "MONOTONIC_USEC", "READY"]
+    assert heard(manager)[-1] == "STOPPING=1"
