@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from ipaddress import IPv6Address
+from typing import Final
 
 from lvsctl.kernel import wire
 from lvsctl.kernel.numbers import (
@@ -40,12 +41,12 @@ from lvsctl.model import (
     Tunnel,
 )
 
+NO_BYTES: Final = (OverflowError, ValueError)
+"""For a number that has no bytes, and is therefore out of the kernel's range: negative, or too large."""
+
 
 def operation(op: Op) -> tuple[Command, bytes]:
-    """The command and the attributes that carry out `op`.
-
-    Raises ValueError or OverflowError for numbers that do not fit.
-    """
+    """The command and the attributes that carry out `op`. Raises one of `NO_BYTES` for numbers that do not fit."""
     match op:
         case AddService(service, attrs):
             return Command.NEW_SERVICE, _service(service, attrs)

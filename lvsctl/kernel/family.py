@@ -20,11 +20,11 @@ FAMILY_ID: Final = 1
 NAME: Final = 2
 
 
-async def resolve() -> int:
+async def resolve(name: str = FAMILY_NAME) -> int:
     """Raises KernelError where there is no IPVS. The kernel loads ip_vs itself if it can."""
     controller = GenericSocket(CONTROLLER)
     try:
-        answer = await controller.ask(GET_FAMILY, wire.text(NAME, FAMILY_NAME))
+        answer = await controller.ask(GET_FAMILY, wire.text(NAME, name))
     except Refused as error:
         if error.number == errno.ENOENT:
             raise KernelError("the kernel has no IPVS: run modprobe ip_vs") from error

@@ -50,18 +50,13 @@ class GenericSocket:
     A conversation that does not come to its end leaves answers behind that nobody wants: close the socket then.
     """
 
-    def __init__(self, family: int) -> None:
-        """Raises KernelError where there is no netlink, or no file descriptor left."""
+    def __init__(self, family: int, connection: socket.socket | None = None) -> None:
+        """connection: to something that speaks for the kernel (default: to the kernel). Raises KernelError."""
         self._family = family
         self._sequence = 0
         self._buffer = memoryview(bytearray(BUFFER))
-        try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_GENERIC)
-        except OSError as error:
-            raise KernelError(f"cannot open a netlink socket: {error.strerror}") from error
+        self._socket = _connect() if connection is None else connection
         self._socket.setblocking(False)
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)  # an answer need not repeat the question
-        self._socket.bind((0, 0))
 
     def close(self) -> None:
         """Release the socket."""
@@ -159,6 +154,16 @@ class GenericSocket:
             remove(self._socket.fileno())
 
 
+def _connect() -> socket.socket:
+    try:
+        connection = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_GENERIC)
+    except OSError as error:
+        raise KernelError(f"cannot open a netlink socket: {error.strerror}") from error
+    connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)  # an answer need not repeat the question
+    connection.bind((0, 0))
+    return connection
+
+
 def _settle(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
@@ -170,7 +175,7 @@ def _expect(message: wire.Message, sequence: int, family: int) -> None:
     if message.type == wire.ERROR:
         _expect_success(message)
     if message.type != family:
-        raise KernelError(f"netlink: a message of type {message.type} where IPVS should answer")
+        raise KernelError(f"netlink: a message of type {message.type} where {family} was due")
     if message.flags & wire.DUMP_INTERRUPTED:
         raise Interrupted("the table changed while it was read")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from lvsctl.kernel import encode
 from lvsctl.kernel.refusals import refusal, service_refusal, timeouts_refusal
 from lvsctl.model import (
     MAX_WEIGHT,
@@ -106,10 +107,12 @@ class MemoryIpvs:
 
     async def set_timeouts(self, timeouts: Timeouts) -> Refusal | None:
         """See `Ipvs.set_timeouts`."""
-        wanted = (timeouts.tcp, timeouts.tcp_fin, timeouts.udp)
-        if not all(0 <= seconds < 2**32 for seconds in wanted):
+        try:
+            encode.timeouts(timeouts)
+        except encode.NO_BYTES:
             return timeouts_refusal(errno.ERANGE)
         self.written += 1
+        wanted = (timeouts.tcp, timeouts.tcp_fin, timeouts.udp)
         if max(wanted) > MAX_TIMEOUT:
             return timeouts_refusal(errno.EINVAL)
         before = (self._timeouts.tcp, self._timeouts.tcp_fin, self._timeouts.udp)
@@ -146,6 +149,10 @@ class MemoryIpvs:
         return ServiceCounters(total, servers)
 
     def _answer(self, op: Op) -> Refusal | None:
+        try:
+            encode.operation(op)  # what has no bytes does not reach the kernel either
+        except encode.NO_BYTES:
+            return refusal(op, errno.ERANGE)
         self.written += 1
         number = self.refuse(self.written, op) if self.refuse is not None else 0
         number = number or self._carry_out(op)

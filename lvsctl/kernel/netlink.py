@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -30,14 +31,20 @@ _retried = retry(
 )
 
 
+async def open_ipvs() -> GenericSocket:
+    """A socket to the IPVS of this network namespace. Raises KernelError where there is none."""
+    return GenericSocket(await resolve())
+
+
 class NetlinkIpvs:
     """IPVS over netlink. Opens its socket when it is first asked, and a new one after any failure.
 
     written: how many orders were sent to the kernel since the start: operations, zeroing, timeouts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, open_socket: Callable[[], Awaitable[GenericSocket]] = open_ipvs) -> None:
         self.written = 0
+        self._open = open_socket
         self._lock = asyncio.Lock()
         self._socket: GenericSocket | None = None
         self._memory = ServerMemory()
@@ -72,7 +79,7 @@ class NetlinkIpvs:
             try:
                 orders.append(encode.operation(op))
                 sent.append(index)
-            except (OverflowError, ValueError):  # what has no bytes is certainly out of the kernel's range
+            except encode.NO_BYTES:
                 refusals[index] = refusal(op, errno.ERANGE)
         for index, number in zip(sent, await self._order(orders), strict=True):
             refusals[index] = refusal(ops[index], number) if number else None
@@ -106,7 +113,7 @@ class NetlinkIpvs:
         """See `Ipvs.set_timeouts`."""
         try:
             order = encode.timeouts(timeouts)
-        except (OverflowError, ValueError):
+        except encode.NO_BYTES:
             return timeouts_refusal(errno.ERANGE)
         (number,) = await self._order([(Command.SET_CONFIG, order)])
         return timeouts_refusal(number) if number else None
@@ -147,7 +154,7 @@ class NetlinkIpvs:
         async with self._lock:
             try:
                 if self._socket is None:
-                    self._socket = GenericSocket(await resolve())
+                    self._socket = await self._open()
                 yield self._socket
             except BaseException as error:
                 await self.close()
@@ -162,4 +169,4 @@ def _cannot_ask(number: int) -> str:
             return f"cannot ask IPVS: {NOT_PERMITTED}"
         case errno.ENOENT:
             return "cannot ask IPVS: the kernel module ip_vs was unloaded"
-    return f"cannot ask IPVS: {errno.errorcode.get(number, number)}"
+    return f"cannot ask IPVS: {os.strerror(number)}"

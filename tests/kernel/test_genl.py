@@ -1,0 +1,230 @@
+"""The netlink socket and what `NetlinkIpvs` makes of a kernel that is slow, busy, interrupted, gone or mistaken."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from ipaddress import IPv4Address
+
+import pytest
+
+from lvsctl.errors import KernelError
+from lvsctl.kernel import encode, family, wire
+from lvsctl.kernel.genl import BATCH, GenericSocket, Refused
+from lvsctl.kernel.listing import ListReader
+from lvsctl.kernel.netlink import NetlinkIpvs
+from lvsctl.model import AddServer, AddService, Entry, Forward, Op, RealAttrs, RealKey, Refusal, ServiceAttrs
+from tests.kernel.echo import answer, done, dumped_server, dumped_service, message
+from tests.kernel.golden import FAMILY, SHOP
+from tests.kernel.scripted import Answer, ScriptedKernel
+
+RR = ServiceAttrs("rr")
+ONE = RealKey(IPv4Address("10.0.0.1"), 80)
+ROUTE = RealAttrs(Forward.ROUTE, 1)
+
+
+@pytest.fixture
+async def kernel() -> AsyncIterator[Callable[..., ScriptedKernel]]:
+    made: list[ScriptedKernel] = []
+
+    def make(*answers: list[Answer]) -> ScriptedKernel:
+        made.append(ScriptedKernel(*answers))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def request(op: Op) -> bytes:
+    return encode.operation(op)[1]
+
+
+def service(sequence: int, flags: int = wire.MULTI) -> bytes:
+    return message(dumped_service(request(AddService(SHOP, RR))), sequence=sequence, command=1, flags=flags)
+
+
+def server(sequence: int) -> bytes:
+    return message(dumped_server(request(AddServer(SHOP, ONE, ROUTE))), sequence=sequence)
+
+
+def interrupted(sequence: int) -> bytes:
+    return service(sequence, flags=wire.MULTI | wire.DUMP_INTERRUPTED)
+
+
+def refused(number: int) -> Answer:
+    return lambda sequence: answer(sequence, number)
+
+
+TABLE = {SHOP: Entry(RR, {ONE: ROUTE})}
+LISTING: list[list[Answer]] = [[service, done], [server, done]]
+
+
+async def test_a_listing_may_come_later_and_in_one_datagram_or_in_several(
+    kernel: Callable[..., ScriptedKernel],
+) -> None:
+    for answers in (LISTING, [[lambda s: service(s) + done(s)], [lambda s: server(s) + done(s)]]):
+        far = kernel(*answers)
+        ipvs = NetlinkIpvs(far.open)
+        assert await ipvs.read() == TABLE
+        await ipvs.close()
+
+
+async def test_an_interrupted_listing_is_asked_again_on_a_new_socket(kernel: Callable[..., ScriptedKernel]) -> None:
+    far = kernel([interrupted, done], [service, done], [refused(errno.EBUSY)], *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    assert await ipvs.read() == TABLE
+    assert far.opened == 3
+    await ipvs.close()
+
+
+async def test_a_listing_that_is_always_interrupted_is_given_up(kernel: Callable[..., ScriptedKernel]) -> None:
+    far = kernel(*([[interrupted]] * 5))
+    with pytest.raises(KernelError, match=r"^the table changed while it was read$"):
+        await NetlinkIpvs(far.open).read()
+    assert far.opened == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.EPERM, "cannot ask IPVS: not permitted: give lvsctl CAP_NET_ADMIN in this network namespace"),
+        (errno.ENOENT, "cannot ask IPVS: the kernel module ip_vs was unloaded"),
+        (errno.EOPNOTSUPP, "cannot ask IPVS: Operation not supported"),
+    ],
+)
+async def test_what_cannot_be_asked_is_a_kernel_error_and_the_next_question_has_a_new_socket(
+    kernel: Callable[..., ScriptedKernel], number: int, text: str
+) -> None:
+    far = kernel([refused(number)], *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    with pytest.raises(KernelError) as caught:
+        await ipvs.read()
+    assert str(caught.value) == text
+    assert await ipvs.read() == TABLE
+    assert far.opened == 2
+    await ipvs.close()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOENT])
+async def test_asking_for_a_scheduler_that_cannot_be_asked_for(
+    kernel: Callable[..., ScriptedKernel], number: int
+) -> None:
+    ipvs = NetlinkIpvs(kernel([refused(number)]).open)
+    if number == errno.EPERM:
+        with pytest.raises(KernelError, match="CAP_NET_ADMIN"):
+            await ipvs.has_scheduler("rr")
+    else:
+        assert not await ipvs.has_scheduler("rr")
+        await ipvs.close()
+
+
+async def test_without_ipv6_in_the_kernel_a_scheduler_is_taken_to_be_there(
+    kernel: Callable[..., ScriptedKernel],
+) -> None:
+    ipvs = NetlinkIpvs(kernel([refused(errno.EAFNOSUPPORT)]).open)
+    assert await ipvs.has_scheduler("hprio")
+    await ipvs.close()
+
+
+async def test_an_operation_without_permission_is_a_refusal(kernel: Callable[..., ScriptedKernel]) -> None:
+    ipvs = NetlinkIpvs(kernel([refused(errno.EPERM)]).open)
+    assert await ipvs.apply([AddService(SHOP, RR)]) == [
+        Refusal(errno.EPERM, "not permitted: give lvsctl CAP_NET_ADMIN in this network namespace")
+    ]
+    await ipvs.close()
+
+
+async def test_operations_go_in_batches_and_answers_are_matched_by_number(
+    kernel: Callable[..., ScriptedKernel],
+) -> None:
+    ops = [AddService(SHOP, RR)] * (BATCH + 2)
+    first: list[Answer] = [
+        lambda s, at=at: answer(s + at, errno.EEXIST if at == 3 else 0)  # type: ignore[misc]
+        for at in reversed(range(BATCH))
+    ]
+    far = kernel(first, [lambda s: answer(s, 0) + answer(s + 1, errno.EINVAL)])
+    ipvs = NetlinkIpvs(far.open)
+    answers = await ipvs.apply(ops)
+    assert {at: each.errno for at, each in enumerate(answers) if each} == {3: errno.EEXIST, BATCH + 1: errno.EINVAL}
+    assert [each.flags for each in far.asked] == [wire.REQUEST | wire.ACK] * len(ops)
+    assert len({each.sequence for each in far.asked}) == len(ops)
+    await ipvs.close()
+
+
+@pytest.mark.parametrize(
+    ("garbage", "text"),
+    [
+        (lambda s: service(s)[:-1], "netlink message cut short: 320 bytes announced, 319 there"),
+        (lambda s: service(s + 1), "netlink: an answer to another question"),
+        (lambda s: wire.MESSAGE.pack(16, FAMILY + 1, 2, s, 0), "netlink: a message of type 29 where 28 was due"),
+        (lambda _: b"\0" * 7, "netlink message cut short: 7 bytes where a header was due"),
+    ],
+)
+async def test_garbage_is_a_kernel_error(kernel: Callable[..., ScriptedKernel], garbage: Answer, text: str) -> None:
+    with pytest.raises(KernelError) as caught:
+        await NetlinkIpvs(kernel([garbage]).open).read()
+    assert str(caught.value) == text
+
+
+async def test_a_reading_that_is_cancelled_leaves_nothing_behind_for_the_next(
+    kernel: Callable[..., ScriptedKernel],
+) -> None:
+    far = kernel([service], *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    reading = asyncio.create_task(ipvs.read())
+    while not far.asked:
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await ipvs.read() == TABLE
+    assert far.opened == 2
+    await ipvs.close()
+
+
+async def test_two_at_once_take_turns(kernel: Callable[..., ScriptedKernel]) -> None:
+    far = kernel(*LISTING, *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    assert await asyncio.gather(ipvs.read(), ipvs.read()) == [TABLE, TABLE]
+    assert far.opened == 1
+    await ipvs.close()
+
+
+# --- the host's own netlink, which needs neither IPVS nor privileges --------------------------------------------
+
+
+async def test_the_controller_knows_itself() -> None:
+    assert await family.resolve("nlctrl") == family.CONTROLLER
+
+
+async def test_without_ipvs_the_error_says_what_to_do() -> None:
+    with pytest.raises(KernelError, match=r"^the kernel has no IPVS: run modprobe ip_vs$"):
+        await family.resolve("lvsctl-no-such")
+
+
+async def test_a_real_listing() -> None:
+    controller = GenericSocket(family.CONTROLLER)
+    families = ListReader(lambda body: wire.Attributes(body).text(family.NAME))
+    await controller.dump(family.GET_FAMILY, b"", families)
+    assert "nlctrl" in families.found
+    with pytest.raises(Refused) as refusal:
+        await controller.ask(family.GET_FAMILY, wire.text(family.NAME, "lvsctl-no-such"))
+    assert refusal.value.number == errno.ENOENT
+    controller.close()
+
+
+async def test_sequence_numbers_start_again_before_they_are_used_up() -> None:
+    controller = GenericSocket(family.CONTROLLER)
+    controller._sequence = 2**31
+    await controller.ask(family.GET_FAMILY, wire.text(family.NAME, "nlctrl"))
+    assert controller._sequence == 1
+    controller.close()
+
+
+async def test_a_closed_socket_is_a_kernel_error() -> None:
+    controller = GenericSocket(family.CONTROLLER)
+    controller.close()
+    with pytest.raises(KernelError, match="netlink: Bad file descriptor"):
+        await controller.ask(family.GET_FAMILY)

@@ -1,0 +1,153 @@
+"""`NetlinkIpvs` on the real kernel: what only a kernel can show."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from pyroute2.netlink import genlmsg
+from pyroute2.netlink.generic import AsyncGenericNetlinkSocket
+
+from lvsctl.errors import KernelError
+from lvsctl.kernel import family
+from lvsctl.kernel.netlink import NetlinkIpvs
+from lvsctl.model import (
+    AddressKey,
+    AddServer,
+    AddService,
+    DeleteService,
+    EditServer,
+    Entry,
+    Forward,
+    Protocol,
+    RealAttrs,
+    RealKey,
+    ServiceAttrs,
+    Traffic,
+)
+from tests.kernel.privileges import CAP_NET_ADMIN, run_as
+from tests.kernel.tables import adding
+
+pytestmark = pytest.mark.kernel
+
+NOBODY = 65534
+SHOP = AddressKey(IPv4Address("192.0.2.1"), 80, Protocol.TCP)
+REAL = RealKey(IPv4Address("192.0.2.2"), 80)
+RR = ServiceAttrs("rr")
+ROUTE = RealAttrs(Forward.ROUTE, 1)
+
+
+@pytest.fixture
+async def ipvs(netns: None) -> AsyncIterator[NetlinkIpvs]:
+    kernel = NetlinkIpvs()
+    yield kernel
+    await kernel.close()
+
+
+async def test_the_family_is_the_one_that_pyroute2_finds() -> None:
+    judge = AsyncGenericNetlinkSocket()
+    await judge.bind("IPVS", genlmsg)
+    expected = judge.prid
+    judge.close()
+    assert await family.resolve() == expected
+
+
+async def test_what_did_not_change_is_the_same_object(ipvs: NetlinkIpvs) -> None:
+    other = AddressKey(SHOP.address, 81, Protocol.TCP)
+    servers = {RealKey(IPv4Address(f"10.0.0.{host}"), 80): ROUTE for host in (1, 2, 3)}
+    await ipvs.apply(adding({SHOP: Entry(RR, servers), other: Entry(RR, servers)}))
+    first = await ipvs.read()
+    await ipvs.apply([EditServer(other, next(iter(servers)), RealAttrs(Forward.ROUTE, 7))])
+    second = await ipvs.read()
+    assert second[SHOP] is first[SHOP]
+    assert second[other] is not first[other]
+    assert second[other].servers[next(iter(servers))].weight == 7
+    await ipvs.apply([DeleteService(SHOP), DeleteService(other)])
+    assert await ipvs.read() == {}
+
+
+async def test_connections_and_traffic_are_counted(ipvs: NetlinkIpvs) -> None:
+    for address in (SHOP.address, REAL.address):
+        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    masquerade = RealAttrs(Forward.MASQUERADE, 1)
+    await ipvs.apply([AddService(SHOP, ServiceAttrs("rr", persistence=60)), AddServer(SHOP, REAL, masquerade)])
+    with socket.create_server((str(REAL.address), REAL.port)):
+        clients = [socket.create_connection((str(SHOP.address), SHOP.port)) for _ in range(3)]
+        clients[0].close()
+        counters = (await ipvs.counters())[SHOP].servers[REAL]
+        assert (counters.active, counters.inactive, counters.persistent) == (2, 1, 1)
+        deadline = time.monotonic() + 30
+        while (counted := (await ipvs.counters())[SHOP]).servers[REAL].traffic.connections < 3:
+            assert time.monotonic() < deadline, "the kernel's estimator adds up every 2 s"
+            await asyncio.sleep(0.1)
+        assert counted.traffic.connections == 3
+        assert counted.traffic == counted.servers[REAL].traffic
+        assert counted.traffic.packets_in > counted.traffic.packets_out > 0
+        assert counted.traffic.bytes_in > counted.traffic.bytes_out > 0
+        assert await ipvs.zero(SHOP) is None
+        zeroed = (await ipvs.counters())[SHOP]
+        assert zeroed.traffic == zeroed.servers[REAL].traffic == Traffic()
+        assert zeroed.servers[REAL].active == 2
+        for client in clients[1:]:
+            client.close()
+
+
+async def test_asking_for_a_scheduler_loads_its_module_and_leaves_no_service(ipvs: NetlinkIpvs) -> None:
+    subprocess.run(["modprobe", "-r", "ip_vs_twos"], check=True)
+    assert await ipvs.has_scheduler("twos")
+    assert "ip_vs_twos" in Path("/proc/modules").read_text()
+    assert not await ipvs.has_scheduler("lvsctl-none")
+    assert await ipvs.read() == {}
+    assert subprocess.run(["ipvsadm", "-Sn"], check=True, capture_output=True).stdout == b""
+
+
+def test_root_is_not_needed_but_cap_net_admin_is(netns: None) -> None:
+    async def everything() -> None:
+        ipvs = NetlinkIpvs()
+        assert await ipvs.apply([AddService(SHOP, RR), AddServer(SHOP, REAL, ROUTE)]) == [None, None]
+        assert await ipvs.read() == {SHOP: Entry(RR, {REAL: ROUTE})}
+        assert set(await ipvs.counters()) == {SHOP}
+        assert await ipvs.zero() is None
+        assert await ipvs.has_scheduler("rr")
+        await ipvs.timeouts()
+        await ipvs.info()
+        await ipvs.close()
+
+    async def nothing() -> None:
+        ipvs = NetlinkIpvs()
+        for question in (ipvs.read, ipvs.counters, ipvs.info, ipvs.timeouts, lambda: ipvs.has_scheduler("rr")):
+            with pytest.raises(KernelError) as caught:
+                await question()
+            assert str(caught.value) == (
+                "cannot ask IPVS: not permitted: give lvsctl CAP_NET_ADMIN in this network namespace"
+            )
+        (refusal,) = await ipvs.apply([DeleteService(SHOP)])
+        assert refusal is not None
+        assert refusal.message == "not permitted: give lvsctl CAP_NET_ADMIN in this network namespace"
+        await ipvs.close()
+
+    run_as(NOBODY, frozenset({CAP_NET_ADMIN}), lambda: asyncio.run(everything()))
+    run_as(NOBODY, frozenset(), lambda: asyncio.run(nothing()))
+
+
+async def test_an_unloaded_module_is_an_error_once_and_then_the_kernel_loads_it_again(ipvs: NetlinkIpvs) -> None:
+    await ipvs.read()
+    _unload()
+    with pytest.raises(KernelError, match=r"^cannot ask IPVS: the kernel module ip_vs was unloaded$"):
+        await ipvs.read()
+    assert await ipvs.read() == {}
+
+
+def _unload() -> None:
+    """ip_vs and all that hangs on it; skips where something else holds it, or it is built in."""
+    modules = [line.split()[0] for line in Path("/proc/modules").read_text().splitlines()]
+    dependants = [module for module in modules if module.startswith("ip_vs_")]
+    result = subprocess.run(["rmmod", *dependants, "ip_vs"], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        pytest.skip(f"ip_vs cannot be unloaded here: {result.stderr.strip()}")
