@@ -13,7 +13,7 @@ from lvsctl.model import Address
 MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing needs more
 MAX_PORT = 65535
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _ENDPOINT = re.compile(r"\[(?P<v6>[^\[\]]*)\](?::(?P<port6>.*))?|(?P<v4>[^:\[\]]*)(?::(?P<port4>[^:]*))?")
 
@@ -111,7 +111,7 @@ def share(value: object) -> Share:
     """`2`, `50%`."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000:
         return Share(count=value)
-    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)%", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", value) if isinstance(value, str) else None
     if match is None or float(match[1]) > 100:
         raise ValueError(f"`{shown(value)}` is not a number of servers such as 2, nor a share of them such as 50%")
     return Share(percent=float(match[1]))
@@ -119,4 +119,5 @@ def share(value: object) -> Share:
 
 def in_words(seconds: float) -> str:
     """`500ms`, `2s`: as it would be written in conf.d."""
-    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+    number, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
+    return f"{number:.6f}".rstrip("0").rstrip(".") + unit

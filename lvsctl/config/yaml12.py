@@ -149,10 +149,10 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
         plain, quoted = event.implicit
+        if event.tag == "!" or (quoted and not plain):
+            return event.value
         if plain:
             return resolve(event.value)
-        if quoted or event.tag == "!":
-            return event.value
         wanted = _TAGS.get(str(event.tag).removeprefix(_CORE))
         if wanted is str:
             return event.value
@@ -215,7 +215,9 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.split("\n")
-    here = lines[line - 1] if line <= len(lines) else ""
+    if line > len(lines):  # the parser may count one more at the end
+        line, column = len(lines), len(lines[-1]) + 1
+    here = lines[line - 1]
     at = here[column - 1 : column]
     hint = ""
     if at == "\t":
