@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from healthchecks._match import printable
 from healthchecks._unprivileged import spawn
@@ -41,6 +41,8 @@ def _words(command: Any) -> Any:
 
 
 def _runnable(command: tuple[str, ...]) -> tuple[str, ...]:
+    if not command:
+        raise ValueError("a command needs at least a program")
     program = command[0]
     if "\0" in "".join(command):
         raise ValueError("a command cannot contain NUL")
@@ -60,7 +62,6 @@ class Params(checkapi.Params):
     command: Annotated[
         tuple[str, ...],
         BeforeValidator(_words),
-        Field(min_length=1),
         AfterValidator(_runnable),
         WithJsonSchema(_COMMAND_SCHEMA),
     ]
@@ -91,11 +92,12 @@ async def run(ask: Ask[Params]) -> Outcome:
 
 
 def _judged(ask: Ask[Params], status: int, said: str) -> Outcome:
+    how = f"exit status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
+    ask.note(f'ended with {how}, printed "{said}"')
     if status == 0:
-        return ask.passed("PROCOK", said or "exit status 0")
+        return ask.passed("PROCOK", said or how)
     if status == 1:
-        return ask.failed("PROCERR", said or "exit status 1")
-    how = f"exit status {status}" if status > 0 else f"killed by {_signal_name(-status)}"
+        return ask.failed("PROCERR", said or how)
     raise CannotAsk(f"{ask.params.command[0]}: {how}" + (f": {said}" if said else ""))
 
 

@@ -68,20 +68,23 @@ def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     if isinstance(value, dict):
         pairs = [(str(name), str(text)) for name, text in value.items()]
     else:
-        pairs = [_pair(item) for item in ([value] if isinstance(value, str) else value)]
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise ValueError("headers are a mapping, as {X-Probe: lvsctl}")
+        pairs = [_pair(item) for item in items]
     for name, text in pairs:
         if not _TOKEN.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
             raise ValueError(f"header {name!a}: a name is letters, digits and dashes, a value is one line of latin-1")
         if name.lower() in _OWN_HEADERS:
-            raise ValueError(f"header {name} cannot be given; the check sets it")
+            own = ", see host" if name.lower() == "host" else ""
+            raise ValueError(f"header {name} cannot be given; the check sets it{own}")
     return tuple((name, text.strip()) for name, text in pairs)
 
 
 def _pair(item: Any) -> tuple[str, str]:
-    if not isinstance(item, str):
-        name, text = item
-        return str(name), str(text)
-    name, colon, text = item.partition(":")
+    if isinstance(item, (list, tuple)) and len(item) == 2:
+        return str(item[0]), str(item[1])
+    name, colon, text = str(item).partition(":")
     if not colon:
         raise ValueError(f"header {item!a}: write it as Name: value")
     return name, text
@@ -96,8 +99,10 @@ def _name(name: str) -> str:
 def _authorities(path: str) -> str:
     try:
         ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{path}: not a PEM file of certificates") from None
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or 'not a PEM file of certificates'}") from None
+        raise ValueError(f"{path}: {error.strerror}") from None
     return path
 
 

@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.bench.checks [checks per round] [rounds]
 
 Three probers do the same exchange (connect, for http also one GET and its whole answer, close), with the same number
-of connections open at once, in alternating rounds; the medians of the rounds' ratios are printed. The engine does all that the daemon
-does: schedule, probe with a deadline, outcome, rise and fall, pace of the next probe.
+of connections open at once, in alternating rounds; the medians of the rounds' ratios are printed. The engine does all
+that the daemon does: schedule, probe with a deadline, outcome, rise and fall, pace of the next probe.
 """
 
 from __future__ import annotations
