@@ -19,6 +19,14 @@ class HealthChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A question that had been asked before cannot be asked now: its servers stay as they are."""
+
+    question: Question
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class DriftFound:
     """Somebody else changed what is ours; `what` says it in words ("server 10.0.0.1:80 is gone")."""
 
@@ -59,4 +67,4 @@ class RoundDone:
     refused: tuple[tuple[Step, Refusal], ...]
 
 
-Event: TypeAlias = HealthChanged | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone
+Event: TypeAlias = HealthChanged | NotAsked | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone

@@ -7,7 +7,16 @@ import errno
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from lvsctl import __version__
-from lvsctl.events import DriftFound, Event, GuardTripped, HealthChanged, OpRefused, RoundDone, SchedulerMissing
+from lvsctl.events import (
+    DriftFound,
+    Event,
+    GuardTripped,
+    HealthChanged,
+    NotAsked,
+    OpRefused,
+    RoundDone,
+    SchedulerMissing,
+)
 from lvsctl.model import Outcome, Verdict
 
 
@@ -64,7 +73,7 @@ class Metrics:
                 self._withheld.inc()
             case HealthChanged(up=up):
                 self._transitions.labels("up" if up else "down").inc()
-            case OpRefused() | SchedulerMissing():  # counted with the round; shown by status
+            case NotAsked() | OpRefused() | SchedulerMissing():  # counted by verdict and by round; shown by status
                 pass
 
     def text(self) -> bytes:

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from structlog.typing import FilteringBoundLogger
 
 from lvsctl.daemon.reconcile import Round
-from lvsctl.events import DriftFound, Event, GuardTripped, HealthChanged, OpRefused, RoundDone, SchedulerMissing
+from lvsctl.events import (
+    DriftFound,
+    Event,
+    GuardTripped,
+    HealthChanged,
+    NotAsked,
+    OpRefused,
+    RoundDone,
+    SchedulerMissing,
+)
 from lvsctl.model import Op, Step
 
 
@@ -45,6 +54,13 @@ def log_event(log: FilteringBoundLogger, event: Event) -> None:
                 check=question.kind,
                 target=str(question.target),
                 code=outcome.code,
+                detail=outcome.detail,
+            )
+        case NotAsked(question=question, outcome=outcome):
+            log.error(
+                "a check cannot be asked; its servers stay as they are",
+                check=question.kind,
+                target=str(question.target),
                 detail=outcome.detail,
             )
         case DriftFound(service=service, what=what):

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from lvsctl.decide.health import carry, judge, pace
-from lvsctl.events import Event, HealthChanged
-from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table
+from lvsctl.events import Event, HealthChanged, NotAsked
+from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table, Verdict
 
 
 class World:
@@ -48,7 +48,10 @@ class World:
     def heard(self, question: Question, outcome: Outcome) -> float:
         """Take an answer in; returns the seconds until the question is due again."""
         beliefs = []
-        for check in self._askers.get(question.id, ()):
+        askers = self._askers.get(question.id, ())
+        if outcome.verdict is Verdict.UNKNOWN and askers and not _unknown(self.health[askers[0].id].last):
+            self._tell(NotAsked(question, outcome))
+        for check in askers:
             before = self.health[check.id]
             after = judge(check, before, outcome, self._clock())
             self.health[check.id] = after
@@ -62,6 +65,10 @@ class World:
     def all_spoken(self) -> bool:
         """Whether every check has had an answer, UNKNOWN included."""
         return all(health.last is not None for health in self.health.values())
+
+
+def _unknown(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.verdict is Verdict.UNKNOWN
 
 
 def _askers(spec: Spec) -> dict[QuestionId, list[Check]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from dataclasses import replace
 from ipaddress import ip_address
@@ -10,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from lvsctl.daemon.app import Daemon
-from lvsctl.events import DriftFound, Event, OpRefused
+from lvsctl.events import DriftFound, Event, NotAsked, OpRefused
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     AddServer,
@@ -25,6 +26,7 @@ from lvsctl.model import (
     ServiceAttrs,
     ServiceFlag,
     Table,
+    Verdict,
 )
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights
 
@@ -292,6 +294,25 @@ async def test_a_refused_operation_does_not_stop_the_others_and_is_tried_again(s
         assert len(told) == len(first), "a refusal that goes on is no news"
         daemon.world.spec = good
         await site.until("the next round does it", lambda table: weights(table, bad) == {A: 1})
+
+
+async def test_a_check_that_cannot_be_asked_moves_nothing_and_is_told_once(site: Site, servers: Servers) -> None:
+    await servers.start(A)
+    key = tcp(VIP, servers.port)
+    script = site.folder / "check"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+    site.write(one_service(servers, A, check=f"{{exec: {{command: [{script}]}}, interval: 50ms, rise: 2, fall: 2}}"))
+    async with site.running() as daemon:
+        await site.until("in", lambda table: weights(table, key) == {A: 1})
+        told = listen(daemon, NotAsked)
+        script.write_text("#!/bin/sh\necho out of order\nexit 3\n")
+        async with asyncio.timeout(10):
+            while daemon.runner.stats.verdicts[Verdict.UNKNOWN] < 5:
+                await asyncio.sleep(0.01)
+        assert weights(await site.ipvs.read(), key) == {A: 1}
+        assert [event.outcome.detail for event in told] == [f"{script}: exit status 3: out of order"]
+        assert b'lvsctl_check_results_total{result="unknown"}' in daemon.metrics.text()
 
 
 def refusals(daemon: Daemon) -> list[tuple[str, int]]:
