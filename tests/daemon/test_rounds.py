@@ -48,14 +48,14 @@ async def carry_out(ipvs: Ipvs, *ops: object) -> None:
 def listen(daemon: Daemon, kind: type[Heard]) -> list[Heard]:
     """The events of one kind that the daemon tells from now on."""
     told: list[Heard] = []
-    tell = daemon.tell
+    tell = daemon.metrics.tell  # every event is counted
 
     def listening(event: Event) -> None:
         if isinstance(event, kind):
             told.append(event)
         tell(event)
 
-    daemon.tell = listening  # type: ignore[method-assign]
+    daemon.metrics.tell = listening  # type: ignore[method-assign]
     return told
 
 
