@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,16 +32,18 @@ def check(kind: str, target: str, parameters: tuple[str, ...]) -> int:
 
     known = _kind(kind, installed())
     whom = _target(target)
-    values = _values(parameters)
+    values, secrets = _values(parameters)
     timeout = _timeout(values)
-    return _ask(known, whom, _params(known, values), timeout)
+    return _ask(known, whom, _params(known, values, secrets), timeout)
 
 
 def _kind(name: str, kinds: Installed) -> AnyKind:
+    from lvsctl.config.wording import no_such_kind  # noqa: PLC0415
+
     if name in kinds.broken:
-        raise click.UsageError(f"check kind `{name}` cannot be used: {kinds.broken[name]}")
+        raise click.UsageError(f"the check kind `{name}` cannot be used: {kinds.broken[name]}")
     if name not in kinds:
-        raise click.UsageError(f"there is no check kind `{name}`{_meant(name, kinds)} Installed: {', '.join(kinds)}")
+        raise click.UsageError(no_such_kind(name, sorted(kinds)))
     return kinds[name]
 
 
@@ -63,11 +64,9 @@ def _bare(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _values(parameters: Iterable[str]) -> dict[str, Any]:
-    """KEY=VALUE, each value a YAML 1.2 document of its own, secrets put in."""
+def _values(parameters: Iterable[str]) -> tuple[dict[str, Any], frozenset[str]]:
+    """KEY=VALUE, each value a YAML 1.2 document of its own; and the secrets that were put in."""
     from lvsctl.config.secrets import reveal  # noqa: PLC0415
-    from lvsctl.config.yaml12 import compose  # noqa: PLC0415
-    from lvsctl.errors import ConfigError  # noqa: PLC0415
 
     values: dict[str, Any] = {}
     for parameter in parameters:
@@ -76,17 +75,25 @@ def _values(parameters: Iterable[str]) -> dict[str, Any]:
             raise click.UsageError(f"`{parameter}` is not KEY=VALUE, like path=/healthz")
         if key in values:
             raise click.UsageError(f"`{key}` is given twice")
-        try:
-            document, problems = compose(key, text)
-        except ConfigError as error:
-            problems = list(error.problems)
-        if problems:
-            raise click.UsageError(f"{key}: {problems[0].message}")
-        revealed = reveal(document.data)
-        if revealed.failures:
-            raise click.UsageError(f"{key}: {revealed.failures[0][1]}")
-        values[key] = revealed.value
-    return values
+        values[key] = _value(key, text)
+    revealed = reveal(values)
+    if revealed.failures:
+        path, why = revealed.failures[0]
+        raise click.UsageError(f"{path[0]}: {why}")
+    return revealed.value, revealed.secrets
+
+
+def _value(key: str, text: str) -> Any:
+    from lvsctl.config.yaml12 import compose  # noqa: PLC0415
+    from lvsctl.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        document, problems = compose(key, text)
+    except ConfigError as error:
+        raise click.UsageError(f"{key}: {error.problems[0].message}") from error
+    if problems:
+        raise click.UsageError(f"{key}: {problems[0].message}")
+    return document.data
 
 
 def _timeout(values: dict[str, Any]) -> float:
@@ -104,29 +111,25 @@ def _timeout(values: dict[str, Any]) -> float:
     return seconds
 
 
-def _params(kind: AnyKind, values: Mapping[str, Any]) -> Params:
+def _params(kind: AnyKind, values: dict[str, Any], secrets: frozenset[str]) -> Params:
+    """Judged, and every mistake worded, as conf.d would be; a secret is not shown."""
     from pydantic import ValidationError  # noqa: PLC0415
+
+    from lvsctl.config import wording  # noqa: PLC0415
+    from lvsctl.config.document import Document  # noqa: PLC0415
+    from lvsctl.config.schema import json_schema  # noqa: PLC0415
 
     try:
         params: Params = kind.params.model_validate(values)
     except ValidationError as error:
-        names = [field.alias or name for name, field in kind.params.model_fields.items()]
-        wrong = [_mistake(details, [*names, "timeout"]) for details in error.errors(include_url=False)]
-        raise click.UsageError("; ".join(wrong)) from error
+        schema = json_schema({kind.name: kind})
+        keys = {**schema["definitions"]["Check"]["properties"][kind.name], "definitions": schema["definitions"]}
+        found = wording.problems(Document("", values, {}), error, keys)
+        mistakes = "; ".join(f"{problem.path}: {problem.message}".removeprefix(": ") for problem in found)
+        for secret in secrets:
+            mistakes = mistakes.replace(secret, "(secret)")
+        raise click.UsageError(mistakes) from error
     return params
-
-
-def _mistake(details: Any, names: list[str]) -> str:
-    path = ".".join(str(part) for part in details["loc"])
-    if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
-        return f"there is no key `{path}`{_meant(path, names)} There are: {', '.join(sorted(names))}"
-    message = str(details["msg"]).removeprefix("Value error, ")
-    return f"{path}: {message[:1].lower()}{message[1:]}" if path else message
-
-
-def _meant(wrong: str, names: Iterable[str]) -> str:
-    near = get_close_matches(wrong, list(names), n=1)
-    return f": did you mean `{near[0]}`?" if near else "."
 
 
 def _ask(kind: AnyKind, target: Target, params: Params, timeout: float) -> int:

@@ -43,8 +43,8 @@ def plan(no_checks: bool, output: str, config: str, state_dir: str) -> int:
 def apply(no_checks: bool, output: str, config: str, state_dir: str) -> int:
     """Do one round by hand: check, then change what has to be.
 
-    Asks every check once; one answer decides. While the daemon runs it does this itself, and `apply` refuses. The exit status is 1 if
-    anything was left undone.
+    Asks every check once; one answer decides. While the daemon runs it does this itself, and `apply` refuses. The exit
+    status is 1 if anything was left undone.
     """
     from pathlib import Path  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ Row: TypeAlias = Sequence[str] | str
 
 
 def align(rows: Sequence[Row], *, right: frozenset[int] = frozenset(), width: int | None = None) -> str:
-    """The rows as lines, cells two spaces apart. right: columns whose cells are flushed right. width: cut lines there.
+    """The rows as lines, cells two spaces apart. right: columns whose cells are flushed right. width: cut rows of cells
+    there; other lines are never cut.
 
     What comes from the network is printed by way of this: nothing that a terminal would obey gets through.
     """
@@ -18,8 +19,8 @@ def align(rows: Sequence[Row], *, right: frozenset[int] = frozenset(), width: in
     table = [row for row in shown if not isinstance(row, str)]
     columns = max(map(len, table), default=0)
     widths = [max((len(row[column]) for row in table if column < len(row)), default=0) for column in range(columns)]
-    lines = [row if isinstance(row, str) else _line(row, widths, right) for row in shown]
-    return "".join(f"{_cut(line, width)}\n" for line in lines)
+    lines = [row if isinstance(row, str) else _cut(_line(row, widths, right), width) for row in shown]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _line(cells: list[str], widths: list[int], right: frozenset[int]) -> str:

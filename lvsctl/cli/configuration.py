@@ -45,7 +45,8 @@ def validate(verbose: bool, config: str) -> None:
 def schema() -> None:
     """Print the JSON Schema (draft 7) of conf.d.
 
-    It has the keys of the check kinds that are installed. An editor checks files against it that begin with `# yaml-language-server: $schema=FILE`.
+    It has the keys of the check kinds that are installed. An editor checks files against it that begin with
+    `# yaml-language-server: $schema=FILE`.
     """
     import json  # noqa: PLC0415
 

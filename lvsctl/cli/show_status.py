@@ -12,12 +12,12 @@ Json = dict[str, Any]
 
 _NARROW = ("SERVER", "HEALTH", "WEIGHT", "ACTIVE", "INACT", "CONNS", "LATENCY", "LAST ANSWER")
 _WIDE = (*_NARROW[:6], "LOWER", "PERSIST", *_NARROW[6:7], "SINCE", "WHY", "LAST ANSWER")
-_RIGHT = frozenset({2, 3, 4, 5})
-_RIGHT_WIDE = frozenset({2, 3, 4, 5, 6, 7})
+_RIGHT = frozenset({2, 3, 4, 5, 6})
+_RIGHT_WIDE = _RIGHT | {7, 8}
 
 
 def render(status: Json, *, wide: bool, width: int | None) -> str:
-    """The whole text. width: of the terminal, or None where there is none; longer lines are cut (never with wide)."""
+    """The whole text. width: of the terminal, where servers' lines are cut unless `wide`; None: there is no terminal."""
     rows: list[Row] = [*_daemon(status), _WIDE if wide else _NARROW]
     for service in status["services"]:
         rows.append(_headline(service, wide=wide))
@@ -44,11 +44,11 @@ def _daemon(status: Json) -> Iterator[str]:
 
 
 def _headline(service: Json, *, wide: bool) -> str:
-    words = [service["name"], key_text(service["key"]), _scheduler(service["scheduler"])]
+    words = [service["name"], key_text(service["key"]), service["state"], _scheduler(service["scheduler"])]
     if service["persistent"]:
         words.append(f"persistent {service['persistent']}s")
-    state, reason = service["state"], service["reason"]
-    words.append(f"{state}: {reason}" if reason and (wide or state != "ok") else state)
+    if service["reason"] and (wide or service["state"] != "ok"):
+        words.append(service["reason"])
     return "  ".join(words)
 
 
@@ -126,17 +126,12 @@ def only(status: Json, wanted: str) -> Json:
     keys = [service["key"] for service in services]
     table = [entry for entry in status["table"] if (entry["key"] in keys if keys else _is(entry["key"], wanted))]
     if not services and not table:
-        raise LvsctlError(f"there is no service {printable_name(wanted)}" + _nearest(status, wanted))
+        raise LvsctlError(f"there is no service `{wanted[:60]}`{_nearest(status, wanted)}")
     return {**status, "services": services, "table": table}
 
 
-def printable_name(text: str) -> str:
-    """What an operator typed, in quotes, cut to what fits a line."""
-    return f"`{text[:60]}`"
-
-
 def _is(key: Json, wanted: str) -> bool:
-    return wanted in (key_text(key), key_text(key).partition(" ")[2] if key["kind"] == "address" else "")
+    return wanted == key_text(key) or (key["kind"] == "address" and wanted == endpoint_text(key))
 
 
 def _nearest(status: Json, wanted: str) -> str:
@@ -144,4 +139,4 @@ def _nearest(status: Json, wanted: str) -> str:
 
     names = [service["name"] for service in status["services"]]
     near = get_close_matches(wanted, names, n=1)
-    return f": did you mean {near[0]}?" if near else ": `lvsctl status` lists them"
+    return f": did you mean `{near[0]}`?" if near else ": `lvsctl status` lists them"

@@ -1,0 +1,128 @@
+"""The installed program as a process: help, wrong usage, exit statuses, broken pipes, and what it imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lvsctl import __version__
+from lvsctl.cli import COMMANDS
+from tests.cli.conftest import Run
+
+LVSCTL = str(Path(sys.executable).with_name("lvsctl"))
+HEAVY = {
+    "pyroute2",
+    "aiohttp",
+    "asyncio",
+    "pydantic",
+    "yaml",
+    "structlog",
+    "tenacity",
+    "prometheus_client",
+    "httptools",
+}
+HEAVY |= {"http.client", "email", "lvsctl.model", "lvsctl.daemon", "lvsctl.config", "lvsctl.kernel", "healthchecks"}
+
+
+def lvsctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([LVSCTL, *arguments], capture_output=True, text=True, check=False)
+
+
+def imported(script: str) -> set[str]:
+    code = f"{script}\nimport sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import lvsctl.cli",
+        "from lvsctl.cli import COMMANDS, cli\nfor name in COMMANDS: assert cli.get_command(None, name).name == name",
+    ],
+)
+def test_the_command_line_is_light(script: str) -> None:
+    assert imported(script) & HEAVY == set()
+
+
+def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        "from lvsctl.cli import cli\n"
+        f"try: cli.main(['status', '--socket', '{tmp_path}/absent'])\n"
+        "except SystemExit as end: assert end.code == 4, end.code"
+    )
+    assert imported(script) & HEAVY == set()
+
+
+def test_help_says_what_it_is_the_commands_in_the_order_of_use_and_the_exit_statuses() -> None:
+    shown = lvsctl("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Usage: lvsctl [OPTIONS] COMMAND [ARGS]...\n\n  Health-checking controller for")
+    listed = shown.stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed] == list(COMMANDS)
+    assert not any(line.endswith("...") for line in listed)
+    assert "  3  `plan` found changes\n" in shown.stdout
+    assert "LVSCTL_CONFIG; default: /etc/lvsctl/conf.d" in " ".join(shown.stdout.split())
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_every_command_has_help(run: Run) -> None:
+    for name in COMMANDS:
+        result = run(name, "--help")
+        assert result.exit_code == 0
+        assert result.stdout.startswith(f"Usage: lvsctl {name} ")
+
+
+def test_version() -> None:
+    assert lvsctl("--version").stdout == f"lvsctl {__version__}\n"
+    module = subprocess.run([sys.executable, "-m", "lvsctl", "--version"], capture_output=True, text=True, check=True)
+    assert module.stdout == f"lvsctl {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown_and_that_is_wrong_usage() -> None:
+    shown = lvsctl()
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr.startswith("Usage: lvsctl ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'. (see 'lvsctl --help')"),
+        (["plan", "--no-cheks"], "No such option '--no-cheks'. Did you mean '--no-checks'? (see 'lvsctl plan --help')"),
+        (["check"], "Missing argument 'KIND'. (see 'lvsctl check --help')"),
+        (["reload", "now"], "Got unexpected extra argument (now) (see 'lvsctl reload --help')"),
+        (
+            ["status", "-o", "xml"],
+            "Invalid value for '-o' / '--output': 'xml' is not one of 'table', 'wide', 'json', 'ipvsadm'. "
+            "(see 'lvsctl status --help')",
+        ),
+    ],
+)
+def test_wrong_usage(run: Run, arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"lvsctl: {message}\n")
+
+
+def test_exit_status_of_the_process(tmp_path: Path) -> None:
+    assert lvsctl("--socket", str(tmp_path / "s"), "status").returncode == 4
+    assert lvsctl("-c", str(tmp_path / "absent"), "validate").returncode == 1
+    assert lvsctl("status", "--nonsense").returncode == 2
+
+
+def test_a_reader_that_goes_away_is_no_error_message() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        gone = subprocess.run([LVSCTL, "schema"], stdout=nobody, stderr=subprocess.PIPE, check=False)
+    assert (gone.returncode, gone.stderr) == (1, b"")
+
+
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run([LVSCTL, "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "lvsctl: No space left on device\n")
