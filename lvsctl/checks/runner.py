@@ -51,7 +51,11 @@ async def ask(
     means that it could not be asked. Raises nothing but CancelledError, and that only when cancelled from outside.
     """
     if watcher is None:
-        with closing(Watcher()) as own:
+        try:
+            own = Watcher()
+        except OSError as error:
+            return Outcome(_UNKNOWN, "ASKERR", f"no epoll: {error.strerror}", 0.0)
+        with closing(own):
             return await ask(kind, question_target, params, timeout, trace=trace, watcher=own)
     asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace)
     outcome: Outcome | None = None
@@ -145,6 +149,8 @@ class Runner:
         New ones start at once, spread over at most a second; gone ones are cancelled; the others are not disturbed.
         """
         loop = asyncio.get_running_loop()
+        if self._watcher is None:
+            self._watcher = Watcher()
         for gone in self._askers.keys() - questions.keys():
             self._drop(self._askers.pop(gone))
         for known in self._askers.values():
@@ -192,9 +198,7 @@ class Runner:
             self._due(asker)
 
     def _start(self, asker: _Asker) -> None:
-        if self._watcher is None:
-            self._watcher = Watcher()
-        asker.task = asyncio.get_running_loop().create_task(self._probe(asker, self._watcher))
+        asker.task = asyncio.get_running_loop().create_task(self._probe(asker))
         self._open.add(asker.task)
 
     def _release(self, asker: _Asker) -> None:
@@ -208,7 +212,7 @@ class Runner:
             del self._line[following]
             self._start(following)
 
-    async def _probe(self, asker: _Asker, watcher: Watcher) -> None:
+    async def _probe(self, asker: _Asker) -> None:
         question, loop = asker.question, asyncio.get_running_loop()
         started = loop.time()
         try:
@@ -216,7 +220,7 @@ class Runner:
             if kind is None:
                 outcome = Outcome(_UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
             else:
-                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=watcher)
+                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=self._watcher)
         finally:
             self._release(asker)
         self._verdicts[outcome.verdict] += 1

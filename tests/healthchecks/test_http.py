@@ -203,7 +203,8 @@ SIX = Target(ip_address("2001:db8::1"), 8080)
                 "headers": {"accept": "text/plain", "X-A": " é "},
             },
             HERE,
-            "POST /a%20b?c=d HTTP/1.1|Host: shop.example|User-Agent: lvsctl|accept: text/plain|X-A: é|Connection: close|Content-Length: 0||",
+            "POST /a%20b?c=d HTTP/1.1|Host: shop.example|User-Agent: lvsctl|accept: text/plain|X-A: é|"
+            "Connection: close|Content-Length: 0||",
         ),
     ],
 )
@@ -354,7 +355,8 @@ async def test_the_wrong_name(authority, ca_file):
         assert await https(target, host="shop.example", ca_file=ca_file) == (
             FAIL,
             "L6RSP",
-            "certificate not accepted for shop.example: Hostname mismatch, certificate is not valid for 'shop.example'.",
+            "certificate not accepted for shop.example: "
+            "Hostname mismatch, certificate is not valid for 'shop.example'.",
         )
         assert await https(target, host="shop.example", server_name="other.example", ca_file=ca_file) == OK200
 
