@@ -156,8 +156,8 @@ class _ServiceCompiler:
         scheduler, where = inherited(self._levels, "scheduler")
         fallback, fallback_where = inherited(self._levels, "scheduler_fallback")
         scheduler = scheduler or DEFAULT_SCHEDULER
-        for name, at in ((scheduler, where), (fallback, fallback_where)):
-            if at is not None and name not in (*_SCHEDULERS, "none"):
+        for name, at, also in ((scheduler, where, ""), (fallback, fallback_where, "none")):
+            if at is not None and name not in (*_SCHEDULERS, also):
                 meant = did_you_mean(name, list(_SCHEDULERS))
                 hint = f"did you mean `{meant}`?" if meant else f"known are {', '.join(_SCHEDULERS)}"
                 message = f"`{shown(name)}` is not a scheduler that lvsctl knows: {hint}"

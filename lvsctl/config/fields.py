@@ -68,6 +68,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _not_none(value: str) -> str:
+    if value == "none":
+        raise ValueError("`none` means no check at all: give this check another name")
+    return value
+
+
 def _scheduler(value: str) -> str:
     """The kernel keeps the name in 16 bytes, and asks modprobe for ip_vs_NAME."""
     if not re.fullmatch(r"[a-z0-9_]{1,15}", value):
@@ -100,6 +106,7 @@ _DURATION = WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms
 Maybe: TypeAlias = Annotated[T | None, BeforeValidator(_written)]
 Some: TypeAlias = Annotated[S, AfterValidator(_some)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+CheckName: TypeAlias = Annotated[Name, AfterValidator(_not_none)]
 Scheduler: TypeAlias = Annotated[str, AfterValidator(_scheduler)]
 Boolean: TypeAlias = Annotated[bool, Strict()]
 Weight: TypeAlias = Annotated[int, Strict(), Field(ge=0, le=model.MAX_WEIGHT)]

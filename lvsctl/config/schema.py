@@ -18,6 +18,7 @@ from lvsctl.config.check import CHECK_MARK, Checks, Grammar, OneCheck, Timings, 
 from lvsctl.config.faults import fault, raise_faults
 from lvsctl.config.fields import (
     Boolean,
+    CheckName,
     Endpoint,
     Form,
     Mark,
@@ -153,7 +154,7 @@ class Conf(Form):
     """One file of conf.d."""
 
     services: Maybe[dict[Name, Service]] = Field(None, description="Virtual services by name.")
-    checks: Maybe[dict[Name, OneCheck]] = Field(None, description="Checks, to be used by name.")
+    checks: Maybe[dict[CheckName, OneCheck]] = Field(None, description="Checks, to be used by name.")
     defaults: Maybe[Defaults] = Field(None, description="For everything that does not say otherwise.")
     global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
 

@@ -19,7 +19,7 @@ from lvsctl.errors import ConfigError
 from lvsctl.model import Problem
 
 MAX_DEPTH = 40
-MAX_VALUES = 500_000  # aliases counted as often as they are used
+MAX_VALUES = 200_000  # aliases counted as often as they are used
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

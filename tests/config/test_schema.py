@@ -88,25 +88,9 @@ def test_bad_files_are_bad_to_the_schema(name: str) -> None:
     assert mistakes(data(path), json_schema(kinds()))
 
 
-def test_the_examples_load_with_the_real_kinds() -> None:
-    found = load(ROOT / "conf.d", installed())
-    assert [warning.path for warning in found.warnings] == ["services.shop.persistent"]
-    assert "shop" in found.spec.services
-
-
 def test_nothing_shipped_probes_a_stranger() -> None:
     for path in EXAMPLES:
         assert "112.2.13." not in path.read_text()
-
-
-def test_the_seeds_example_loads_with_the_real_kinds(tmp_path: Path) -> None:
-    from tests.config.test_compile import SEED
-
-    (tmp_path / "a.yaml").write_text(SEED)
-    found = load(tmp_path, installed())
-    assert [str(question.target) for question in found.spec.questions.values()] == [
-        "112.2.13.21:80", "112.2.13.22:80", "112.2.13.23:80", "112.2.13.13:80",
-    ]  # fmt: skip
 
 
 class Odd(Params):
