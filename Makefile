@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod procps nginx-light
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel bench packages clean
+.PHONY: help demo test check unit kernel bench packages lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,12 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Renew the lock file from the ranges in pyproject.toml.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --upgrade pip
+	build/lock/bin/pip install --quiet --group dev .
+	build/lock/bin/pip freeze --exclude lvsctl > requirements-dev.lock
 
 demo: packages $(VENV)/ready
 	@$(LAB) --require -- $(BIN)/python -m tests.demo
