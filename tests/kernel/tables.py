@@ -45,7 +45,7 @@ def addresses(family: Family) -> st.SearchStrategy[Address]:
 def service_keys(draw: st.DrawFn) -> ServiceKey:
     family = draw(st.sampled_from(Family))
     if draw(st.booleans()):
-        return MarkKey(family, draw(st.integers(1, 2**32 - 1)))
+        return MarkKey(family, draw(st.integers(1, 2**31 - 1)))  # ipvsadm shows higher ones as negative
     return AddressKey(draw(addresses(family)), draw(ports), draw(st.sampled_from(Protocol)))
 
 
@@ -81,12 +81,15 @@ def real_attrs(draw: st.DrawFn, forwards: tuple[Forward, ...]) -> RealAttrs:
 
 @st.composite
 def reals(draw: st.DrawFn, service: ServiceKey) -> tuple[RealKey, RealAttrs]:
-    """A server for the service: of its own family, or of any in a tunnel."""
+    """A server for the service: of its own family, or of any in a tunnel; with a port of its own only behind NAT."""
     family = draw(st.sampled_from(Family))
     same = family is service.family
     forwards = (Forward.MASQUERADE, Forward.ROUTE, Forward.TUNNEL) if same else (Forward.TUNNEL,)
-    port = 0 if isinstance(service, MarkKey) else draw(ports)
-    return RealKey(draw(addresses(family)), port), draw(real_attrs(forwards))
+    attrs = draw(real_attrs(forwards))
+    port = 0 if isinstance(service, MarkKey) else service.port
+    if port and attrs.forward is Forward.MASQUERADE:
+        port = draw(ports)
+    return RealKey(draw(addresses(family)), port), attrs
 
 
 @st.composite

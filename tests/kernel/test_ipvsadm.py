@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -13,6 +14,7 @@ from lvsctl.model import (
     AddressKey,
     AddServer,
     AddService,
+    Entry,
     Family,
     Forward,
     MarkKey,
@@ -52,7 +54,7 @@ SUMS = {
     TunnelChecksum.REMOTE: "--tun-remcsum",
 }
 LETTERS = {Protocol.TCP: "-t", Protocol.UDP: "-u", Protocol.SCTP: "--sctp-service"}
-NAMES = {"sh": ("sh-fallback", "sh-port", "flag-3"), "mh": ("mh-fallback", "mh-port", "flag-3")}
+NAMES = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
 
 
 def place(address: object, port: int) -> str:
@@ -87,8 +89,21 @@ def attribute_words(key: ServiceKey, attrs: ServiceAttrs) -> str:
         words.append("-o")
     names = NAMES.get(attrs.scheduler, ("flag-1", "flag-2", "flag-3"))
     bits = (ServiceFlag.SCHED_1, ServiceFlag.SCHED_2, ServiceFlag.SCHED_3)
-    chosen = [name for name, bit in zip(names, bits, strict=True) if bit in attrs.flags]
+    chosen = [name for name, bit in zip(names, bits, strict=False) if bit in attrs.flags]
     return " ".join([*words, *([f"-b {','.join(chosen)}"] if chosen else [])])
+
+
+def sayable(table: Table) -> Table:
+    """`table` without what ipvsadm has no words for: flag 3 of sh and mh, one packet for anything but UDP."""
+    plain: dict[ServiceKey, Entry] = {}
+    for key, entry in table.items():
+        flags = entry.attrs.flags
+        if entry.attrs.scheduler in NAMES:
+            flags &= ~ServiceFlag.SCHED_3
+        if isinstance(key, AddressKey) and key.protocol is not Protocol.UDP:
+            flags &= ~ServiceFlag.ONE_PACKET
+        plain[key] = replace(entry, attrs=replace(entry.attrs, flags=flags))
+    return plain
 
 
 def tunnel_words(tunnel: Tunnel) -> str:
@@ -163,6 +178,7 @@ def expected_thresholds(table: Table) -> Thresholds:
 @in_the_guest
 @given(table=tables())
 async def test_what_lvsctl_wrote_ipvsadm_reads_the_same(netns: None, table: Table) -> None:
+    table = sayable(table)
     ipvsadm("-C")
     ipvs = NetlinkIpvs()
     ops = adding(table)
@@ -175,6 +191,7 @@ async def test_what_lvsctl_wrote_ipvsadm_reads_the_same(netns: None, table: Tabl
 @in_the_guest
 @given(table=tables())
 async def test_what_ipvsadm_wrote_lvsctl_reads_the_same(netns: None, table: Table) -> None:
+    table = sayable(table)
     ipvsadm("-C")
     ipvsadm("-R", given=restoring(table))
     ipvs = NetlinkIpvs()
@@ -211,7 +228,7 @@ async def test_the_seeds_listing(netns: None) -> None:
         "  -> 112.2.13.21:80               Route   5      0          0         ",
     ]
     assert ipvsadm("-L", "-n", "--nosort", "--thresholds").splitlines()[1:] == [
-        "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn",
+        "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn ",
         "  -> RemoteAddress:Port",
         f"TCP  112.2.13.20:80 {scheduler} persistent 150",
         "  -> 112.2.13.13:80               0          0          0          0         ",
