@@ -30,18 +30,18 @@ Example: what would change, and why; then keep it so:
 """
 
 COMMANDS = {  # in the order of use
-    "validate": "lvsctl.cli.configuration",
-    "schema": "lvsctl.cli.configuration",
-    "check": "lvsctl.cli.asking",
-    "plan": "lvsctl.cli.changes",
-    "apply": "lvsctl.cli.changes",
-    "run": "lvsctl.cli.changes",
-    "status": "lvsctl.cli.control",
-    "reload": "lvsctl.cli.control",
+    "validate": ("lvsctl.cli.configuration", "Read conf.d and report every mistake of every file."),
+    "schema": ("lvsctl.cli.configuration", "Print the JSON Schema (draft 7) of conf.d."),
+    "check": ("lvsctl.cli.asking", "Ask one question by hand and show how the answer came about."),
+    "plan": ("lvsctl.cli.changes", "Show what `apply` would change in the kernel's table, and why."),
+    "apply": ("lvsctl.cli.changes", "Do one round by hand: check, then change what has to be."),
+    "run": ("lvsctl.cli.changes", "Run the daemon, in the foreground."),
+    "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
+    "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),
 }
 
 
-@click.group(cls=Program, modules=COMMANDS, help=ABOUT, epilog=EPILOG)
+@click.group(cls=Program, catalogue=COMMANDS, help=ABOUT, epilog=EPILOG)
 @options.config_of_all
 @options.socket_of_all
 @options.state_dir_of_all

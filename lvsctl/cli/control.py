@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
+from typing import Any
 
 import click
 
 from lvsctl import __version__
-from lvsctl.cli import client, options, show_ipvsadm, show_status
+from lvsctl.cli import options
 from lvsctl.errors import LvsctlError
 
 RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before it answers
@@ -26,6 +25,8 @@ def status(service: str | None, output: str, socket: str) -> None:
     against the upper threshold; a WEIGHT of - is out of the table, with the configured weight behind it. With -o
     ipvsadm: what `ipvsadm -L -n` prints.
     """
+    from lvsctl.cli import client  # noqa: PLC0415
+
     answer = client.ask(socket, "GET", "/v1/status")
     if answer.status != 200:
         raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
@@ -40,7 +41,12 @@ def status(service: str | None, output: str, socket: str) -> None:
     click.echo(text, nl=False)
 
 
-def _render(body: client.Json, service: str | None, output: str) -> str:
+def _render(body: dict[str, Any], service: str | None, output: str) -> str:
+    import json  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    from lvsctl.cli import show_ipvsadm, show_status  # noqa: PLC0415
+
     body = body if service is None else show_status.only(body, service)
     match output:
         case "json":
@@ -61,6 +67,8 @@ def reload(socket: str) -> int:
 
     If there is anything wrong in it, the problems are shown, nothing changes, and the exit status is 1.
     """
+    from lvsctl.cli import client  # noqa: PLC0415
+
     answer = client.ask(socket, "POST", "/v1/reload", timeout=RELOAD_TIMEOUT)
     for line in [*answer.body.get("problems", []), *answer.body.get("warnings", [])]:
         click.echo(str(line), err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -14,23 +13,29 @@ from lvsctl.errors import ConfigError, LvsctlError
 
 
 class Program(click.Group):
-    """A group whose commands live in modules that are imported when they are needed.
+    """A group whose commands live in modules that are imported when they are run.
 
-    modules: command name -> module that has the command under this name, in the order of `--help`.
+    catalogue: command name -> the module that has the command under this name, and its line in `--help`, in the order
+    of `--help`.
     """
 
-    def __init__(self, *, modules: Mapping[str, str], **attributes: Any) -> None:
+    def __init__(self, *, catalogue: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._modules = modules
+        self._catalogue = catalogue
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._modules)
+        return list(self._catalogue)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._modules:
+        if cmd_name not in self._catalogue:
             return None
-        command: click.Command = getattr(import_module(self._modules[cmd_name]), cmd_name)
+        module, _ = self._catalogue[cmd_name]
+        command: click.Command = getattr(import_module(module), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._catalogue.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:
@@ -72,6 +77,8 @@ def _say(message: str, status: int) -> int:
 def _unexpected(error: Exception) -> int:
     """A bug. Its place is of use to whoever reports it, not to whoever is on call."""
     if os.environ.get("LVSCTL_DEBUG"):
+        import traceback  # noqa: PLC0415
+
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return _say(f"a bug in lvsctl ({what}): run it again with LVSCTL_DEBUG=1 to see where, and report it", 1)

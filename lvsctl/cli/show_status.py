@@ -17,7 +17,7 @@ _RIGHT_WIDE = _RIGHT | {7, 8}
 
 
 def render(status: Json, *, wide: bool, width: int | None) -> str:
-    """The whole text. width: of the terminal, where servers' lines are cut unless `wide`; None: there is no terminal."""
+    """The whole text. width: of the terminal, where servers' lines are cut unless `wide`; None: no terminal."""
     rows: list[Row] = [*_daemon(status), _WIDE if wide else _NARROW]
     for service in status["services"]:
         rows.append(_headline(service, wide=wide))

@@ -70,11 +70,12 @@ def test_help_says_what_it_is_the_commands_in_the_order_of_use_and_the_exit_stat
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
-def test_every_command_has_help(run: Run) -> None:
-    for name in COMMANDS:
-        result = run(name, "--help")
-        assert result.exit_code == 0
-        assert result.stdout.startswith(f"Usage: lvsctl {name} ")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_that_begins_with_its_line_in_the_list(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: lvsctl {name} ")
+    assert result.stdout.split("\n\n")[1].strip() == COMMANDS[name][1]
 
 
 def test_version() -> None:
