@@ -1,0 +1,89 @@
+"""The installed program against the real daemon's socket: both sides mean the same document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.control import serving
+from lvsctl.kernel.memory import MemoryIpvs
+from tests.daemon.site import Servers, Site, conf, service
+
+A, B = "127.0.0.11", "127.0.0.12"
+VIP = "192.0.2.20"
+
+
+async def lvsctl(*arguments: str | Path) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr, while the daemon goes on in this process."""
+    program = Path(sys.executable).with_name("lvsctl")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(program, *arguments, stdout=pipe, stderr=pipe)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[tuple[Site, Path]]:
+    """A daemon over the kernel remembered: A is alive, B in the spare pool is dead. And its socket."""
+    servers = Servers()
+    await servers.start(A, B)
+    await servers.kill(B)
+    site = Site(MemoryIpvs(schedulers=("rr", "fo")), tmp_path)
+    thresholds = "{upper: 50, lower: 20}"
+    shop = service("shop", A, address=f"{VIP}:{servers.port}", spare=(B,), scheduler="hprio", thresholds=thresholds)
+    site.write(conf(shop))
+    path = tmp_path / "lvsctl.sock"
+    async with site.running() as daemon, serving(daemon, path):
+        await site.ready()
+        await site.until("the living one", lambda table: any(entry.servers for entry in table.values()))
+        yield site, path
+    await servers.close()
+
+
+def port(site: Site) -> str:
+    return re.findall(r"address: \S+:(\d+)", (site.config / "site.yaml").read_text())[0]
+
+
+async def test_status(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    status, out, err = await lvsctl("status", "--socket", socket)
+    assert (status, err) == (0, "")
+    text = re.sub(r" +", " ", out)
+    assert f"\nshop tcp {VIP}:{port(its)} ok scheduler fo (wanted hprio: the kernel has no scheduler hprio)\n" in text
+    assert re.search(rf"\n pool service\n {A}:{port(its)} up 2 0 0 0/50 \d+\.\dms L4OK connected", text)
+    assert re.search(rf"\n pool spare \(not in use\)\n {B}:{port(its)} down - \(1\) 0 0 0/50 \S+ L4CON Conn", text)
+    status, wide, err = await lvsctl("status", "--socket", socket, "-o", "wide", "shop")
+    assert (status, err) == (0, "")
+    assert "down: L4CON Connection refused" in wide
+
+
+async def test_json_and_ipvsadm(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    _, out, _ = await lvsctl("status", "--socket", socket, "-o", "json")
+    assert json.loads(out)["services"][0]["name"] == "shop"
+    _, out, _ = await lvsctl("status", "--socket", socket, "-o", "ipvsadm")
+    assert out.splitlines()[3:] == [
+        f"TCP  {VIP}:{port(its)} fo",
+        f"  -> {f'{A}:{port(its)}':<28} Masq    2      0          0         ",
+    ]
+
+
+async def test_reload(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    assert (await lvsctl("reload", "--socket", socket))[:2] == (0, "reloaded\n")
+    text = (its.config / "site.yaml").read_text()
+    its.write(text.replace("forward", "foward"))
+    status, out, err = await lvsctl("reload", "--socket", socket)
+    assert (status, out) == (1, "")
+    problem, slow, last = err.splitlines()
+    assert problem.startswith(f"{its.config}/site.yaml:") and "did you mean `forward`?" in problem
+    assert last == "lvsctl: not reloaded: the daemon goes on with the configuration that it had"
+    _, out, _ = await lvsctl("status", "--socket", socket)
+    assert f"ATTENTION: the last reload failed, the configuration before it goes on:\n  {problem}\n  {slow}\n" in out
