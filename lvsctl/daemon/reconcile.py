@@ -72,8 +72,8 @@ class Round:
 async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     """Read the kernel and decide; writes nothing."""
     have = await ipvs.read()
-    busy = await _busy(view, ipvs, have)
-    want = desired(view.spec, view.health, have, missing=view.missing, busy=busy)
+    idle = await _idle(view, ipvs, have)
+    want = desired(view.spec, view.health, have, missing=view.missing, idle=idle)
     hold = want.waiting | frozenset(want.refused)
     plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=hold)
     guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
@@ -111,8 +111,8 @@ def _done(steps: Plan, results: Iterable[Refusal | None]) -> list[Step]:
     return [step for step, result in zip(steps, results, strict=True) if result is None]
 
 
-async def _busy(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceKey, RealKey]]:
-    """Servers of pools that stand by and still have connections; the counters are read only if there are any."""
+async def _idle(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceKey, RealKey]]:
+    """Servers of pools that stand by and have no connections; the counters are read only if there may be any."""
     waiting = standing_by(view.spec, view.health, have, missing=view.missing)
     if not waiting:
         return frozenset()
@@ -122,5 +122,5 @@ async def _busy(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceK
         for service, server in waiting
         if (found := counters.get(service)) is not None
         and (count := found.servers.get(server)) is not None
-        and count.active + count.inactive > 0
+        and count.active + count.inactive == 0
     )

@@ -50,12 +50,12 @@ def desired(
     have: Table,
     *,
     missing: frozenset[str] = frozenset(),
-    busy: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
+    idle: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
 ) -> Desired:
     """The table that `spec` calls for now.
 
-    have: the table found in the kernel. missing: schedulers that the kernel lacks. busy: those servers of
-    `standing_by` that still have connections; they stay, with weight 0.
+    have: the table found in the kernel. missing: schedulers that the kernel lacks. idle: those servers of
+    `standing_by` that have no connection left; of the pools that stand by only they go, the others get weight 0.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     table: dict[ServiceKey, Entry] = {}
@@ -70,7 +70,7 @@ def desired(
             continue
         in_use = pool_in_use(service, scheduler, health, found)
         cases[service.key] = Case(service, scheduler, in_use=in_use)
-        servers, kept_out = _servers(service, in_use, health, found, busy)
+        servers, kept_out = _servers(service, in_use, health, found, idle)
         table[service.key] = Entry(_with_scheduler(service.attrs, scheduler), servers)
         by_health += kept_out
     why = Why(spec, cases, health)
@@ -87,14 +87,17 @@ def desired(
 def standing_by(
     spec: Spec, health: Mapping[CheckId, Health], have: Table, *, missing: frozenset[str] = frozenset()
 ) -> set[tuple[ServiceKey, RealKey]]:
-    """Servers in the kernel whose pool stands by: `desired` needs to know which of them are still busy."""
+    """Servers whose pool stands by and that get no new connections: `desired` needs to know which of them are idle.
+
+    One that still has a weight is not among them: a connection may come in after the counters were read.
+    """
     found: set[tuple[ServiceKey, RealKey]] = set()
     for service in spec.services.values():
         scheduler, entry = scheduler_in_effect(service, missing), have.get(service.key)
         in_use = pool_in_use(service, scheduler, health, entry) if scheduler and entry else None
         if in_use is not None and entry is not None:
             lower = (server.key for pool in service.pools[in_use + 1 :] for server in pool.servers)
-            found.update((service.key, key) for key in lower if key in entry.servers)
+            found.update((service.key, key) for key in lower if key in entry.servers and entry.servers[key].weight == 0)
     return found
 
 
@@ -123,7 +126,7 @@ def _servers(
     in_use: int | None,
     health: Mapping[CheckId, Health],
     found: Entry | None,
-    busy: AbstractSet[tuple[ServiceKey, RealKey]],
+    idle: AbstractSet[tuple[ServiceKey, RealKey]],
 ) -> tuple[dict[RealKey, RealAttrs], list[tuple[ServiceKey, RealKey]]]:
     """The servers that belong in the table, in the order of the configuration, and those that health alone quells."""
     servers: dict[RealKey, RealAttrs] = {}
@@ -142,7 +145,7 @@ def _servers(
                 continue  # a server enters only after its checks have passed
             if state is Standing.DOWN and service.on_down is OnDown.REMOVE:
                 continue
-            if stands_by and (service.key, server.key) not in busy:
+            if stands_by and (service.key, server.key) in idle:
                 continue
             stays = state is Standing.PRESUMED and not stands_by and present[server.key].weight > 0
             servers[server.key] = server.attrs if stays else replace(server.attrs, weight=0)

@@ -209,7 +209,7 @@ def any_health(wanted: Spec) -> st.SearchStrategy[dict[CheckId, Health]]:
     return st.fixed_dictionaries({check: st.sampled_from(list(HEALTHS.values())) for check in wanted.checks})
 
 
-def any_busy(wanted: Spec) -> st.SearchStrategy[frozenset[tuple[ServiceKey, RealKey]]]:
+def any_idle(wanted: Spec) -> st.SearchStrategy[frozenset[tuple[ServiceKey, RealKey]]]:
     subjects = [(s.key, server.key) for s in wanted.services.values() for p in s.pools for server in p.servers]
     return st.frozensets(st.sampled_from(subjects))
 

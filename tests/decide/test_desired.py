@@ -39,9 +39,9 @@ from tests.decide.making import (
     UNKNOWN,
     UP,
     VIP,
-    any_busy,
     any_found,
     any_health,
+    any_idle,
     check_of,
     entry,
     healths,
@@ -82,7 +82,7 @@ def test_servers_by_health(
 
 
 @pytest.mark.parametrize(
-    ("sentence", "scheduler", "letters", "found", "busy", "wanted"),
+    ("sentence", "scheduler", "letters", "found", "idle", "wanted"),
     [
         ("hprio: the kernel spills by load, both pools are in", "hprio", "UUU", {}, {}, {1: 5, 2: 5, 3: 1}),
         ("fo: likewise", "fo", "UUU", {}, {}, {1: 5, 2: 5, 3: 1}),
@@ -90,21 +90,22 @@ def test_servers_by_health(
         ("wrr: one server up is enough for the upper pool", "wrr", "DUU", {1: 5, 2: 5}, {}, {2: 5}),
         ("wrr: the upper pool is all down, the lower takes over", "wrr", "DDU", {1: 5, 2: 5}, {}, {3: 1}),
         ("wrr: no pool has anybody", "wrr", "DDD", {1: 5}, {}, {}),
-        ("wrr: the upper pool is back, an idle lower one leaves", "wrr", "UDU", {3: 1}, {}, {1: 5}),
-        ("wrr: the upper pool is back, a busy lower one finishes", "wrr", "UDU", {3: 1}, {3}, {1: 5, 3: 0}),
-        ("wrr: busy but absent is not added", "wrr", "UUU", {1: 5, 2: 5}, {3}, {1: 5, 2: 5}),
-        ("wrr: dead and standing by has nothing to finish", "wrr", "UUD", {1: 5, 2: 5, 3: 0}, {3}, {1: 5, 2: 5}),
+        ("wrr: the upper pool is back, the lower gets no more", "wrr", "UDU", {3: 1}, {}, {1: 5, 3: 0}),
+        ("wrr: the upper pool is back, a busy lower one finishes", "wrr", "UDU", {1: 5, 3: 0}, {}, {1: 5, 3: 0}),
+        ("wrr: the upper pool is back, an idle lower one leaves", "wrr", "UDU", {1: 5, 3: 0}, {3}, {1: 5}),
+        ("wrr: busy but absent is not added", "wrr", "UUU", {1: 5, 2: 5}, {}, {1: 5, 2: 5}),
+        ("wrr: dead and standing by has nothing to finish", "wrr", "UUD", {1: 5, 2: 5, 3: 0}, {}, {1: 5, 2: 5}),
         ("wrr: presumed up in the table holds the pool", "wrr", "PNU", {1: 5}, {}, {1: 5}),
         ("wrr: presumed up outside the table does not", "wrr", "PNU", {3: 1}, {}, {3: 1}),
     ],
 )
 def test_pools(
-    sentence: str, scheduler: str, letters: str, found: dict[int, int], busy: set[int], wanted: dict[int, int]
+    sentence: str, scheduler: str, letters: str, found: dict[int, int], idle: set[int], wanted: dict[int, int]
 ) -> None:
     shop = spec(service([server(1), server(2)], [server(3, weight=1)], scheduler=scheduler))
     held = {VIP: entry(found)}
-    still_busy = {(VIP, real(n)) for n in busy}
-    assert weights(desired(shop, healths(letters), held, busy=still_busy).table) == wanted, sentence
+    without_connections = {(VIP, real(n)) for n in idle}
+    assert weights(desired(shop, healths(letters), held, idle=without_connections).table) == wanted, sentence
 
 
 def test_an_upper_pool_drained_by_configuration_hands_over() -> None:
@@ -114,8 +115,9 @@ def test_an_upper_pool_drained_by_configuration_hands_over() -> None:
 
 def test_only_servers_that_the_kernel_holds_and_whose_pool_waits_are_asked_about() -> None:
     wrr = spec(service([server(1)], [server(2), server(3)]))
-    held = {VIP: entry({1: 5, 2: 1})}
+    held = {VIP: entry({1: 5, 2: 0})}
     assert standing_by(wrr, healths("UUU"), held) == {(VIP, real(2))}
+    assert standing_by(wrr, healths("UUU"), {VIP: entry({1: 5, 2: 1})}) == set(), "it may yet get a connection"
     assert standing_by(wrr, healths("DUU"), held) == set()
     assert standing_by(wrr, healths("UUU"), {}) == set()
     hprio = spec(service([server(1)], [server(2), server(3)], scheduler="hprio"))
@@ -320,18 +322,18 @@ def situations(
 ) -> tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]]:
     wanted = draw(specs())
     missing = draw(st.frozensets(st.sampled_from(["hprio", "fo"])))
-    return wanted, draw(any_health(wanted)), draw(any_found(wanted)), draw(any_busy(wanted)), missing
+    return wanted, draw(any_health(wanted)), draw(any_found(wanted)), draw(any_idle(wanted)), missing
 
 
 def settle(
     wanted: Spec,
     health: dict[CheckId, Health],
     have: Table,
-    busy: frozenset[tuple[ServiceKey, RealKey]],
+    idle: frozenset[tuple[ServiceKey, RealKey]],
     missing: frozenset[str],
 ) -> Table:
     """The table after one round."""
-    want = desired(wanted, health, have, busy=busy, missing=missing)
+    want = desired(wanted, health, have, idle=idle, missing=missing)
     owned = {s.key for s in wanted.services.values()}
     return after_all(have, diff(want.table, have, owned=owned, hold=want.waiting | want.refused.keys()))
 
@@ -340,26 +342,26 @@ def settle(
 def test_settled_means_silent(
     situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
 ) -> None:
-    wanted, health, have, busy, missing = situation
-    once = settle(wanted, health, have, busy, missing)
-    assert settle(wanted, health, once, busy, missing) == once
+    wanted, health, have, idle, missing = situation
+    once = settle(wanted, health, have, idle, missing)
+    assert settle(wanted, health, once, idle, missing) == once
 
 
 @given(situations())
 def test_started_again_over_a_table_that_is_right_nothing_is_written(
     situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
 ) -> None:
-    wanted, health, have, busy, missing = situation
-    right = settle(wanted, health, have, busy, missing)
-    assert settle(wanted, presume(wanted, right), right, busy, missing) == right
+    wanted, health, have, idle, missing = situation
+    right = settle(wanted, health, have, idle, missing)
+    assert settle(wanted, presume(wanted, right), right, idle, missing) == right
 
 
 @given(situations())
 def test_no_server_gets_connections_before_all_its_checks_have_passed(
     situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
 ) -> None:
-    wanted, health, have, busy, missing = situation
-    want = desired(wanted, health, have, busy=busy, missing=missing)
+    wanted, health, have, idle, missing = situation
+    want = desired(wanted, health, have, idle=idle, missing=missing)
     checks = {(s.key, m.key): m.checks for s in wanted.services.values() for p in s.pools for m in p.servers}
     for step in diff(want.table, have, owned=set()):
         op = step.op
@@ -373,8 +375,8 @@ def test_no_server_gets_connections_before_all_its_checks_have_passed(
 def test_every_server_and_every_service_has_a_reason_of_one_line(
     situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
 ) -> None:
-    wanted, health, have, busy, missing = situation
-    why = desired(wanted, health, have, busy=busy, missing=missing).why
+    wanted, health, have, idle, missing = situation
+    why = desired(wanted, health, have, idle=idle, missing=missing).why
     subjects = {(s.key, m.key) for s in wanted.services.values() for p in s.pools for m in p.servers}
     assert set(why) == subjects | {(s.key, None) for s in wanted.services.values()}
     assert all(reason and "\n" not in reason for reason in why.values())

@@ -32,9 +32,9 @@ from tests.decide.making import (
     UNHEARD,
     UP,
     VIP,
-    any_busy,
     any_found,
     any_health,
+    any_idle,
     check_of,
     entry,
     healths,
@@ -281,7 +281,7 @@ def test_every_step_is_allowed_or_withheld_in_order_and_floors_hold(
     data: st.DataObject, wanted: Spec, now: float
 ) -> None:
     health, have = data.draw(any_health(wanted)), data.draw(any_found(wanted))
-    want = desired(wanted, health, have, busy=data.draw(any_busy(wanted)))
+    want = desired(wanted, health, have, idle=data.draw(any_idle(wanted)))
     plan = diff(want.table, have, owned=set(), why=want.why)
     guarded = guard(plan, wanted, have, health, now, by_health=want.by_health)
     withheld = [step for step, _ in guarded.withheld]

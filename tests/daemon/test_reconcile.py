@@ -1,0 +1,79 @@
+"""One round by itself, over a kernel in which something happens between two questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lvsctl.daemon.reconcile import act, look_and_decide
+from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import CheckId, Counters, Health, RealCounters, ServiceKey, Spec, Table
+from tests.decide.making import DOWN, OTHER_VIP, UP, VIP, check_of, entry, healths, real, server, service, spec, weights
+
+
+@dataclass
+class View:
+    spec: Spec
+    health: dict[CheckId, Health]
+    owned: frozenset[ServiceKey] = field(init=False)
+    left: Table | None = None
+    missing: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.owned = frozenset(service.key for service in self.spec.services.values())
+
+
+class Kernel(MemoryIpvs):
+    """Does something when its counters are read, as the world does while one waits for an answer."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    async def counters(self) -> Counters:
+        found = await super().counters()
+        if self.meanwhile is not None:
+            self.meanwhile()
+        return found
+
+
+async def one_round(view: View, ipvs: MemoryIpvs) -> Mapping[int, int] | None:
+    done = await act(await look_and_decide(view, ipvs, 0.0), ipvs)
+    assert done.refused == ()
+    return weights(await ipvs.read())
+
+
+async def test_a_pool_that_gives_way_first_gets_no_more_and_leaves_when_it_is_idle() -> None:
+    view = View(spec(service([server(1)], [server(2)], scheduler="wlc", fallback=None)), healths("UU"))
+    ipvs = Kernel({VIP: entry({2: 5}, "wlc")})
+    assert await one_round(view, ipvs) == {1: 5, 2: 0}
+    ipvs.counted[VIP, real(2)] = RealCounters(inactive=1)
+    assert await one_round(view, ipvs) == {1: 5, 2: 0}
+    ipvs.counted[VIP, real(2)] = RealCounters(persistent=1)
+    assert await one_round(view, ipvs) == {1: 5}
+
+
+async def test_a_server_is_not_taken_for_idle_because_nobody_asked() -> None:
+    """The upper pool comes back while the counters are read: its lower pool was not among those asked about."""
+    two = spec(
+        service([server(1)], [server(2)], scheduler="wlc", fallback=None),
+        service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None),
+    )
+    view = View(two, {**healths("UUUU"), check_of(1): DOWN})
+    ipvs = Kernel({VIP: entry({2: 0}, "wlc"), OTHER_VIP: entry({3: 5, 4: 0}, "wlc")})
+    ipvs.counted[VIP, real(2)] = RealCounters(active=7)
+    ipvs.meanwhile = lambda: view.health.update({check_of(1): UP})
+    assert await one_round(view, ipvs) == {1: 5, 2: 0}
+    assert weights(await ipvs.read(), OTHER_VIP) == {3: 5}
+
+
+async def test_a_reload_while_the_counters_are_read_takes_nothing_for_idle() -> None:
+    pools = service([server(1)], [server(2)], scheduler="wlc", fallback=None)
+    two = service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None)
+    view = View(spec(replace(pools, pools=pools.pools[1:]), two), healths("UUUU"))
+    ipvs = Kernel({VIP: entry({2: 5}, "wlc"), OTHER_VIP: entry({3: 5, 4: 0}, "wlc")})
+    ipvs.counted[VIP, real(2)] = RealCounters(active=7)
+
+    def reload() -> None:
+        view.spec = spec(pools, two)
+
+    ipvs.meanwhile = reload
+    assert await one_round(view, ipvs) == {1: 5, 2: 0}
