@@ -64,13 +64,15 @@ def desired(
     for service in spec.services.values():
         scheduler = scheduler_in_effect(service, missing)
         found = have.get(service.key)
-        waits = 0 if found or scheduler is None else _silent(service, health)
-        if scheduler is None or waits:
-            cases[service.key] = Case(service, scheduler, waits=waits)
+        silent = _silent(service, health, found)
+        if scheduler is None or (silent and found is None):
+            cases[service.key] = Case(service, scheduler, waits=silent)
             continue
         in_use = pool_in_use(service, scheduler, health, found)
         cases[service.key] = Case(service, scheduler, in_use=in_use)
         servers, kept_out = _servers(service, in_use, health, found, idle)
+        if silent and found is not None:
+            servers |= _departed(service, found)
         table[service.key] = Entry(_with_scheduler(service.attrs, scheduler), servers)
         by_health += kept_out
     why = Why(spec, cases, health)
@@ -165,14 +167,28 @@ def _is_live(found: Entry | None, server: RealKey) -> bool:
     return attrs is not None and attrs.weight > 0
 
 
-def _silent(service: Service, health: Mapping[CheckId, Health]) -> int:
-    """How many checks of a service have not spoken since they began; UNKNOWN counts as having spoken.
+def _silent(service: Service, health: Mapping[CheckId, Health], found: Entry | None) -> int:
+    """How many checks of servers that are not in the table have not spoken yet; UNKNOWN counts as having spoken.
 
-    While there are any, a new service is not made: the first server to answer would get everybody.
+    While there are any, a new service is not made (the first server to answer would get everybody), and an old one
+    keeps the servers that left the configuration (those that replace them may be about to enter).
     """
-    checks = {check for pool in service.pools for server in pool.servers for check in server.checks}
-    beliefs = (health.get(check, NEVER) for check in checks)
-    return sum(belief.last is None and not belief.answered for belief in beliefs)
+    silent: set[CheckId] = set()
+    for server in (server for pool in service.pools for server in pool.servers):
+        quiet = [check for check in server.checks if _is_silent(health.get(check, NEVER))]
+        if quiet and not (found and server.key in found.servers):
+            silent.update(quiet)
+    return len(silent)
+
+
+def _is_silent(belief: Health) -> bool:
+    return belief.last is None and not belief.answered
+
+
+def _departed(service: Service, found: Entry) -> dict[RealKey, RealAttrs]:
+    """What the table holds of servers that are not in the configuration."""
+    configured = {server.key for pool in service.pools for server in pool.servers}
+    return {key: attrs for key, attrs in found.servers.items() if key not in configured}
 
 
 def _with_scheduler(attrs: ServiceAttrs, scheduler: str) -> ServiceAttrs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from lvsctl.errors import ConfigError
@@ -114,3 +116,26 @@ async def test_a_changed_weight_and_a_removed_server_are_applied(site: Site, ser
         site.write(conf(service("shop", f"{{address: {A}, weight: 9}}", address=f"{VIP}:{servers.port}")))
         await daemon.reload()
         await site.until("as declared now", lambda table: weights(table, key) == {A: 9})
+
+
+async def test_servers_are_replaced_without_a_gap(site: Site, servers: Servers) -> None:
+    """Until the new one has answered the old one serves."""
+    await servers.start(A)
+    key = tcp(VIP, servers.port)
+    healthy = asyncio.Event()
+
+    async def think_first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await healthy.wait()
+        writer.write(b"fine")
+        writer.close()
+
+    site.write(conf(service("shop", A, address=f"{VIP}:{servers.port}")))
+    async with await asyncio.start_server(think_first, B, servers.port), site.running() as daemon:
+        await site.until("the old one", lambda table: weights(table, key) == {A: 1})
+        check = "{tcp: {expect: fine}, interval: 9s, timeout: 9s}"
+        site.write(conf(service("shop", B, address=f"{VIP}:{servers.port}", check=check)))
+        await daemon.reload()
+        await site.rounds(2)
+        assert weights(await site.ipvs.read(), key) == {A: 1}
+        healthy.set()
+        await site.until("the new one", lambda table: weights(table, key) == {B: 1})

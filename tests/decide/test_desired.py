@@ -177,6 +177,24 @@ def test_a_service_that_is_there_does_not_wait() -> None:
     assert not wanted.waiting
 
 
+@pytest.mark.parametrize(
+    ("sentence", "letters", "found", "wanted"),
+    [
+        ("nobody has spoken: else it would be dark until one does", "NN", {8: 5, 9: 3}, {8: 5, 9: 3}),
+        ("one has: it would get everybody", "UN", {8: 5, 9: 3}, {1: 5, 8: 5, 9: 3}),
+        ("all have", "UD", {8: 5, 9: 3}, {1: 5}),
+        ("asked in vain counts as having spoken", "U?", {9: 5}, {1: 5}),
+        ("all are dead: that is what the configuration wants", "DD", {9: 5}, {}),
+        ("those that have not spoken are in the table already", "PP", {1: 5, 2: 5, 9: 5}, {1: 5, 2: 5}),
+    ],
+)
+def test_servers_that_left_the_configuration_stay_until_their_replacements_have_spoken(
+    sentence: str, letters: str, found: dict[int, int], wanted: dict[int, int]
+) -> None:
+    web = spec(service([server(1), server(2)]))
+    assert weights(desired(web, healths(letters), {VIP: entry(found)}).table) == wanted, sentence
+
+
 def test_with_no_checks_asked_at_all_nothing_waits() -> None:
     web = spec(service([server(1), server(2)]))
     assert weights(desired(web, assume_up(web), {}).table) == {1: 5, 2: 5}
