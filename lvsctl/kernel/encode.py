@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+from collections.abc import Callable
 from ipaddress import IPv6Address
+from struct import Struct
 from typing import Final
 
 from lvsctl.kernel import wire
@@ -41,30 +44,43 @@ from lvsctl.model import (
     Tunnel,
 )
 
-NO_BYTES: Final = (OverflowError, ValueError)
+NO_BYTES: Final = (OverflowError, ValueError, struct.error)
 """For a number that has no bytes, and is therefore out of the kernel's range: negative, or too large."""
-
-
-def operation(op: Op) -> tuple[Command, bytes]:
-    """The command and the attributes that carry out `op`. Raises one of `NO_BYTES` for numbers that do not fit."""
-    match op:
-        case AddService(service, attrs):
-            return Command.NEW_SERVICE, _service(service, attrs)
-        case EditService(service, attrs):
-            return Command.SET_SERVICE, _service(service, attrs)
-        case DeleteService(service):
-            return Command.DEL_SERVICE, service_key(service)
-        case AddServer(service, server, server_attrs):
-            return Command.NEW_DEST, service_key(service) + _dest(_real_key(server) + _real_attrs(server_attrs))
-        case EditServer(service, server, server_attrs):
-            return Command.SET_DEST, service_key(service) + _dest(_real_key(server) + _real_attrs(server_attrs))
-        case DeleteServer(service, server):
-            return Command.DEL_DEST, service_key(service) + _dest(_real_key(server))
 
 
 def service_key(service: ServiceKey) -> bytes:
     """What names a service: enough to list its servers, to delete it, to zero it."""
     return wire.nested(Top.SERVICE, _service_key(service))
+
+
+class LastKey:
+    """`service_key` that remembers the last one, since the operations of a plan come service by service."""
+
+    def __init__(self) -> None:
+        self._service: ServiceKey | None = None
+        self._bytes = b""
+
+    def __call__(self, service: ServiceKey) -> bytes:
+        if service is not self._service:
+            self._service, self._bytes = service, service_key(service)
+        return self._bytes
+
+
+def operation(op: Op, key: Callable[[ServiceKey], bytes] = service_key) -> tuple[Command, bytes]:
+    """The command and the attributes that carry out `op`. Raises one of `NO_BYTES` for numbers that do not fit."""
+    match op:
+        case AddServer(service, server, server_attrs):
+            return Command.NEW_DEST, key(service) + _real(server, server_attrs)
+        case EditServer(service, server, server_attrs):
+            return Command.SET_DEST, key(service) + _real(server, server_attrs)
+        case DeleteServer(service, server):
+            return Command.DEL_DEST, key(service) + wire.nested(Top.DEST, _real_key(server))
+        case AddService(service, attrs):
+            return Command.NEW_SERVICE, _service(service, attrs)
+        case EditService(service, attrs):
+            return Command.SET_SERVICE, _service(service, attrs)
+        case DeleteService(service):
+            return Command.DEL_SERVICE, key(service)
 
 
 def _service(service: ServiceKey, attrs: ServiceAttrs) -> bytes:
@@ -123,29 +139,43 @@ def _netmask(family: Family, attrs: ServiceAttrs) -> bytes:
     return (0xFFFFFFFF << (32 - prefix) & 0xFFFFFFFF).to_bytes(4, "big")
 
 
-def _dest(attributes: bytes) -> bytes:
-    return wire.nested(Top.DEST, attributes)
+def _real(server: RealKey, attrs: RealAttrs) -> bytes:
+    return wire.nested(Top.DEST, _real_key(server) + _real_attrs(attrs))
+
+
+def _header(kind: Dest, size: int) -> bytes:
+    return wire.ATTRIBUTE.pack(wire.ATTRIBUTE.size + size, kind)
+
+
+# Servers are what a large plan is made of, so their attributes are packed at once, each behind its constant header.
+_ADDRESS: Final = {4: _header(Dest.ADDRESS, 4), 6: _header(Dest.ADDRESS, 16)}
+_PORT_AND_FAMILY: Final = Struct("=4s 2s 2x 4s H 2x")
+_PORT, _FAMILY = _header(Dest.PORT, 2), _header(Dest.FAMILY, 2)
+_FAMILIES: Final = {4: FAMILY[Family.INET], 6: FAMILY[Family.INET6]}
+
+_ATTRS: Final = Struct("=4s I 4s I 4s I 4s I 4s B 3x 4s 2s 2x 4s H 2x")
+_FORWARD, _WEIGHT, _UPPER, _LOWER = (_header(kind, 4) for kind in (Dest.FORWARD, Dest.WEIGHT, Dest.UPPER, Dest.LOWER))
+_TYPE, _TUNNEL_PORT, _FLAGS = _header(Dest.TUNNEL_TYPE, 1), _header(Dest.TUNNEL_PORT, 2), _header(Dest.TUNNEL_FLAGS, 2)
+_NO_TUNNEL: Final = Tunnel()
 
 
 def _real_key(server: RealKey) -> bytes:
-    family = FAMILY[Family.INET if server.address.version == 4 else Family.INET6]
-    return (
-        wire.attribute(Dest.ADDRESS, server.address.packed)
-        + wire.be16(Dest.PORT, server.port)
-        + wire.u16(Dest.FAMILY, family)
-    )
+    version = server.address.version
+    port = server.port.to_bytes(2, "big")
+    rest = _PORT_AND_FAMILY.pack(_PORT, port, _FAMILY, _FAMILIES[version])
+    return _ADDRESS[version] + server.address.packed + rest
 
 
 def _real_attrs(attrs: RealAttrs) -> bytes:
-    tunnel = attrs.tunnel if attrs.forward is Forward.TUNNEL else Tunnel()
-    return (
-        wire.u32(Dest.FORWARD, FORWARD[attrs.forward])
-        + wire.u32(Dest.WEIGHT, attrs.weight)
-        + wire.u32(Dest.UPPER, attrs.upper)
-        + wire.u32(Dest.LOWER, attrs.lower)
-        + wire.u8(Dest.TUNNEL_TYPE, TUNNEL[tunnel.type])
-        + wire.be16(Dest.TUNNEL_PORT, tunnel.port)
-        + wire.u16(Dest.TUNNEL_FLAGS, CHECKSUM[tunnel.checksum])
+    tunnel = attrs.tunnel if attrs.forward is Forward.TUNNEL else _NO_TUNNEL
+    return _ATTRS.pack(
+        *(_FORWARD, FORWARD[attrs.forward]),
+        *(_WEIGHT, attrs.weight),
+        *(_UPPER, attrs.upper),
+        *(_LOWER, attrs.lower),
+        *(_TYPE, TUNNEL[tunnel.type]),
+        *(_TUNNEL_PORT, tunnel.port.to_bytes(2, "big")),
+        *(_FLAGS, CHECKSUM[tunnel.checksum]),
     )
 
 

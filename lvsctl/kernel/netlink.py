@@ -75,9 +75,10 @@ class NetlinkIpvs:
         refusals: list[Refusal | None] = [None] * len(ops)
         orders: list[tuple[int, bytes]] = []
         sent: list[int] = []
+        key = encode.LastKey()
         for index, op in enumerate(ops):
             try:
-                orders.append(encode.operation(op))
+                orders.append(encode.operation(op, key))
                 sent.append(index)
             except encode.NO_BYTES:
                 refusals[index] = refusal(op, errno.ERANGE)

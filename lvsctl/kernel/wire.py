@@ -26,6 +26,7 @@ DUMP: Final = 0x300
 MESSAGE: Final = Struct("=IHHII")  # length, type, flags, sequence, port
 GENERIC: Final = Struct("=BBH")  # command, version, reserved
 ATTRIBUTE: Final = Struct("=HH")  # length, type
+_REQUEST: Final = Struct("=IHHII BBH")  # both headers
 TYPE_MASK: Final = 0x3FFF  # the two top bits say "nested" and "network byte order"
 NESTED: Final = 0x8000
 
@@ -55,8 +56,8 @@ def messages(datagram: bytes | memoryview) -> Iterator[Message]:
 
 def request(*, family: int, flags: int, sequence: int, command: int, body: bytes = b"") -> bytes:
     """A generic netlink message (version 1, which is the only one IPVS has had) to the kernel."""
-    length = MESSAGE.size + GENERIC.size + len(body)
-    return MESSAGE.pack(length, family, REQUEST | flags, sequence, 0) + GENERIC.pack(command, 1, 0) + body
+    length = _REQUEST.size + len(body)
+    return _REQUEST.pack(length, family, REQUEST | flags, sequence, 0, command, 1, 0) + body
 
 
 def error_number(message: Message) -> int:

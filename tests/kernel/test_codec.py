@@ -38,7 +38,7 @@ from lvsctl.model import (
 )
 from tests.kernel import golden
 from tests.kernel.echo import HASHED, dumped_server, dumped_service, message
-from tests.kernel.tables import adding, real_attrs, reals, service_attrs, service_keys, tables
+from tests.kernel.tables import adding, reals, service_attrs, service_keys, tables
 
 KEY = AddressKey(IPv4Address("192.0.2.1"), 80, Protocol.TCP)
 KEY6 = AddressKey(IPv6Address("2001:db8::1"), 80, Protocol.TCP)
@@ -378,7 +378,19 @@ def test_other_layouts_are_left_to_the_general_parser() -> None:
         assert reader.rows == []
 
 
-@given(attrs=real_attrs((Forward.ROUTE,)), weight=st.sampled_from([-1, 2**32]))
-def test_numbers_without_bytes_are_an_overflow_error(attrs: RealAttrs, weight: int) -> None:
-    with pytest.raises(OverflowError):
-        request(AddServer(KEY, REAL, RealAttrs(attrs.forward, weight, attrs.upper, attrs.lower)))
+@pytest.mark.parametrize(
+    "op",
+    [
+        AddServer(KEY, REAL, RealAttrs(Forward.ROUTE, -1)),
+        AddServer(KEY, REAL, RealAttrs(Forward.ROUTE, 2**32)),
+        AddServer(KEY, REAL, RealAttrs(Forward.ROUTE, 1, upper=-1)),
+        AddServer(KEY, REAL, RealAttrs(Forward.TUNNEL, 1, tunnel=Tunnel(TunnelType.GUE, 65536))),
+        AddServer(KEY, RealKey(REAL.address, -1), RealAttrs(Forward.ROUTE, 1)),
+        AddService(KEY, ServiceAttrs("rr", persistence=-1)),
+        AddService(KEY, ServiceAttrs("rr", persistence=1, persistence_prefix=33)),
+        AddService(MarkKey(Family.INET, 2**32), ServiceAttrs("rr")),
+    ],
+)
+def test_numbers_without_bytes_are_told_before_anything_is_sent(op: Op) -> None:
+    with pytest.raises(encode.NO_BYTES):
+        encode.operation(op)

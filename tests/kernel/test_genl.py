@@ -136,20 +136,28 @@ async def test_an_operation_without_permission_is_a_refusal(kernel: Callable[...
     await ipvs.close()
 
 
-async def test_operations_go_in_batches_and_answers_are_matched_by_number(
+async def test_operations_go_in_batches_of_which_the_last_one_asks_for_an_answer(
     kernel: Callable[..., ScriptedKernel],
 ) -> None:
-    ops = [AddService(SHOP, RR)] * (BATCH + 2)
-    first: list[Answer] = [
-        lambda s, at=at: answer(s + at, errno.EEXIST if at == 3 else 0)  # type: ignore[misc]
-        for at in reversed(range(BATCH))
-    ]
-    far = kernel(first, [lambda s: answer(s, 0) + answer(s + 1, errno.EINVAL)])
+    far = kernel(
+        [
+            lambda s: answer(s + 3, errno.EEXIST),
+            lambda s: answer(s + 9, errno.EINVAL),
+            lambda s: answer(s + BATCH - 1, 0),
+        ],
+        [lambda s: answer(s, errno.ERANGE) + answer(s + 1, errno.ESRCH)],
+    )
     ipvs = NetlinkIpvs(far.open)
-    answers = await ipvs.apply(ops)
-    assert {at: each.errno for at, each in enumerate(answers) if each} == {3: errno.EEXIST, BATCH + 1: errno.EINVAL}
-    assert [each.flags for each in far.asked] == [wire.REQUEST | wire.ACK] * len(ops)
-    assert len({each.sequence for each in far.asked}) == len(ops)
+    answers = await ipvs.apply([AddService(SHOP, RR)] * (BATCH + 2))
+    assert {at: each.errno for at, each in enumerate(answers) if each} == {
+        3: errno.EEXIST,
+        9: errno.EINVAL,
+        BATCH: errno.ERANGE,
+        BATCH + 1: errno.ESRCH,
+    }
+    acknowledged = [at for at, each in enumerate(far.asked) if each.flags & wire.ACK]
+    assert acknowledged == [BATCH - 1, BATCH + 1]
+    assert len({each.sequence for each in far.asked}) == BATCH + 2
     await ipvs.close()
 
 
