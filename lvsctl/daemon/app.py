@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import signal
 import time
@@ -73,6 +74,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._schedulers_checked = 0.0
+        self._forgetful: str | None = None  # why what is ours cannot be written down
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
@@ -93,26 +95,36 @@ class Daemon:
     # --- the configuration ----------------------------------------------------------------------------------------
 
     async def reload(self) -> tuple[Problem, ...]:
-        """Take conf.d as it is now; returns its warnings. With a ConfigError nothing has changed."""
+        """Take conf.d as it is now; returns its warnings. With an LvsctlError, which is logged, nothing has changed."""
         async with self._reloading:
-            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            if self.ready:  # else the manager waits for the first complete round still
+                notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
                 loaded = await asyncio.to_thread(load, self.config, self.kinds)
-            except ConfigError as error:
-                self.last_load.ok, self.last_load.problems = False, error.problems
-                self.metrics.loaded(ok=False, at=time.time())
-                log.error("reload refused: the configuration in force goes on", problems=len(error.problems))
-                for problem in error.problems:
-                    log.error("problem in conf.d", problem=str(problem))
+                await self._take(loaded)
+            except LvsctlError as error:
+                self._keep(error)
                 raise
             finally:
-                notify("READY=1")
-            await self._take(loaded)
+                if self.ready:
+                    notify("READY=1")
             return loaded.warnings
+
+    def _keep(self, error: LvsctlError) -> None:
+        """A reload failed: the configuration in force goes on."""
+        here = Problem(str(self.config), 0, 0, "", str(error))
+        problems = error.problems if isinstance(error, ConfigError) else (here,)
+        self.last_load.ok, self.last_load.problems = False, problems
+        self.metrics.loaded(ok=False, at=time.time())
+        log.error("reload refused: the configuration in force goes on", problems=len(problems))
+        for problem in problems:
+            log.error("not reloaded", problem=str(problem))
 
     async def _take(self, loaded: Loaded) -> None:
         missing = await missing_schedulers(loaded.spec, self.ipvs)
         table = await self.ipvs.read()
+        if self._stop.is_set():  # the runner is closed, or is about to be
+            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
         self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
         self.runner.keep(loaded.spec.questions)
         self.last_load = LastLoad(at=time.time(), problems=loaded.warnings)
@@ -123,7 +135,10 @@ class Daemon:
 
     async def _look_for_schedulers(self) -> None:
         self._schedulers_checked = self.loop.time()
-        self.world.missing = await missing_schedulers(self.world.spec, self.ipvs)
+        spec = self.world.spec
+        missing = await missing_schedulers(spec, self.ipvs)
+        if self.world.spec is spec:  # else a reload has looked for those of its own
+            self.world.missing = missing
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -165,6 +180,7 @@ class Daemon:
                 await self._look_for_schedulers()
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             self._remember()
+            self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:
             self.metrics.kernel_failed()
@@ -178,14 +194,19 @@ class Daemon:
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
         self.last.round, self.last.error = done, None
+        self._remember()
         return True
 
     def _remember(self) -> None:
-        """A full disk must not keep a dead server in the table: say so and go on."""
+        """A full disk must not keep a dead server in the table: say so, once, and go on."""
+        problem: str | None = None
         try:
             self.state.remember(self.world.owned)
         except LvsctlError as error:
-            log.error("after a restart, services that leave conf.d meanwhile are not deleted", error=str(error))
+            problem = str(error)
+        if problem is not None and problem != self._forgetful:
+            log.error("after a restart, services that leave conf.d meanwhile are not deleted", error=problem)
+        self._forgetful = problem
 
     async def _leave(self) -> None:
         notify("STOPPING=1")
@@ -244,11 +265,8 @@ def handle_signals(daemon: Daemon) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
-        try:
+        with contextlib.suppress(LvsctlError):  # it has been logged
             await daemon.reload()
-        except LvsctlError as error:
-            if not isinstance(error, ConfigError):  # those have been logged one by one
-                log.error("reload failed", error=str(error))
 
     def hang_up() -> None:
         task = daemon.loop.create_task(reload())

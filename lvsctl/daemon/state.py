@@ -45,14 +45,14 @@ class State:
     def owned(self) -> frozenset[ServiceKey]:
         """The services remembered. A file that cannot be understood is an error: guessing could orphan services."""
         try:
-            text = self.file.read_text()
+            text = self.file.read_bytes()
         except FileNotFoundError:
             return frozenset()
         except OSError as error:
             raise LvsctlError(f"cannot read {self.file}: {error.strerror}") from error
         try:
             keys = frozenset(key_from_json(item) for item in json.loads(text)["owned"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LvsctlError(
                 f"{self.file} is damaged: move it away and start again; services that lvsctl made and that are no "
                 "longer in conf.d must then be deleted by hand (ipvsadm -D)"

@@ -47,16 +47,18 @@ def test_the_same_is_not_written_twice(tmp_path: Path) -> None:
     assert not (tmp_path / "owned.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"owned": [1]}', '{"owned": [{"kind": "address"}]}'])
-def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path, text: str) -> None:
-    (tmp_path / "owned.json").write_text(text)
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b'{"owned": [1]}', b'{"owned": [{"kind": "address"}]}', b"\x80\0\xff", b"[" * 100_000]
+)
+def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "owned.json").write_bytes(text)
     with pytest.raises(LvsctlError) as caught:
         State(tmp_path).owned()
     assert str(caught.value) == (
         f"{tmp_path}/owned.json is damaged: move it away and start again; services that lvsctl made and that are no "
         "longer in conf.d must then be deleted by hand (ipvsadm -D)"
     )
-    assert (tmp_path / "owned.json").read_text() == text
+    assert (tmp_path / "owned.json").read_bytes() == text
 
 
 def test_a_second_writer_is_kept_out_by_name(tmp_path: Path) -> None:

@@ -89,3 +89,20 @@ async def test_ready_after_the_first_complete_round_watchdog_after_every_one(
     assert started[started.index("READY=1") :].count("WATCHDOG=1") >= 2
     assert reloaded == ["RELOADING", "MONOTONIC_USEC", "READY"]
     assert heard(manager)[-1] == "STOPPING=1"
+
+
+async def test_a_reload_before_the_first_complete_round_does_not_say_ready(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    """The manager would start what comes after us although no server has answered yet."""
+    site = Site(MemoryIpvs(schedulers=("wlc",)), tmp_path)
+    with socket.socket() as silent:  # takes connections into its backlog and says nothing
+        silent.bind((A, 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        check = "{tcp: {expect: never}, interval: 60s, timeout: 60s}"
+        site.write(conf(service("shop", A, address=f"{VIP}:{port}", check=check)))
+        async with site.running() as daemon:
+            await daemon.reload()
+            assert not daemon.ready
+            assert {line for line in heard(manager) if not line.startswith("WATCHDOG")} == set()
