@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from lvsctl.checkapi import AnyKind, Ask, CannotAsk
-from lvsctl.checks.watcher import Watcher
+from lvsctl.checks.watcher import Alarm, Watcher, cancel
 from lvsctl.decide.health import JITTER
 from lvsctl.model import Outcome, Question, QuestionId, Target, Verdict
 
@@ -58,21 +58,22 @@ async def ask(
         with closing(own):
             return await ask(kind, question_target, params, timeout, trace=trace, watcher=own)
     asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace)
+    deadline = _Deadline(timeout, watcher)
     outcome: Outcome | None = None
     problem = ""
     try:
-        async with asyncio.timeout(timeout) as deadline:
-            outcome = await kind.run(asked)
+        outcome = await kind.run(asked)
     except CannotAsk as error:
         problem = str(error)
     except asyncio.CancelledError:
-        if _cancelled_from_outside():
+        if deadline.cancelled_by_others():
             raise
-        problem = _bug(kind, "it cancelled itself")
+        problem = deadline.struck or _bug(kind, "it cancelled itself")
     except Exception as error:
-        if not deadline.expired():
-            problem = _bug(kind, f"{type(error).__name__}: {error}")
-    if deadline.expired():
+        problem = deadline.struck or _bug(kind, f"{type(error).__name__}: {error}")
+    finally:
+        deadline.lift()
+    if deadline.struck:
         code = asked.timeout_code
         return asked.failed(code, f"{_LATE.get(code, 'no answer')} within {timeout:g} s")
     if isinstance(outcome, Outcome):
@@ -81,9 +82,31 @@ async def ask(
     return Outcome(_UNKNOWN, "ASKERR", problem, perf_counter() - asked.started)
 
 
-def _cancelled_from_outside() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+class _Deadline:
+    """Cancels the task that it was made in; asyncio.timeout, but with a Watcher's alarm and a third of the cost."""
+
+    __slots__ = ("_alarm", "_before", "_task", "struck")
+
+    def __init__(self, timeout: float, watcher: Watcher) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has one
+        self._task = task
+        self._before = task.cancelling()
+        self._alarm = watcher.call_at(task.get_loop().time() + timeout, _Deadline._strike, self)
+        self.struck = ""
+
+    def _strike(self) -> None:
+        self.struck = "the time is up"
+        self._task.cancel()
+
+    def cancelled_by_others(self) -> bool:
+        return self._task.cancelling() - bool(self.struck) > self._before
+
+    def lift(self) -> None:
+        """It no longer strikes; if it has, the task is as if it had never been cancelled."""
+        cancel(self._alarm)
+        if self.struck:
+            self._task.uncancel()
 
 
 def _bug(kind: AnyKind, what: str) -> str:
@@ -108,7 +131,7 @@ class _Asker:
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Alarm | None = None
         self.task: asyncio.Task[None] | None = None
 
 
@@ -148,18 +171,16 @@ class Runner:
 
         New ones start at once, spread over at most a second; gone ones are cancelled; the others are not disturbed.
         """
-        loop = asyncio.get_running_loop()
-        if self._watcher is None:
-            self._watcher = Watcher()
         for gone in self._askers.keys() - questions.keys():
             self._drop(self._askers.pop(gone))
         for known in self._askers.values():
             known.question = questions[known.question.id]  # other timings count from the next scheduling on
         new = [question for question in questions.values() if question.id not in self._askers]
         apart = min(_APART, _SPREAD / len(new)) if new else 0.0
+        now = asyncio.get_running_loop().time()
         for place, question in enumerate(new):
             asker = self._askers[question.id] = _Asker(question)
-            asker.timer = loop.call_later(place * apart, self._due, asker)
+            asker.timer = self._awake().call_at(now + place * apart, self._due, asker)
 
     async def close(self) -> None:
         """Stop asking, and wait until every open probe has cleaned up."""
@@ -169,10 +190,15 @@ class Runner:
             self._watcher.close()
             self._watcher = None
 
+    def _awake(self) -> Watcher:
+        if self._watcher is None:
+            self._watcher = Watcher()
+        return self._watcher
+
     def _drop(self, asker: _Asker) -> None:
         self._line.pop(asker, None)
         if asker.timer is not None:
-            asker.timer.cancel()
+            cancel(asker.timer)
         if asker.task is not None:
             self._ending[asker.question.id] = asker.task
             asker.task.add_done_callback(lambda _: self._over(asker))
@@ -213,21 +239,21 @@ class Runner:
             self._start(following)
 
     async def _probe(self, asker: _Asker) -> None:
-        question, loop = asker.question, asyncio.get_running_loop()
-        started = loop.time()
+        question, watcher = asker.question, self._awake()
+        started = asyncio.get_running_loop().time()
         try:
             kind = self._kinds.get(question.kind)
             if kind is None:
                 outcome = Outcome(_UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
             else:
-                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=self._watcher)
+                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=watcher)
         finally:
             self._release(asker)
         self._verdicts[outcome.verdict] += 1
         pace = self._tell(asker.question, outcome)
         if pace < NEVER and self._askers.get(question.id) is asker:
             due = started + pace * (1 + JITTER * (2 * self._chance.random() - 1))
-            asker.timer = loop.call_at(due, self._due, asker)
+            asker.timer = watcher.call_at(due, self._due, asker)
 
     def _tell(self, question: Question, outcome: Outcome) -> float:
         try:

@@ -1,36 +1,86 @@
-"""Wait for thousands of sockets through one: an epoll of our own, itself watched by the event loop.
+"""Wake thousands of probes cheaply: one epoll and one timer, in place of the event loop's handles for each of them.
 
-The loop's `add_reader` costs a handle, three dictionary look-ups and two system calls around every wait, most of what
-a probe costs. Here a wait is one future and one system call, and closing the socket is all the cleaning up.
+A wait on the loop's `add_reader` costs a handle, three look-ups and two system calls, and its `call_at` an object that
+is compared in Python: together most of what a probe costs. Here a wait is one future and one system call, a time is a
+list in a heap, and the loop itself only ever watches the epoll and the earliest time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import select
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, TypeAlias
 
 from lvsctl.checkapi import Watch
 
 _BATCH = 512
+_WHEN, _CALL, _ARGUMENT = 0, 2, 3
+
+Alarm: TypeAlias = list[Any]
+"""[when, serial, call, argument]; a list, because heaps compare those in C."""
+
+
+def _nothing(_: object) -> None:
+    """What a cancelled alarm does."""
+
+
+def cancel(alarm: Alarm) -> None:
+    """It stays in the heap until its time, and does nothing then."""
+    alarm[_CALL], alarm[_ARGUMENT] = _nothing, None
 
 
 class Watcher:
-    """Gives out a Watch for a descriptor. One for as many probes as there are; of one event loop; to be closed."""
-
-    __slots__ = ("_epoll", "_loop", "_waiting")
+    """Descriptors and times of as many probes as there are. Of one event loop; to be closed."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._epoll = select.epoll()
         self._loop.add_reader(self._epoll.fileno(), self._dispatch)
+        self._alarms: list[Alarm] = []
+        self._serial = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = math.inf  # when the timer goes off
 
     def watch(self, fd: int) -> Watch:
         return _EpollWatch(self._loop, self._epoll, self._waiting, fd)
 
+    def call_at(self, when: float, call: Callable[[Any], object], argument: object) -> Alarm:
+        """Call `call(argument)` at the loop time `when`, at the next turn if that has passed; see `cancel`."""
+        alarm = [when, next(self._serial), call, argument]
+        heappush(self._alarms, alarm)
+        if when < self._armed:
+            self._arm(when)
+        return alarm
+
     def close(self) -> None:
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+        self._arm(math.inf)
+        self._alarms.clear()
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = when
+        self._timer = self._loop.call_at(when, self._ring) if when < math.inf else None
+
+    def _ring(self) -> None:
+        alarms, due = self._alarms, self._loop.time()
+        self._timer, self._armed = None, -math.inf  # what is added meanwhile need not arm the timer
+        due = max(due, alarms[0][_WHEN])  # the loop may be a clock tick early
+        try:
+            while alarms and alarms[0][_WHEN] <= due:
+                alarm = heappop(alarms)
+                alarm[_CALL](alarm[_ARGUMENT])
+        finally:
+            while alarms and alarms[0][_CALL] is _nothing:
+                heappop(alarms)
+            self._arm(alarms[0][_WHEN] if alarms else math.inf)
 
     def _dispatch(self) -> None:
         waiting = self._waiting
@@ -41,6 +91,8 @@ class Watcher:
 
 
 class _EpollWatch:
+    """Closing the descriptor takes it out of the epoll; `close` only forgets who waited."""
+
     __slots__ = ("_epoll", "_fd", "_known", "_loop", "_waiting")
 
     def __init__(
