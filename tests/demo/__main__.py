@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import textwrap
@@ -34,7 +35,14 @@ class Story:
         print(f"\n{self._act}. [{time.monotonic() - self._began:2.0f} s] {text}", flush=True)
 
     def table(self) -> None:
-        print(textwrap.indent(self.stage.lvsctl("status", "shop", *self.stage.where).stdout, "   "), flush=True)
+        """The servers, as `lvsctl status` shows them."""
+        lines = self.stage.lvsctl("status", "shop", *self.stage.where).stdout.splitlines()
+        shown = itertools.takewhile(str.strip, itertools.dropwhile(lambda line: not line.startswith("SERVER"), lines))
+        self.show("\n".join(shown))
+
+    @staticmethod
+    def show(text: str) -> None:
+        print(textwrap.indent(text.rstrip(), "   "), flush=True)
 
     def note(self, text: str, *, right: bool) -> None:
         self.failed |= not right
@@ -54,6 +62,9 @@ class Story:
         self.stage.start_daemon()
         self.stage.wait("four servers in the table", lambda: len(self.stage.connections()) == len(PLAN.servers))
         self.table()
+        print("\n   The same, as ipvsadm -L -n and ipvsadm -L -n --thresholds show it:", flush=True)
+        self.show(self.stage.ipvsadm("-L", "-n"))
+        self.show(self.stage.ipvsadm("-L", "-n", "--thresholds"))
         rows = self.stage.connections()
         self.note(
             "three servers of weight 5, one of weight 1, all proven first",
@@ -105,15 +116,13 @@ class Story:
         victim = SERVICE[0]
         self.say(f"Somebody deletes {victim} behind lvsctl's back: ipvsadm -d -t {PLAN.vip}:80 -r {victim}")
         self.stage.ipvsadm("-d", "-t", f"{PLAN.vip}:80", "-r", f"{victim}:80")
-        gone = victim not in self.stage.connections()
+        self.table()
+        print("\n   A moment later:", flush=True)
         took = self.stage.wait("the server is restored", lambda: victim in self.stage.connections())
         self.table()
         drift = [line for line in self.stage.log.read_text().splitlines() if "somebody else" in line]
-        for line in drift:
-            print(f"   log: {line}")
-        self.note(
-            f"what was deleted was restored {took:.1f} s later, and said so in the log", right=gone and bool(drift)
-        )
+        self.show("\n".join(f"log: {line}" for line in drift))
+        self.note(f"what was deleted was restored {took:.1f} s later, and said so in the log", right=bool(drift))
 
 
 def told(answered: Counter[str]) -> str:
