@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -149,9 +150,20 @@ async def test_gigabytes_are_drained_and_dropped():
     assert KEPT < 300000000
 
 
-def children() -> set[str]:
+def children() -> set[int]:
     """Our child processes, zombies included."""
-    return {pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
+async def test_children_are_seen():
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    assert pid in children()
+    os.waitpid(pid, 0)
 
 
 async def test_no_zombies_and_no_descriptors_are_left():
