@@ -40,7 +40,7 @@ def run(
 ) -> int:
     """Run `command` as root in the guest, in the current folder; its output goes to our stdout.
 
-    keep: a folder that the guest sees, writable, as /mnt. timeout: seconds; then the guest is ended and 124 returned.
+    keep: a folder that the guest sees, writable, as /run/lab. timeout: seconds; then the guest is ended and 124 returned.
     Returns the command's exit status, or 125 when the guest ended without one.
     """
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
@@ -55,7 +55,14 @@ def _script(command: Sequence[str], environment: Mapping[str, str]) -> str:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if not sys.stdout.isatty():
         passed["NO_COLOR"] = "1"  # to the guest its console is a terminal
-    variables = {**passed, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "LVSCTL_LAB": "1", **environment}
+    variables = {
+        **passed,
+        "HOME": "/run/tmp",
+        "TMPDIR": "/run/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LVSCTL_LAB": "1",
+        **environment,
+    }
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     return f"{exports}cd {shlex.quote(str(Path.cwd()))} || exit 126\nexec {shlex.join(command)}\n"
 
