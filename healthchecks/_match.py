@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeAlias
 
 from pydantic import AfterValidator
 
@@ -19,6 +19,9 @@ PATIENCE = 0.05
 
 class Runaway(Exception):
     """The search was given up."""
+
+
+Wanted: TypeAlias = bytes | re.Pattern[bytes]
 
 
 def _compiles(pattern: str) -> str:
@@ -32,6 +35,16 @@ def _compiles(pattern: str) -> str:
 
 Regex = Annotated[str, AfterValidator(_compiles)]
 """A regular expression, in Python's syntax, over the bytes of the answer."""
+
+
+def wanted(text: bytes | None, regex: str | None) -> Wanted | None:
+    """What to look for, of two parameters of which at most one is given."""
+    return re.compile(regex.encode()) if regex is not None else text
+
+
+def matches(what: Wanted, answer: bytes) -> bool:
+    """Whether the text or the expression is found in the answer. Raises Runaway."""
+    return what in answer if isinstance(what, bytes) else search(what, answer)
 
 
 def search(pattern: re.Pattern[bytes], answer: bytes) -> bool:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from healthchecks._match import Regex, Runaway, search, shown
+from healthchecks._match import Regex, Runaway, Wanted, matches, shown, wanted
 from healthchecks._response import Garbage, Response
 from healthchecks._wire import Failed, Wire
 from lvsctl import checkapi
@@ -144,10 +144,8 @@ class Params(checkapi.Params):
         return frozenset(number for low, _, high in spans for number in range(int(low), int(high or low) + 1))
 
     @cached_property
-    def wanted(self) -> bytes | re.Pattern[bytes] | None:
-        if self.body_regex is not None:
-            return re.compile(self.body_regex.encode())
-        return self.body.encode() if self.body is not None else None
+    def wanted(self) -> Wanted | None:
+        return wanted(self.body.encode() if self.body is not None else None, self.body_regex)
 
     @cached_property
     def around_host(self) -> tuple[bytes, bytes]:
@@ -216,6 +214,8 @@ async def run(ask: Ask[Params]) -> Outcome:
         return _judged(ask, await _response(ask, wire))
     except Failed as failure:
         return ask.failed(failure.code, failure.detail)
+    except Runaway as error:
+        return ask.failed("L7RSP", str(error))
     finally:
         wire.close()
 
@@ -255,19 +255,10 @@ def _judged(ask: Ask[Params], response: Response) -> Outcome:
         return ask.failed("L7STS", f"HTTP status {_named(response.status)}, expected {params.status}")
     if params.wanted is not None:
         ask.note(f"body: {shown(bytes(response.body), 200)}")
-        if not _matches(params.wanted, bytes(response.body)):
+        if not matches(params.wanted, bytes(response.body)):
             return ask.failed("L7RSP", f"the body does not match: {shown(bytes(response.body))}")
         return ask.passed("L7OK", f"HTTP status {response.status}, the body matches")
     return ask.passed("L7OK", f"HTTP status {response.status}")
-
-
-def _matches(wanted: bytes | re.Pattern[bytes], body: bytes) -> bool:
-    if isinstance(wanted, bytes):
-        return wanted in body
-    try:
-        return search(wanted, body)
-    except Runaway as error:
-        raise Failed("L7RSP", str(error)) from error
 
 
 def _named(status: int) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from healthchecks._match import Regex, Runaway, search, shown
+from healthchecks._match import Regex, Runaway, Wanted, matches, shown, wanted
 from healthchecks._wire import Failed, Wire
 from lvsctl import checkapi
 from lvsctl.checkapi import Ask, Outcome
@@ -69,10 +69,8 @@ class Params(checkapi.Params):
         return to_bytes(self.send or "")
 
     @cached_property
-    def wanted(self) -> bytes | re.Pattern[bytes] | None:
-        if self.expect_regex is not None:
-            return re.compile(self.expect_regex.encode())
-        return to_bytes(self.expect) if self.expect is not None else None
+    def wanted(self) -> Wanted | None:
+        return wanted(to_bytes(self.expect) if self.expect is not None else None, self.expect_regex)
 
 
 async def run(ask: Ask[Params]) -> Outcome:
@@ -86,6 +84,8 @@ async def run(ask: Ask[Params]) -> Outcome:
         return await _talk(ask, wire)
     except Failed as failure:
         return ask.failed(failure.code, failure.detail)
+    except Runaway as error:
+        return ask.failed("L7RSP", str(error))
     finally:
         wire.close()
 
@@ -101,18 +101,9 @@ async def _talk(ask: Ask[Params], wire: Wire) -> Outcome:
     while len(answer) < MAX_ANSWER and (data := await wire.receive()):
         answer = (answer + data)[:MAX_ANSWER]
         ask.note(f"received {len(data)} bytes: {shown(data)}")
-        if _matches(params.wanted, answer):
+        if matches(params.wanted, answer):
             return ask.passed("L7OK", "the expected answer")
     return ask.failed("L7RSP", _disappointment(answer))
-
-
-def _matches(wanted: bytes | re.Pattern[bytes], answer: bytes) -> bool:
-    if isinstance(wanted, bytes):
-        return wanted in answer
-    try:
-        return search(wanted, answer)
-    except Runaway as error:
-        raise Failed("L7RSP", str(error)) from error
 
 
 def _disappointment(answer: bytes) -> str:

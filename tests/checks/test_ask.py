@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from lvsctl.checkapi import Ask, CannotAsk, Kind, Params
-from lvsctl.checks.runner import ask
+from lvsctl.checks.asking import ask
 from lvsctl.model import Outcome, Target
 
 HERE = Target(ip_address("192.0.2.1"), 80)
@@ -94,9 +94,9 @@ async def test_a_bug_in_a_kind_is_unknown_and_its_traceback_is_for_the_debug_log
     async def run(asked: Ask[Params]) -> Outcome:
         raise bug
 
-    with caplog.at_level(logging.DEBUG, logger="lvsctl.checks.runner"):
+    with caplog.at_level(logging.DEBUG, logger="lvsctl.checks.asking"):
         assert await put(run) == ("unknown", "ASKERR", detail)
-    [record] = [record for record in caplog.records if record.name == "lvsctl.checks.runner"]
+    [record] = [record for record in caplog.records if record.name == "lvsctl.checks.asking"]
     assert (record.levelname, record.getMessage()) == ("DEBUG", "bug in check kind odd")
     assert record.exc_info is not None
 
@@ -144,5 +144,5 @@ async def test_no_descriptor_for_the_asking_itself_is_unknown(monkeypatch):
     async def run(asked: Ask[Params]) -> Outcome:
         return asked.passed("L4OK", "")
 
-    monkeypatch.setattr("lvsctl.checks.runner.Watcher", refuse)
+    monkeypatch.setattr("lvsctl.checks.asking.Watcher", refuse)
     assert await put(run) == ("unknown", "ASKERR", "no epoll: Too many open files")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -70,6 +73,29 @@ async def test_it_has_no_capabilities_and_can_gain_none():
     assert {int(value, 16) for value in status.values()} == {0}
     if os.geteuid() == 0:
         assert int(bounding, 16) == 0
+
+
+ASK_IN_A_POOR_DAEMON = """
+import asyncio
+from ipaddress import ip_address
+from healthchecks.exec import KIND, Params
+from lvsctl.checks.runner import ask
+from lvsctl.model import Target
+
+script = "echo $(grep -hE '^Cap(Inh|Prm|Eff|Amb)' /proc/$PPID/status /proc/self/status)"
+command = ("/bin/sh", "-c", script)
+print(asyncio.run(ask(KIND, Target(ip_address("192.0.2.1"), 80), Params(command=command), 20)).detail)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to make a daemon")
+def test_a_daemon_with_nothing_but_ambient_capabilities_gives_none_away():
+    """As under systemd with AmbientCapabilities: no CAP_SETPCAP, so the bounding set cannot be emptied."""
+    limits = ["--securebits=+noroot", "--inh-caps=-all,+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"]
+    daemon = ["setpriv", *limits, sys.executable, "-c", ASK_IN_A_POOR_DAEMON]
+    words = subprocess.run(daemon, check=True, capture_output=True, text=True).stdout.split()
+    values = [int(word, 16) for word in words[1::2]]
+    assert values == [1 << 12 | 1 << 13] * 4 + [0] * 4
 
 
 async def test_the_daemon_keeps_its_own_capabilities():
