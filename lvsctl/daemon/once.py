@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvsctl.checkapi import AnyKind
@@ -25,7 +25,6 @@ from lvsctl.model import (
     Spec,
     Step,
     Table,
-    Verdict,
 )
 
 
@@ -100,12 +99,13 @@ async def one_round(
 
 
 async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[CheckId, Health]:
-    """One answer decides; where none could be had, health is presumed from the table as the daemon would."""
+    """Health is presumed from the table as the daemon would, and then one answer decides where there is one.
+
+    What was live and fails goes down now, so a director that reaches nobody suspects itself here too.
+    """
     answers = await ask_all(kinds, spec.questions)
     now = asyncio.get_running_loop().time()
     health = presume(spec, table)
     for check in spec.checks.values():
-        outcome = answers[check.question]
-        known = health[check.id] if outcome.verdict is Verdict.UNKNOWN else Health(up=False)
-        health[check.id] = judge(check, known, outcome, now)
+        health[check.id] = judge(replace(check, fall=1), health[check.id], answers[check.question], now)
     return health

@@ -1,0 +1,74 @@
+"""One round by hand, over the kernel remembered: one answer decides, and the guards hold all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvsctl.checks.registry import installed
+from lvsctl.config.load import load
+from lvsctl.daemon.once import Once, one_round
+from lvsctl.daemon.state import State
+from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import Entry
+from tests.daemon.site import Servers, conf, service, tcp, weights
+
+SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
+
+
+class Hand:
+    """Three services of one server each, as they would be in the table, and `apply`."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        file = folder / "site.yaml"
+        vips = {f"192.0.2.2{number}": server for number, server in enumerate(SERVERS)}
+        self.keys = [tcp(vip, port) for vip in vips]
+        services = [service(f"s{vip[-1]}", server, address=f"{vip}:{port}") for vip, server in vips.items()]
+        file.write_text(conf(*services))
+        self.kinds = installed()
+        self.loaded = load(file, self.kinds)
+        self.state = State(folder)
+        self.ipvs = MemoryIpvs(
+            {
+                service.key: Entry(service.attrs, {server.key: server.attrs for server in service.pools[0].servers})
+                for service in self.loaded.spec.services.values()
+            }
+        )
+
+    async def apply(self, *, checks: bool = True) -> Once:
+        return await one_round(self.loaded, self.kinds, self.state, self.ipvs, checks=checks, write=True)
+
+    async def served(self) -> list[bool]:
+        table = await self.ipvs.read()
+        return [bool(weights(table, key)) for key in self.keys]
+
+
+async def test_one_answer_decides(tmp_path: Path, servers: Servers) -> None:
+    await servers.start(*SERVERS)
+    hand = Hand(tmp_path, servers.port)
+    await servers.kill(SERVERS[1])
+    done = await hand.apply()
+    assert [step.reason for step in done.plan] == ["down: L4CON Connection refused"]
+    assert await hand.served() == [True, False, True]
+    await servers.start(SERVERS[1])
+    await servers.kill(SERVERS[2])
+    await hand.apply()
+    assert await hand.served() == [True, True, False]
+
+
+async def test_a_director_that_reaches_nobody_takes_nobody_away(tmp_path: Path, servers: Servers) -> None:
+    await servers.start(*SERVERS)
+    hand = Hand(tmp_path, servers.port)
+    await servers.kill(*SERVERS)
+    done = await hand.apply()
+    assert done.plan == ()
+    assert {why.partition(":")[0] for _, why in done.withheld} == {
+        "3 of 3 servers of 3 unrelated services failed within 5 s"
+    }
+    assert await hand.served() == [True, True, True]
+
+
+@pytest.fixture
+async def ipvs() -> None:
+    """Not run on the real kernel: nothing here depends on it."""
