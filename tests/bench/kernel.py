@@ -114,9 +114,9 @@ async def ipvsadm(*arguments: str, given: bytes | None = None) -> None:
     subprocess.run(["ipvsadm", *arguments], input=given, stdout=subprocess.DEVNULL, check=True)
 
 
-async def write(spec: Spec) -> None:
+async def write(ops: list[Op]) -> None:
     ipvs = NetlinkIpvs()
-    refusals = await ipvs.apply(adding(spec))
+    refusals = await ipvs.apply(ops)
     assert not any(refusals)
     await ipvs.close()
 
@@ -128,13 +128,14 @@ async def read_cold() -> None:
 
 
 async def writes(clock: Clock, spec: Spec, rounds: int) -> None:
-    await write(spec)
+    ops = adding(spec)
+    await write(ops)
     saved = subprocess.run(["ipvsadm", "-Sn"], capture_output=True, check=True).stdout
     for _ in range(rounds):
         await ipvsadm("-C")
         await clock.time("ipvsadm -R", lambda: ipvsadm("-R", given=saved))
         await ipvsadm("-C")
-        await clock.time("write", lambda: write(spec))
+        await clock.time("write", lambda: write(ops))
 
 
 async def reads(clock: Clock, spec: Spec, rounds: int) -> None:

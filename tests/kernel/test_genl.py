@@ -195,7 +195,8 @@ async def test_a_reading_that_is_cancelled_leaves_nothing_behind_for_the_next(
 async def test_two_at_once_take_turns(kernel: Callable[..., ScriptedKernel]) -> None:
     far = kernel(*LISTING, *LISTING)
     ipvs = NetlinkIpvs(far.open)
-    assert await asyncio.gather(ipvs.read(), ipvs.read()) == [TABLE, TABLE]
+    first, second = await asyncio.gather(ipvs.read(), ipvs.read())
+    assert first == second == TABLE
     assert far.opened == 1
     await ipvs.close()
 
