@@ -11,11 +11,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from pyroute2.netlink import genlmsg
-from pyroute2.netlink.generic import AsyncGenericNetlinkSocket
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import family
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
     AddressKey,
@@ -48,14 +45,6 @@ async def ipvs(netns: None) -> AsyncIterator[NetlinkIpvs]:
     kernel = NetlinkIpvs()
     yield kernel
     await kernel.close()
-
-
-async def test_the_family_is_the_one_that_pyroute2_finds() -> None:
-    judge = AsyncGenericNetlinkSocket()
-    await judge.bind("IPVS", genlmsg)
-    expected = judge.prid
-    judge.close()
-    assert await family.resolve() == expected
 
 
 async def test_what_did_not_change_is_the_same_object(ipvs: NetlinkIpvs) -> None:
