@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 KERNEL = "linux.uml"
@@ -30,28 +30,19 @@ def missing() -> str | None:
     return "no lab here: apt-get install --no-install-recommends " + " ".join(packages)
 
 
-def run(
-    command: Sequence[str],
-    *,
-    environment: Mapping[str, str] | None = None,
-    memory: str = "2048M",
-    timeout: float = 600,
-    keep: Path | None = None,
-) -> int:
+def run(command: Sequence[str], *, memory: str, timeout: float) -> int:
     """Run `command` as root in the guest, in the current folder; its output goes to our stdout.
 
-    keep: a folder that the guest sees, writable, as /run/lab. timeout: seconds; then the guest is ended and 124 returned.
-    Returns the command's exit status, or 125 when the guest ended without one.
+    memory: as the kernel's mem=. timeout: seconds; then the guest is ended and 124 returned. Returns the command's exit
+    status, or 125 when the guest ended without one.
     """
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
-        folder = keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "status").unlink(missing_ok=True)
-        (folder / "command").write_text(_script(command, environment or {}))
+        folder = Path(scratch)
+        (folder / "command").write_text(_script(command))
         return _boot(folder, memory=memory, timeout=timeout)
 
 
-def _script(command: Sequence[str], environment: Mapping[str, str]) -> str:
+def _script(command: Sequence[str]) -> str:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if not sys.stdout.isatty():
         passed["NO_COLOR"] = "1"  # to the guest its console is a terminal
