@@ -46,15 +46,14 @@ def _script(command: Sequence[str]) -> str:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if not sys.stdout.isatty():
         passed["NO_COLOR"] = "1"  # to the guest its console is a terminal
-    variables = {
-        **passed,
+    own = {
         "HOME": "/run/tmp",
         "TMPDIR": "/run/tmp",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "/run/tmp/hypothesis",
         "PYTHONDONTWRITEBYTECODE": "1",
         "LVSCTL_LAB": "1",
-        **environment,
     }
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in {**passed, **own}.items())
     return f"{exports}cd {shlex.quote(str(Path.cwd()))} || exit 126\nexec {shlex.join(command)}\n"
 
 
