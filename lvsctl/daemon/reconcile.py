@@ -73,9 +73,8 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     """Read the kernel and decide; writes nothing."""
     have = await ipvs.read()
     idle = await _idle(view, ipvs, have)
-    want = desired(view.spec, view.health, have, missing=view.missing, idle=idle)
-    hold = want.waiting | frozenset(want.refused)
-    plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=hold)
+    want = desired(view.spec, view.health, have, left=view.left, missing=view.missing, idle=idle)
+    plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys())
     guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
     return Decision(have, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
 
@@ -113,7 +112,7 @@ def _done(steps: Plan, results: Iterable[Refusal | None]) -> list[Step]:
 
 async def _idle(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceKey, RealKey]]:
     """Servers of pools that stand by and have no connections; the counters are read only if there may be any."""
-    waiting = standing_by(view.spec, view.health, have, missing=view.missing)
+    waiting = standing_by(view.spec, view.health, have, left=view.left, missing=view.missing)
     if not waiting:
         return frozenset()
     counters = await ipvs.counters()

@@ -32,14 +32,15 @@ class Desired:
 
     why: a short phrase for every server of every service, and for every service (with None for the server).
     refused: services that the kernel has no scheduler for, with one line on what to do; what the kernel holds for
-    them stays. waiting: services not made yet, because some of their checks have not spoken. by_health: servers that
-    are out of the table, or in it with weight 0, because of their checks alone. schedulers: stand-ins and refusals.
+    them stays. by_health: servers that are out of the table, or in it with weight 0, because of their checks alone.
+    schedulers: stand-ins and refusals.
+
+    A service that is in neither `table` nor `refused` is not made yet: some of its checks have not spoken.
     """
 
     table: Table
     why: Mapping[Subject, str]
     refused: Mapping[ServiceKey, str]
-    waiting: frozenset[ServiceKey]
     by_health: frozenset[tuple[ServiceKey, RealKey]]
     schedulers: tuple[SchedulerMissing, ...]
 
@@ -49,13 +50,16 @@ def desired(
     health: Mapping[CheckId, Health],
     have: Table,
     *,
+    left: Table | None = None,
     missing: frozenset[str] = frozenset(),
     idle: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
 ) -> Desired:
     """The table that `spec` calls for now.
 
-    have: the table found in the kernel. missing: schedulers that the kernel lacks. idle: those servers of
-    `standing_by` that have no connection left; of the pools that stand by only they go, the others get weight 0.
+    have: the table found in the kernel. left: the table as the last round left it, None if unknown: what is presumed
+    up stays as it was left there, whatever somebody did since. missing: schedulers that the kernel lacks. idle: those
+    servers of `standing_by` that have no connection left; of the pools that stand by only they go, the others get
+    weight 0.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     table: dict[ServiceKey, Entry] = {}
@@ -64,13 +68,14 @@ def desired(
     for service in spec.services.values():
         scheduler = scheduler_in_effect(service, missing)
         found = have.get(service.key)
+        held = found if left is None else left.get(service.key)
         silent = _silent(service, health, found)
         if scheduler is None or (silent and found is None):
             cases[service.key] = Case(service, scheduler, waits=silent)
             continue
-        in_use = pool_in_use(service, scheduler, health, found)
+        in_use = pool_in_use(service, scheduler, health, held)
         cases[service.key] = Case(service, scheduler, in_use=in_use)
-        servers, kept_out = _servers(service, in_use, health, found, idle)
+        servers, kept_out = _servers(service, in_use, health, found=found, held=held, idle=idle)
         if silent and found is not None:
             servers |= _departed(service, found)
         table[service.key] = Entry(_with_scheduler(service.attrs, scheduler), servers)
@@ -80,14 +85,18 @@ def desired(
         table,
         why,
         refused={key: why[key, None] for key, case in cases.items() if case.scheduler is None},
-        waiting=frozenset(key for key, case in cases.items() if case.waits),
         by_health=frozenset(by_health),
         schedulers=_schedulers(cases.values()),
     )
 
 
 def standing_by(
-    spec: Spec, health: Mapping[CheckId, Health], have: Table, *, missing: frozenset[str] = frozenset()
+    spec: Spec,
+    health: Mapping[CheckId, Health],
+    have: Table,
+    *,
+    left: Table | None = None,
+    missing: frozenset[str] = frozenset(),
 ) -> set[tuple[ServiceKey, RealKey]]:
     """Servers whose pool stands by and that get no new connections: `desired` needs to know which of them are idle.
 
@@ -96,8 +105,10 @@ def standing_by(
     found: set[tuple[ServiceKey, RealKey]] = set()
     for service in spec.services.values():
         scheduler, entry = scheduler_in_effect(service, missing), have.get(service.key)
-        in_use = pool_in_use(service, scheduler, health, entry) if scheduler and entry else None
-        if in_use is not None and entry is not None:
+        if scheduler is None or entry is None:
+            continue
+        in_use = pool_in_use(service, scheduler, health, entry if left is None else left.get(service.key))
+        if in_use is not None:
             lower = (server.key for pool in service.pools[in_use + 1 :] for server in pool.servers)
             found.update((service.key, key) for key in lower if key in entry.servers and entry.servers[key].weight == 0)
     return found
@@ -110,15 +121,15 @@ def scheduler_in_effect(service: Service, missing: AbstractSet[str]) -> str | No
     return None if service.fallback in missing else service.fallback
 
 
-def pool_in_use(service: Service, scheduler: str, health: Mapping[CheckId, Health], found: Entry | None) -> int | None:
-    """Index of the only pool that takes connections, below which all others stand by.
+def pool_in_use(service: Service, scheduler: str, health: Mapping[CheckId, Health], held: Entry | None) -> int | None:
+    """Index of the only pool that takes connections, below which all others stand by. held: what presumptions keep.
 
     None where none stands by: with a priority scheduler (the kernel picks by load), and while no server is up.
     """
     if scheduler in PRIORITY_SCHEDULERS or len(service.pools) == 1:
         return None
     for index, pool in enumerate(service.pools):
-        if any(_takes_connections(server, health, found) for server in pool.servers):
+        if any(_takes_connections(server, health, held) for server in pool.servers):
             return index
     return None
 
@@ -127,7 +138,9 @@ def _servers(
     service: Service,
     in_use: int | None,
     health: Mapping[CheckId, Health],
+    *,
     found: Entry | None,
+    held: Entry | None,
     idle: AbstractSet[tuple[ServiceKey, RealKey]],
 ) -> tuple[dict[RealKey, RealAttrs], list[tuple[ServiceKey, RealKey]]]:
     """The servers that belong in the table, in the order of the configuration, and those that health alone quells."""
@@ -141,6 +154,9 @@ def _servers(
             if state is Standing.UP and not stands_by:  # nearly always
                 servers[server.key] = server.attrs
                 continue
+            if state is Standing.PRESUMED and not stands_by and _is_live(held, server.key):
+                servers[server.key] = server.attrs
+                continue
             if state is not Standing.PRESUMED and not stands_by and server.attrs.weight > 0:
                 quelled.append((service.key, server.key))
             if server.key not in present:
@@ -149,21 +165,20 @@ def _servers(
                 continue
             if stands_by and (service.key, server.key) in idle:
                 continue
-            stays = state is Standing.PRESUMED and not stands_by and present[server.key].weight > 0
-            servers[server.key] = server.attrs if stays else replace(server.attrs, weight=0)
+            servers[server.key] = replace(server.attrs, weight=0)
     return servers, quelled
 
 
-def _takes_connections(server: Server, health: Mapping[CheckId, Health], found: Entry | None) -> bool:
+def _takes_connections(server: Server, health: Mapping[CheckId, Health], held: Entry | None) -> bool:
     """Whether the server, if its pool is in use, is to be in the table with a weight."""
     if server.attrs.weight == 0:
         return False
     state = standing(server.checks, health)
-    return state is Standing.UP or (state is Standing.PRESUMED and _is_live(found, server.key))
+    return state is Standing.UP or (state is Standing.PRESUMED and _is_live(held, server.key))
 
 
-def _is_live(found: Entry | None, server: RealKey) -> bool:
-    attrs = found.servers.get(server) if found else None
+def _is_live(held: Entry | None, server: RealKey) -> bool:
+    attrs = held.servers.get(server) if held else None
     return attrs is not None and attrs.weight > 0
 
 

@@ -7,8 +7,23 @@ from dataclasses import dataclass, field, replace
 
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import CheckId, Counters, Health, RealCounters, ServiceKey, Spec, Table
-from tests.decide.making import DOWN, OTHER_VIP, UP, VIP, check_of, entry, healths, real, server, service, spec, weights
+from lvsctl.model import CheckId, Counters, DeleteService, Health, RealCounters, ServiceKey, Spec, Table
+from tests.decide.making import (
+    DOWN,
+    OTHER_VIP,
+    PRESUMED,
+    UNKNOWN,
+    UP,
+    VIP,
+    check_of,
+    entry,
+    healths,
+    real,
+    server,
+    service,
+    spec,
+    weights,
+)
 
 
 @dataclass
@@ -77,3 +92,13 @@ async def test_a_reload_while_the_counters_are_read_takes_nothing_for_idle() -> 
 
     ipvs.meanwhile = reload
     assert await one_round(view, ipvs) == {1: 5, 2: 0}
+
+
+async def test_a_service_whose_checks_never_answer_is_restored_with_its_servers() -> None:
+    """Presumed up on start, asked in vain ever since; then somebody clears the whole table."""
+    presumed = {check_of(number): replace(PRESUMED, last=UNKNOWN) for number in (1, 2)}
+    view = View(spec(service([server(1), server(2)], fallback=None)), presumed)
+    ipvs = Kernel({VIP: entry({1: 5, 2: 5})})
+    view.left = await ipvs.read()
+    await ipvs.apply([DeleteService(VIP)])
+    assert await one_round(view, ipvs) == {1: 5, 2: 5}

@@ -53,7 +53,7 @@ def decided(wanted: Spec, health: dict[CheckId, Health], have: Table, now: float
     """One round's plan, and what the guard makes of it."""
     want = desired(wanted, health, have)
     owned = {s.key for s in wanted.services.values()}
-    plan = diff(want.table, have, owned=owned, why=want.why, hold=want.waiting)
+    plan = diff(want.table, have, owned=owned, why=want.why, hold=want.refused.keys())
     return plan, guard(plan, wanted, have, health, now, by_health=want.by_health)
 
 
