@@ -27,7 +27,8 @@ def status(service: str | None, output: str, socket: str) -> None:
     """
     from lvsctl.cli import client  # noqa: PLC0415
 
-    answer = client.ask(socket, "GET", "/v1/status")
+    whole = output in ("json", "ipvsadm")  # nothing else shows the kernel's table as it is
+    answer = client.ask(socket, "GET", "/v1/status" if whole else "/v1/status?table=no")
     if answer.status != 200:
         raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
     try:

@@ -68,7 +68,8 @@ def _make_room(path: Path) -> None:
 
 async def _status(request: web.Request) -> web.Response:
     try:
-        return web.json_response(await status(request.app[DAEMON]))
+        with_table = request.query.get("table") != "no"
+        return web.json_response(await status(request.app[DAEMON], with_table=with_table))
     except LvsctlError as error:
         return web.json_response({"error": str(error)}, status=503)
 

@@ -29,8 +29,8 @@ Json = dict[str, Any]
 _NO_COUNT = RealCounters()
 
 
-async def status(daemon: Daemon) -> Json:
-    """The whole document; reads the kernel's table and counters for it. Raises KernelError."""
+async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
+    """The whole document, or all but the kernel's table as it is; reads table and counters. Raises KernelError."""
     table = await daemon.ipvs.read()
     counters = await daemon.ipvs.counters()
     info = await daemon.ipvs.info()
@@ -53,7 +53,7 @@ async def status(daemon: Daemon) -> Json:
         "round": _round(daemon),
         "services": [teller.service(service) for service in daemon.world.spec.services.values()],
         "foreign": [str(key) for key in table if key not in daemon.world.owned],
-        "table": [_entry(key, entry, counters) for key, entry in table.items()],
+        "table": [_entry(key, entry, counters) for key, entry in table.items()] if with_table else [],
     }
 
 
@@ -131,7 +131,7 @@ class _Teller:
             "health": _health(decisive),
             "reason": f"{last.code} {last.detail}" if last is not None else "",
             "latency": round(last.latency, 6) if last is not None else None,
-            "since": rfc3339(decisive.since + self.offset) if decisive is not None and decisive.answered else None,
+            "since": self._since(decisive),
             "in_table": found is not None,
             "weight": found.weight if found is not None else None,
             "weight_configured": server.attrs.weight,
@@ -142,6 +142,10 @@ class _Teller:
             "persistent": count.persistent,
             "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
         }
+
+    def _since(self, health: Health | None) -> str | None:
+        """When a belief that rests on an answer changed; None where it is the first, or was presumed before."""
+        return rfc3339(health.since + self.offset) if health is not None and health.answered and health.since else None
 
 
 def _health(health: Health | None) -> str:
