@@ -161,7 +161,9 @@ class Daemon:
                 log.info("ready", services=len(self.world.spec.services))
             notify("WATCHDOG=1")
             await self._wait()
+        notify("STOPPING=1")
         await self._leave()
+        await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
 
     async def _wait(self) -> None:
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
@@ -209,8 +211,6 @@ class Daemon:
         self._forgetful = problem
 
     async def _leave(self) -> None:
-        notify("STOPPING=1")
-        await self.runner.close()
         try:
             steps = farewell(self.world.spec, await self.ipvs.read())
             results = await self.ipvs.apply([step.op for step in steps])

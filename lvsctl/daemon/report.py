@@ -20,6 +20,9 @@ from lvsctl.events import (
 )
 from lvsctl.model import Op, Step
 
+SHOWN = 10
+"""Withheld steps that a line of the log names; when a whole site fails there are thousands, round after round."""
+
 
 def round_events(done: Round, before: Round | None) -> Iterator[Event]:
     """The events of one round, what was found first. What goes on as in the round before is no news."""
@@ -68,7 +71,7 @@ def log_event(log: FilteringBoundLogger, event: Event) -> None:
         case OpRefused(step=step, refusal=refusal):
             log.error("the kernel refused an operation", op=describe(step), error=refusal.message)
         case GuardTripped(withheld=withheld, why=why):
-            log.warning("steps withheld", why=why, steps=[describe(step) for step in withheld])
+            log.warning("steps withheld", why=why, count=len(withheld), steps=[describe(s) for s in withheld[:SHOWN]])
         case SchedulerMissing(wanted=wanted, used=used, services=services):
             said = f"the kernel has no scheduler {wanted}"
             if used is None:

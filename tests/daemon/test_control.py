@@ -50,6 +50,8 @@ async def test_status_tells_what_is_wanted_believed_and_there(site: Site, server
     [up], [down] = upper["servers"], lower["servers"]
     assert (up["health"], up["in_table"], up["weight"], up["upper"], up["lower"]) == ("up", True, 2, 50, 20)
     assert up["reason"] == "L4OK connected"
+    assert up["since"].startswith(status["started"][:10])
+    assert down["since"] is None  # it was never seen up: nobody knows since when it is down
     assert (down["health"], down["in_table"], down["weight"], down["weight_configured"]) == ("down", False, None, 1)
     assert down["reason"] == "L4CON Connection refused"
     assert down["why"] == "down: L4CON Connection refused"

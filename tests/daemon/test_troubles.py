@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from lvsctl.config.load import load
+from lvsctl.daemon.report import log_event
 from lvsctl.errors import KernelError, LvsctlError
-from lvsctl.events import DriftFound, Event
+from lvsctl.events import DriftFound, Event, GuardTripped
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import DeleteServer, Op, Refusal, Table
+from lvsctl.model import DeleteServer, Op, Refusal, Step, Table
 from tests.daemon.site import Site, conf, service, tcp, weights
+from tests.decide.making import real
 
 A, B = "192.0.2.11", "192.0.2.12"
 SHOP, OTHER = tcp("192.0.2.20", 80), tcp("192.0.2.21", 80)
@@ -160,3 +163,25 @@ async def test_a_reload_that_comes_too_late_is_refused(site: Site, kernel: Kerne
             await daemon.reload()
         assert daemon.world.spec is spec
     assert str(caught.value) == "the daemon is stopping: conf.d is read again when it starts"
+
+
+async def test_a_probe_that_will_not_end_does_not_keep_the_table_from_its_farewell(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+    site.write(shop(A, on_exit="flush"))
+    async with site.running() as daemon:
+        await site.until("A", lambda table: weights(table, SHOP) == {A: 1})
+        monkeypatch.setattr(daemon.runner, "close", ended.wait)
+        daemon.stop()
+        await site.until("nothing", lambda table: SHOP not in table)
+        ended.set()
+
+
+def test_a_line_of_the_log_names_a_few_of_the_steps_withheld() -> None:
+    step = Step(DeleteServer(SHOP, real(1)), "", "down")
+    with capture_logs() as logs:
+        log_event(structlog.get_logger(), GuardTripped((step,) * 5000, "why"))
+    assert [(log["event"], log["why"], log["count"], len(log["steps"])) for log in logs] == [
+        ("steps withheld", "why", 5000, 10)
+    ]
