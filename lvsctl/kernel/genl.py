@@ -127,13 +127,15 @@ class GenericSocket:
         return first
 
     async def _send(self, datagram: bytes) -> None:
-        try:
-            self._socket.send(datagram)
-        except BlockingIOError:
-            await self._wait(writing=True)
-            self._socket.send(datagram)
-        except OSError as error:
-            raise KernelError(f"netlink: {error.strerror}") from error
+        while True:
+            try:
+                self._socket.send(datagram)
+            except BlockingIOError:
+                await self._wait(writing=True)
+                continue
+            except OSError as error:
+                raise KernelError(f"netlink: {error.strerror}") from error
+            return
 
     async def _receive(self) -> memoryview:
         """The next datagram, in a buffer that the one after it overwrites."""

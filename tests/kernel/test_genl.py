@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Address
 
@@ -242,3 +243,23 @@ async def test_a_closed_socket_is_a_kernel_error() -> None:
     controller.close()
     with pytest.raises(KernelError, match="netlink: Bad file descriptor"):
         await controller.ask(GET_FAMILY)
+
+
+class Clogged(socket.socket):
+    """Has no room for the first two datagrams, and fails at the third."""
+
+    tried = 0
+
+    def send(self, *_: object) -> int:
+        self.tried += 1
+        raise OSError(errno.ENOBUFS, "No buffer space available") if self.tried == 3 else BlockingIOError()
+
+
+async def test_a_socket_that_fails_while_it_is_waited_for_is_a_kernel_error() -> None:
+    connection = Clogged(socket.AF_UNIX, socket.SOCK_DGRAM)
+    connection.bind("")
+    clogged = GenericSocket(FAMILY, connection)
+    with pytest.raises(KernelError) as caught:
+        await clogged.ask(1)
+    clogged.close()
+    assert (str(caught.value), connection.tried) == ("netlink: No buffer space available", 3)
