@@ -20,7 +20,7 @@ from lvsctl.checkapi import Ask, CannotAsk
 CHUNK = 16384
 """The most that `receive` returns at once, in bytes."""
 
-_THEIRS_AT_ONCE = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH})
+_THEIRS_AT_ONCE = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT})  # a route may be `unreachable`
 _OURS_LATER = frozenset({errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EACCES})
 
 Given = TypeVar("Given")
@@ -68,9 +68,11 @@ class Wire:
 
     async def secure(self, context: ssl.SSLContext, name: str) -> None:
         """Do the TLS handshake. name: for SNI and verification. Raises Failed (L6RSP) with a reason for people."""
-        secured = context.wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
-        self._sock, self._secure = secured, True
         try:
+            if number := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(number, os.strerror(number))  # wrapping one that was reset would lose its descriptor
+            secured = context.wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
+            self._sock, self._secure = secured, True
             await self._patiently(_shake_hands, secured, self._watch.readable)
         except ssl.SSLCertVerificationError as error:
             raise Failed("L6RSP", f"certificate not accepted for {name}: {error.verify_message}") from error

@@ -96,6 +96,13 @@ def _name(name: str) -> str:
     return name
 
 
+def _can_be_asked_for(name: str) -> bool:
+    """Whether TLS takes it for SNI; what it would refuse at every probe is refused here."""
+    if name.startswith("[") or name.count(":") > 1:
+        return True
+    return all(0 < len(label) < 64 for label in name.partition(":")[0].removesuffix(".").split("."))
+
+
 def _authorities(path: str) -> str:
     try:
         ssl.create_default_context(cafile=path)
@@ -128,6 +135,8 @@ class Params(checkapi.Params):
 
     @model_validator(mode="after")
     def _sensible(self) -> Params:
+        if self.tls and (name := self.server_name or self.host) and not _can_be_asked_for(name):
+            raise ValueError(f"{name!a} cannot be the name of a TLS server: 1 to 63 characters between two dots")
         if self.body is not None and self.body_regex is not None:
             raise ValueError("body and body_regex cannot both be given")
         if self.method == "HEAD" and (self.body is not None or self.body_regex is not None):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
+import socket
 import ssl
+import struct
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from healthchecks._wire import Failed, Wire
 from healthchecks.http import KIND, Params, request, verified_name
+from lvsctl.checkapi import Kind
 from lvsctl.checks.runner import ask
 from lvsctl.model import Target
 from tests.healthchecks.servers import answer, closed_port, endless, probe, resetting, saying, serving
@@ -262,6 +267,14 @@ REFUSED = [
     ({"tls": True, "ca_file": "/nonexistent"}, "/nonexistent: No such file or directory"),
     ({"tls": True, "ca_file": "/etc/passwd"}, "/etc/passwd: not a PEM file of certificates"),
     ({"tls": True, "server_name": "a b"}, "'a b' is not a server name; write shop.example"),
+    (
+        {"tls": True, "host": "a..b:8443"},
+        "'a..b:8443' cannot be the name of a TLS server: 1 to 63 characters between two dots",
+    ),
+    (
+        {"tls": True, "server_name": ".shop.example"},
+        "'.shop.example' cannot be the name of a TLS server: 1 to 63 characters between two dots",
+    ),
 ]
 
 
@@ -337,6 +350,14 @@ async def test_the_targets_address_is_verified_when_no_name_is_known(authority, 
         assert await https(target, ca_file=ca_file) == OK200
 
 
+@pytest.mark.parametrize("name", ["shop.example.", "::1", "[2001:db8::1]:8443", "a" * 63, "shop_1.example:8443"])
+def test_names_that_tls_takes(name):
+    params = Params(tls=True, **{"host" if name[-4:] == "8443" else "server_name": name})
+    with socket.socket() as sock:
+        context = ssl.create_default_context()
+        context.wrap_socket(sock, server_hostname=verified_name(params, HERE), do_handshake_on_connect=False).close()
+
+
 @pytest.mark.parametrize(
     ("params", "name"),
     [
@@ -387,6 +408,31 @@ async def test_a_close_in_the_handshake():
     async with serving(saying(after=b"\x16")) as target:
         verdict, code, detail = await https(target)
         assert (verdict, code) == (FAIL, "L6RSP") and detail.startswith("TLS handshake failed: ")
+
+
+async def test_a_reset_between_connection_and_handshake_is_down_and_leaves_nothing_open():
+    """As a proxy does whose backend is dead: it must not count as "could not be asked"."""
+    before = os.listdir("/proc/self/fd")
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        async def run(asked):
+            wire = Wire(asked)
+            try:
+                await wire.connect()
+                accepted, _ = server.accept()
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()
+                await wire.secure(ssl.create_default_context(), "shop.example")
+            except Failed as failure:
+                return asked.failed(failure.code, failure.detail)
+            finally:
+                wire.close()
+
+        target = Target(ip_address("127.0.0.1"), server.getsockname()[1])
+        outcome = await ask(Kind("tls", "", Params, run), target, Params(), 10)
+    assert (outcome.verdict, outcome.code) == (FAIL, "L6RSP")
+    assert outcome.detail == "TLS handshake failed: Connection reset by peer"
+    assert os.listdir("/proc/self/fd") == before
 
 
 async def test_a_handshake_that_never_ends():

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import socket
+import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -169,8 +170,9 @@ async def test_no_descriptor_is_unknown():
     assert (outcome.verdict, outcome.code, outcome.detail) == (UNKNOWN, "ASKERR", "no socket: Too many open files")
 
 
-OURS = [errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EPERM, errno.EACCES, errno.EAGAIN, errno.ENOBUFS, errno.EINVAL]
-THEIRS = [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ECONNRESET]
+OURS = [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EPERM, errno.EACCES, errno.ENOBUFS]
+OURS += [errno.EAGAIN, errno.EINVAL]
+THEIRS = [errno.ECONNREFUSED, errno.ETIMEDOUT, errno.ECONNRESET]
 
 
 @pytest.mark.parametrize("number", [*OURS, *THEIRS], ids=errno.errorcode.get)
@@ -194,6 +196,18 @@ async def test_no_route_is_unknown_on_a_real_kernel(netns):
     outcome = await probe(KIND, Target(ip_address("192.0.2.1"), 80))
     assert outcome.detail == "cannot connect from this machine: Network is unreachable"
     assert outcome.verdict == UNKNOWN
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace of its own needs root")
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("unreachable", "No route to host"), ("prohibit", "Permission denied"), ("blackhole", "Invalid argument")],
+)
+async def test_a_route_of_ours_that_refuses_is_unknown_on_a_real_kernel(netns, kind, reason):
+    """`ip route add unreachable` says EHOSTUNREACH, as a neighbour that does not answer does, but at once."""
+    subprocess.run(["ip", "route", "add", kind, "192.0.2.0/24"], check=True)
+    outcome = await probe(KIND, Target(ip_address("192.0.2.1"), 80))
+    assert (outcome.verdict, outcome.detail) == (UNKNOWN, f"cannot connect from this machine: {reason}")
 
 
 async def test_trace():
