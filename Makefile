@@ -60,6 +60,7 @@ bench: packages $(VENV)/ready
 	$(BIN)/python -m tests.bench.cli
 	$(LAB) --require -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
+	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
