@@ -8,7 +8,8 @@ A kind is one file in `healthchecks/` (or in anybody's package, found through th
     KIND = checkapi.Kind(name="http", summary="...", params=Params, run=run)
 
 `run` lives under one total deadline: when the time is up it is cancelled, and the runner makes that a FAIL whose code
-is `ask.timeout_code`. It cleans up in `finally`. It returns `ask.passed(...)` or `ask.failed(...)` for an answer,
+is `ask.timeout_code`. It cleans up in `finally`, without waiting long: after once more the timeout it is cancelled
+again. It returns `ask.passed(...)` or `ask.failed(...)` for an answer,
 raises `CannotAsk` when the question could not be asked (no file descriptor, no source address), and raises nothing
 else on purpose: any other exception is a bug in the kind, is reported as UNKNOWN, and moves nothing.
 """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from time import perf_counter
 from typing import Any
 
 from lvsctl.checkapi import AnyKind, Ask, CannotAsk
-from lvsctl.checks.watcher import Watcher, cancel
+from lvsctl.checks.watcher import Alarm, Watcher, cancel
 from lvsctl.model import Outcome, Target, Verdict
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ async def ask(
     except asyncio.CancelledError:
         if deadline.cancelled_by_others():
             raise
-        problem = deadline.struck or _bug(kind, "it cancelled itself")
-    except Exception as error:
-        problem = deadline.struck or _bug(kind, f"{type(error).__name__}: {error}")
+        problem = "" if deadline.struck else _bug(kind, "it cancelled itself")
+    except (Exception, SystemExit) as error:  # a kind's library may call sys.exit
+        problem = "" if deadline.struck else _bug(kind, f"{type(error).__name__}: {error}")
     finally:
         deadline.lift()
     if deadline.struck:
@@ -70,29 +71,43 @@ async def ask(
 
 
 class _Deadline:
-    """Cancels the task that it was made in; asyncio.timeout, but with a Watcher's alarm and a third of the cost."""
+    """Cancels the task that it was made in; asyncio.timeout, but with a Watcher's alarm and a third of the cost.
 
-    __slots__ = ("_alarm", "_before", "_task", "struck")
+    If this process was held up meanwhile (a long round, a paused virtual machine), the answer may be waiting in the
+    socket. So the task is first given as much time as it was deprived of, once, and never more than `timeout`.
+    A task that goes on in spite of being cancelled, or waits in its `finally`, is cancelled again after `timeout`.
+    """
+
+    __slots__ = ("_alarm", "_before", "_task", "_timeout", "_watcher", "struck")
 
     def __init__(self, timeout: float, watcher: Watcher) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has one
         self._task = task
         self._before = task.cancelling()
-        self._alarm = watcher.call_at(task.get_loop().time() + timeout, _Deadline._strike, self)
-        self.struck = ""
+        self._timeout = timeout
+        self._watcher = watcher
+        self._alarm = self._after(timeout, _Deadline._reached)
+        self.struck = 0
+
+    def _reached(self) -> None:
+        self._alarm = self._after(min(self._watcher.late, self._timeout), _Deadline._strike)
 
     def _strike(self) -> None:
-        self.struck = "the time is up"
+        self.struck += 1
         self._task.cancel()
+        self._alarm = self._after(self._timeout, _Deadline._strike)
+
+    def _after(self, seconds: float, call: Callable[[_Deadline], None]) -> Alarm:
+        return self._watcher.call_at(self._task.get_loop().time() + seconds, call, self)
 
     def cancelled_by_others(self) -> bool:
-        return self._task.cancelling() - bool(self.struck) > self._before
+        return self._task.cancelling() - self.struck > self._before
 
     def lift(self) -> None:
         """It no longer strikes; if it has, the task is as if it had never been cancelled."""
         cancel(self._alarm)
-        if self.struck:
+        for _ in range(self.struck):
             self._task.uncancel()
 
 

@@ -85,12 +85,13 @@ class Runner:
     def keep(self, questions: Mapping[QuestionId, Question]) -> None:
         """Ask exactly these from now on, from within the event loop.
 
-        New ones start at once, spread over at most a second; gone ones are cancelled; the others are not disturbed.
+        New ones start at once, spread over at most a second; gone ones are cancelled; the others are not disturbed:
+        other timings count from their next probe on, and that is due no later than these allow.
         """
         for gone in self._askers.keys() - questions.keys():
             self._drop(self._askers.pop(gone))
         for known in self._askers.values():
-            known.question = questions[known.question.id]  # other timings count from the next scheduling on
+            self._renew(known, questions[known.question.id])
         new = [question for question in questions.values() if question.id not in self._askers]
         apart = min(_APART, _SPREAD / len(new)) if new else 0.0
         now = asyncio.get_running_loop().time()
@@ -110,6 +111,15 @@ class Runner:
         if self._watcher is None:
             self._watcher = Watcher()
         return self._watcher
+
+    def _renew(self, asker: _Asker, question: Question) -> None:
+        asker.question = question
+        longest = max(question.interval, question.fast_interval, question.down_interval)
+        now = asyncio.get_running_loop().time()
+        if asker.timer is not None and asker.timer[0] > now + longest * (1 + JITTER):
+            cancel(asker.timer)
+            due = now + longest * self._chance.random()  # not all of them at the same moment
+            asker.timer = self._awake().call_at(due, self._due, asker)
 
     def _drop(self, asker: _Asker) -> None:
         self._line.pop(asker, None)
@@ -163,6 +173,10 @@ class Runner:
                 outcome = Outcome(_UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
             else:
                 outcome = await ask(kind, question.target, question.params, question.timeout, watcher=watcher)
+        except asyncio.CancelledError:
+            if self._askers.get(question.id) is not asker:
+                raise
+            outcome = Outcome(_UNKNOWN, "ASKERR", f"bug in check kind {question.kind}: it cancelled its task", 0.0)
         finally:
             self._release(asker)
         self._verdicts[outcome.verdict] += 1

@@ -11,13 +11,15 @@ import asyncio
 import math
 import select
 from collections.abc import Callable
-from heapq import heappop, heappush
+from contextlib import suppress
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, TypeAlias
 
 from lvsctl.checkapi import Watch
 
 _BATCH = 512
+_TIDY = 1024  # alarms; below that the cancelled ones do not matter
 _WHEN, _CALL, _ARGUMENT = 0, 2, 3
 
 Alarm: TypeAlias = list[Any]
@@ -29,12 +31,15 @@ def _nothing(_: object) -> None:
 
 
 def cancel(alarm: Alarm) -> None:
-    """It stays in the heap until its time, and does nothing then."""
+    """It stays in the heap for a while, until its time at the most, and does nothing then."""
     alarm[_CALL], alarm[_ARGUMENT] = _nothing, None
 
 
 class Watcher:
-    """Descriptors and times of as many probes as there are. Of one event loop; to be closed."""
+    """Descriptors and times of as many probes as there are. Of one event loop; to be closed.
+
+    late: while alarms ring, by how many seconds they do so later than was planned: so long this process was held up.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -42,19 +47,23 @@ class Watcher:
         self._epoll = select.epoll()
         self._loop.add_reader(self._epoll.fileno(), self._dispatch)
         self._alarms: list[Alarm] = []
+        self._tidy_at = _TIDY
         self._serial = count()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = math.inf  # when the timer goes off
+        self.late = 0.0
 
     def watch(self, fd: int) -> Watch:
         return _EpollWatch(self._loop, self._epoll, self._waiting, fd)
 
     def call_at(self, when: float, call: Callable[[Any], object], argument: object) -> Alarm:
         """Call `call(argument)` at the loop time `when`, at the next turn if that has passed; see `cancel`."""
+        if len(self._alarms) >= self._tidy_at:
+            self._tidy()
         alarm = [when, next(self._serial), call, argument]
         heappush(self._alarms, alarm)
         if when < self._armed:
-            self._arm(when)
+            self._arm(max(when, self._loop.time()))
         return alarm
 
     def close(self) -> None:
@@ -69,10 +78,16 @@ class Watcher:
         self._armed = when
         self._timer = self._loop.call_at(when, self._ring) if when < math.inf else None
 
+    def _tidy(self) -> None:
+        """Forget the cancelled ones: most deadlines are, long before their time. The timer may go off for nothing."""
+        self._alarms[:] = [alarm for alarm in self._alarms if alarm[_CALL] is not _nothing]
+        heapify(self._alarms)
+        self._tidy_at = max(_TIDY, 2 * len(self._alarms))
+
     def _ring(self) -> None:
-        alarms, due = self._alarms, self._loop.time()
+        alarms, due = self._alarms, max(self._loop.time(), self._armed)  # the loop may be a clock tick early
+        self.late = due - self._armed
         self._timer, self._armed = None, -math.inf  # what is added meanwhile need not arm the timer
-        due = max(due, alarms[0][_WHEN])  # the loop may be a clock tick early
         try:
             while alarms and alarms[0][_WHEN] <= due:
                 alarm = heappop(alarms)
@@ -91,7 +106,10 @@ class Watcher:
 
 
 class _EpollWatch:
-    """Closing the descriptor takes it out of the epoll; `close` only forgets who waited."""
+    """Closing the descriptor takes it out of the epoll, unless a child that is being started has a copy for a moment.
+
+    An event of such a leftover would wake whoever has the same number next, so `close` does not leave one armed.
+    """
 
     __slots__ = ("_epoll", "_fd", "_known", "_loop", "_waiting")
 
@@ -120,4 +138,6 @@ class _EpollWatch:
         return ready
 
     def close(self) -> None:
-        self._waiting.pop(self._fd, None)
+        if self._waiting.pop(self._fd, None) is not None:  # after an event it is disarmed (ONESHOT)
+            with suppress(OSError, ValueError):  # closed already, it or the epoll
+                self._epoll.unregister(self._fd)

@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 import errno
 import logging
+import socket
+import time
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
@@ -65,6 +68,70 @@ async def test_an_answer_after_the_deadline_is_no_answer():
     assert await put(run) == ("fail", "L4TOUT", "no connection within 2 s")
 
 
+@pytest.fixture
+def real_loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        yield runner
+
+
+def held_up(seconds: float, *answers: bytes):
+    """A kind that expects an answer in as many pieces, all sent before this process is held up."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+
+    async def run(asked: Ask[Params]) -> Outcome:
+        watch = asked.watch(ours.fileno())
+        try:
+            for number, answer in enumerate(answers):
+                ready = watch.readable()
+                if not number:
+                    theirs.send(answer)
+                    time.sleep(seconds)
+                await ready
+                assert ours.recv(99) == answer
+                if number + 1 < len(answers):
+                    theirs.send(answers[number + 1])
+            if not answers:
+                time.sleep(seconds)
+                await watch.readable()
+            return asked.passed("L7OK", "")
+        finally:
+            watch.close()
+            ours.close()
+            theirs.close()
+
+    return run
+
+
+@pytest.mark.looptime(False)
+@pytest.mark.parametrize("answers", [(b"one",), (b"one", b"two", b"three")])
+def test_an_answer_that_is_there_is_not_late_because_we_were(real_loop, answers):
+    """The process is held up past the deadline while the answer, or the next step to it, waits in the socket."""
+    assert real_loop.run(put(held_up(0.1, *answers), timeout=0.05)) == ("pass", "L7OK", "")
+
+
+@pytest.mark.looptime(False)
+def test_being_held_up_long_does_not_prolong_the_deadline_by_more_than_the_timeout(real_loop):
+    begun = time.monotonic()
+    assert real_loop.run(put(held_up(0.5), timeout=0.02)) == ("fail", "L4TOUT", "no connection within 0.02 s")
+    assert time.monotonic() - begun < 0.9
+
+
+async def test_one_that_waits_in_its_cleaning_up_is_cancelled_again():
+    async def run(asked: Ask[Params]) -> Outcome:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.Event().wait()
+        return asked.passed("L7OK", "")
+
+    begun = asyncio.get_running_loop().time()
+    assert await put(run) == ("fail", "L4TOUT", "no connection within 2 s")
+    assert asyncio.get_running_loop().time() - begun == pytest.approx(4.0, abs=0.01)
+    task = asyncio.current_task()
+    assert task is not None and not task.cancelling()
+
+
 async def test_a_mess_while_cleaning_up_is_still_the_deadline():
     async def run(asked: Ask[Params]) -> Outcome:
         try:
@@ -88,6 +155,7 @@ async def test_what_could_not_be_asked_is_unknown():
         (ZeroDivisionError("division\nby zero"), "bug in check kind odd: ZeroDivisionError: division by zero"),
         (TimeoutError(errno.ETIMEDOUT, "late"), "bug in check kind odd: TimeoutError: [Errno 110] late"),
         (asyncio.CancelledError(), "bug in check kind odd: it cancelled itself"),
+        (SystemExit(2), "bug in check kind odd: SystemExit: 2"),
     ],
 )
 async def test_a_bug_in_a_kind_is_unknown_and_its_traceback_is_for_the_debug_log(bug, detail, caplog):

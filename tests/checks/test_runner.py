@@ -9,7 +9,7 @@ import random
 import resource
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import pytest
@@ -199,16 +199,31 @@ async def test_gone_come_back_and_gone_again_is_not_asked():
     assert len(world.started["1"]) == 1
 
 
-async def test_other_timings_take_effect_at_the_next_scheduling():
+async def test_longer_timings_take_effect_at_the_next_scheduling():
     world = World(lasts=0.0)
     async with world.runner() as runner:
-        runner.keep(questions(1, interval=10))
+        runner.keep(questions(1, interval=2))
         await asyncio.sleep(0.1)
-        runner.keep({id: replace(question, interval=1.0) for id, question in questions(1).items()})
-        await asyncio.sleep(8.5)
-        assert len(world.started["1"]) == 1
-        await asyncio.sleep(5.4)
-        assert len(world.started["1"]) >= 4
+        runner.keep(questions(1, interval=10))
+        await asyncio.sleep(2.2)
+        assert len(world.started["1"]) == 2
+        await asyncio.sleep(8.7)
+        assert len(world.started["1"]) == 2
+
+
+async def test_shorter_timings_do_not_wait_for_what_the_longer_ones_had_planned():
+    """An operator who turns an hour into two seconds does not mean in an hour."""
+    world = World(lasts=0.0)
+    numbers = range(1, 101)
+    async with world.runner() as runner:
+        runner.keep(questions(*numbers, interval=3600))
+        await asyncio.sleep(2)
+        changed = now()
+        runner.keep(questions(*numbers, interval=2))
+        await asyncio.sleep(2.01)
+        seconds = sorted(world.started[str(n)][1] - changed for n in numbers)
+        assert seconds[-1] <= 2.0
+        assert max(after - before for before, after in itertools.pairwise(seconds)) < 0.2, "not all at once"
 
 
 async def test_heard_may_change_what_is_kept():
@@ -238,6 +253,32 @@ async def test_a_bug_in_heard_does_not_stop_the_asking(caplog):
         await asyncio.sleep(5)
     assert len(world.started["1"]) == 3
     assert caplog.records[0].getMessage() == "an outcome of 1 was not taken in"
+
+
+async def test_a_kind_that_cancels_its_own_task_is_asked_again():
+    def cancel_myself(asked: Ask[Params]) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise asyncio.CancelledError
+
+    world = World(result=cancel_myself)
+    async with world.runner() as runner:
+        runner.keep(questions(1))
+        await asyncio.sleep(5)
+    assert len(world.started["1"]) == 3
+    assert {(o.verdict, o.detail) for _, o in world.heard} == {
+        ("unknown", "bug in check kind fake: it cancelled its task")
+    }
+
+
+async def test_a_kind_that_waits_for_ever_in_its_cleaning_up_is_asked_again():
+    world = World(lasts=9, lingers=1e9)
+    async with world.runner() as runner:
+        runner.keep(questions(1, timeout=1.0))
+        await asyncio.sleep(5)
+    assert [outcome.code for _, outcome in world.heard] == ["L4TOUT"] * 2
+    assert len(world.started["1"]) == 3
 
 
 async def test_the_limit_makes_a_line_and_no_unknowns():

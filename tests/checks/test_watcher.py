@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -57,6 +58,30 @@ async def test_a_descriptor_that_was_closed_and_used_again_is_a_new_one(pair):
         assert number in (second[0].fileno(), second[1].fileno())
         await watcher.watch(number).writable()
         assert not forgotten.done()
+        for sock in second:
+            sock.close()
+
+
+async def test_a_copy_of_a_closed_descriptor_wakes_nobody(pair):
+    """A child that is being started holds copies of all descriptors, which keeps them in the epoll."""
+    ours, theirs = pair
+    with closing(Watcher()) as watcher:
+        watch = watcher.watch(ours.fileno())
+        number = ours.fileno()
+        gave_up = watch.readable()
+        gave_up.cancel()
+        copy = os.dup(number)
+        watch.close()
+        ours.close()
+        second = socket.socketpair()
+        assert number in (second[0].fileno(), second[1].fileno())
+        waiter = watcher.watch(number)
+        ready = waiter.readable()
+        theirs.send(b"for the closed one")
+        await asyncio.sleep(0.01)
+        assert not ready.done()
+        waiter.close()
+        os.close(copy)
         for sock in second:
             sock.close()
 
@@ -117,6 +142,36 @@ async def test_an_alarm_that_fails_does_not_silence_the_others():
         watcher.call_at(loop.time() + 2, rung.append, "later")
         await asyncio.sleep(3)
     assert (caught, rung) == ([ZeroDivisionError], ["later"])
+
+
+async def test_cancelled_alarms_do_not_pile_up():
+    """A probe of a millisecond leaves its deadline behind, which may be an hour away."""
+    loop = asyncio.get_running_loop()
+    rung: list[int] = []
+    tracemalloc.start()
+    try:
+        with closing(Watcher()) as watcher:
+            watcher.call_at(loop.time() + 5, rung.append, 5)
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(50_000):
+                cancel(watcher.call_at(loop.time() + 3, rung.append, 3))
+            after, _ = tracemalloc.get_traced_memory()
+            assert after - before < 1_000_000
+            await asyncio.sleep(4)
+            assert rung == []
+            await asyncio.sleep(2)
+            assert rung == [5]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_late_is_how_long_the_alarms_were_held_up_and_not_how_far_back_they_were_set():
+    loop = asyncio.get_running_loop()
+    late = []
+    with closing(Watcher()) as watcher:
+        watcher.call_at(loop.time() - 60, lambda _: late.append(watcher.late), None)
+        await asyncio.sleep(1)
+    assert late == [pytest.approx(0, abs=0.01)]
 
 
 async def test_closing_leaves_nothing():
