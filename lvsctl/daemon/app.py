@@ -1,4 +1,4 @@
-"""The composition root: builds every part, and runs them until somebody says stop."""
+"""The composition root: builds every part of `lvsctl run`, and runs them until somebody says stop."""
 
 from __future__ import annotations
 
@@ -6,219 +6,20 @@ import asyncio
 import contextlib
 import resource
 import signal
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.registry import installed
-from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon import log as logs
-from lvsctl.daemon.metrics import Metrics
-from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers
-from lvsctl.daemon.report import log_event, round_events
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import State
-from lvsctl.daemon.systemd import notify, watchdog_period
-from lvsctl.daemon.world import World
-from lvsctl.decide.farewell import farewell
-from lvsctl.decide.health import presume
-from lvsctl.errors import ConfigError, KernelError, LvsctlError
-from lvsctl.events import Event
-from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import Outcome, Problem, Question
-
-RECHECK_SCHEDULERS = 60.0  # seconds between looks for a scheduler whose lack keeps services out
+from lvsctl.errors import LvsctlError
 
 log = structlog.get_logger("lvsctl")
-
-
-@dataclass(slots=True)
-class LastRound:
-    """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked."""
-
-    number: int = 0
-    at: float = 0.0
-    round: Round | None = None
-    error: str | None = None
-
-
-@dataclass(slots=True)
-class LastLoad:
-    """What the control socket tells of the configuration in force and of the newest attempt to replace it."""
-
-    at: float
-    ok: bool = True
-    problems: tuple[Problem, ...] = field(default=())
-
-
-class Daemon:
-    """Checks, rounds and the control socket over one kernel. Build it with `build`."""
-
-    def __init__(self, *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], ipvs: Ipvs, state: State) -> None:
-        self.config = config
-        self.kinds = kinds
-        self.ipvs = ipvs
-        self.state = state
-        self.metrics = Metrics()
-        self.loop = asyncio.get_running_loop()
-        self.started = time.time()
-        self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
-        self.last = LastRound()
-        self.ready = False
-        self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
-        self.runner = Runner(kinds, self._heard)
-        self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
-        self._schedulers_checked = 0.0
-        self._forgetful: str | None = None  # why what is ours cannot be written down
-
-    # --- what happens ---------------------------------------------------------------------------------------------
-
-    def tell(self, event: Event) -> None:
-        """Log and count one event."""
-        log_event(log, event)
-        self.metrics.tell(event)
-
-    def _heard(self, question: Question, outcome: Outcome) -> float:
-        self.metrics.heard(outcome)
-        return self.world.heard(question, outcome)
-
-    def stop(self) -> None:
-        """End `run` after the round in progress."""
-        self._stop.set()
-        self.world.wake.set()
-
-    # --- the configuration ----------------------------------------------------------------------------------------
-
-    async def reload(self) -> tuple[Problem, ...]:
-        """Take conf.d as it is now; returns its warnings. With an LvsctlError, which is logged, nothing has changed."""
-        async with self._reloading:
-            if self.ready:  # else the manager waits for the first complete round still
-                notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-            try:
-                loaded = await asyncio.to_thread(load, self.config, self.kinds)
-                await self._take(loaded)
-            except LvsctlError as error:
-                self._keep(error)
-                raise
-            finally:
-                if self.ready:
-                    notify("READY=1")
-            return loaded.warnings
-
-    def _keep(self, error: LvsctlError) -> None:
-        """A reload failed: the configuration in force goes on."""
-        here = Problem(str(self.config), 0, 0, "", str(error))
-        problems = error.problems if isinstance(error, ConfigError) else (here,)
-        self.last_load.ok, self.last_load.problems = False, problems
-        self.metrics.loaded(ok=False, at=time.time())
-        log.error("reload refused: the configuration in force goes on", problems=len(problems))
-        for problem in problems:
-            log.error("not reloaded", problem=str(problem))
-
-    async def _take(self, loaded: Loaded) -> None:
-        missing = await missing_schedulers(loaded.spec, self.ipvs)
-        table = await self.ipvs.read()
-        if self._stop.is_set():  # the runner is closed, or is about to be
-            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
-        self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
-        self.runner.keep(loaded.spec.questions)
-        self.last_load = LastLoad(at=time.time(), problems=loaded.warnings)
-        self.metrics.loaded(ok=True, at=self.last_load.at)
-        for problem in loaded.warnings:
-            log.warning("conf.d", problem=str(problem))
-        log.info("configuration taken", services=len(loaded.spec.services), questions=len(loaded.spec.questions))
-
-    async def _look_for_schedulers(self) -> None:
-        self._schedulers_checked = self.loop.time()
-        spec = self.world.spec
-        missing = await missing_schedulers(spec, self.ipvs)
-        if self.world.spec is spec:  # else a reload has looked for those of its own
-            self.world.missing = missing
-
-    # --- the loop -------------------------------------------------------------------------------------------------
-
-    async def prepare(self) -> None:
-        """Presume health from the table found, and start asking. Raises KernelError if there is no table to find."""
-        self.world.health = presume(self.world.spec, await self.ipvs.read())
-        await self._look_for_schedulers()
-        self.metrics.loaded(ok=True, at=self.started)
-        self.runner.keep(self.world.spec.questions)
-
-    async def run(self) -> None:
-        """Round after round until `stop`; then what conf.d says about leaving."""
-        while not self._stop.is_set():
-            complete = self.world.all_spoken()
-            self.world.wake.clear()
-            ok = await self._round()
-            if complete and ok and not self.ready:
-                self.ready = True
-                notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
-                log.info("ready", services=len(self.world.spec.services))
-            notify("WATCHDOG=1")
-            await self._wait()
-        notify("STOPPING=1")
-        await self._leave()
-        await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
-
-    async def _wait(self) -> None:
-        pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
-        try:
-            async with asyncio.timeout(pause):
-                await self.world.wake.wait()
-        except TimeoutError:
-            pass
-
-    async def _round(self) -> bool:
-        self.last.number += 1
-        self.last.at = time.time()
-        try:
-            refused = self.last.round is not None and bool(self.last.round.decision.desired.refused)
-            if refused and self.loop.time() - self._schedulers_checked >= RECHECK_SCHEDULERS:
-                await self._look_for_schedulers()
-            decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
-            self._remember()
-            self.world.left = None  # unless `act` comes to its end nobody knows how far it came
-            done = await act(decision, self.ipvs)
-        except KernelError as error:
-            self.metrics.kernel_failed()
-            if self.last.error != str(error):
-                log.error("round failed; the table stays as it is, the next round tries again", error=str(error))
-            self.last.error = str(error)
-            return False
-        for event in round_events(done, self.last.round):
-            self.tell(event)
-        wanted = {service.key for service in self.world.spec.services.values()}
-        self.world.left = done.left
-        self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
-        self.last.round, self.last.error = done, None
-        self._remember()
-        return True
-
-    def _remember(self) -> None:
-        """A full disk must not keep a dead server in the table: say so, once, and go on."""
-        problem: str | None = None
-        try:
-            self.state.remember(self.world.owned)
-        except LvsctlError as error:
-            problem = str(error)
-        if problem is not None and problem != self._forgetful:
-            log.error("after a restart, services that leave conf.d meanwhile are not deleted", error=problem)
-        self._forgetful = problem
-
-    async def _leave(self) -> None:
-        try:
-            steps = farewell(self.world.spec, await self.ipvs.read())
-            results = await self.ipvs.apply([step.op for step in steps])
-        except KernelError as error:
-            log.error("the table is left as it is", error=str(error))
-            return
-        refused = sum(result is not None for result in results)
-        log.info("stopped", operations=len(steps), refused=refused)
 
 
 def run(*, config: Path, socket: Path, state_dir: Path, log_format: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lvsctl.daemon.app import Daemon
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.status import status
 from lvsctl.errors import AlreadyRunning, ConfigError, LvsctlError
 

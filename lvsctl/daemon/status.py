@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lvsctl import __version__
-from lvsctl.daemon.app import Daemon
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.report import describe
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired, scheduler_in_effect

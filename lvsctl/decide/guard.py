@@ -28,7 +28,7 @@ from lvsctl.model import (
 )
 
 HOLD = 60.0
-"""Seconds for which a director that suspects itself takes no server away."""
+"""Seconds, at least, for which a director that suspects itself takes no server away."""
 
 SUSPECT_SERVICES = 3
 """Unrelated services that must fail together before the director suspects itself and not them."""
@@ -114,11 +114,12 @@ def _suspicion(spec: Spec, health: Mapping[CheckId, Health], now: float) -> str 
     """Why this director rather than the servers is to be suspected, or None.
 
     It is when more than half of all checked servers that were up fail within one window, in at least
-    SUSPECT_SERVICES unrelated services, and the first of them went down less than HOLD ago. Those that fail but are
+    SUSPECT_SERVICES unrelated services, and the first of them went down less than the hold ago. Those that fail but are
     not down yet count too: else half of everything would be gone before the rest could tell.
     """
     up, failing, fallen = _states(spec, health)
     window = _window(spec, health)
+    hold = max(HOLD, window)  # or slow checks would go down when the hold for the first is over
     order = [*sorted(fallen, key=fallen.__getitem__), *failing]
     times = [fallen.get(server, now) for server in order]
     first = 0
@@ -129,10 +130,10 @@ def _suspicion(spec: Spec, health: Mapping[CheckId, Health], now: float) -> str 
             first += 1
             continue
         services = _unrelated(spec, frozenset(order[first:end]))
-        if services >= SUSPECT_SERVICES and now < times[first] + HOLD:
+        if services >= SUSPECT_SERVICES and now < times[first] + hold:
             return (
                 f"{end - first} of {were_up} servers of {services} unrelated services failed within {window:g} s: "
-                f"this director is suspected, and takes none away for {HOLD:g} s"
+                f"this director is suspected, and takes none away for {hold:g} s"
             )
         first = end
     return None

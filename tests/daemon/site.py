@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
-from lvsctl.daemon.app import Daemon
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, ServiceKey, Table

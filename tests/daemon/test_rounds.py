@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from lvsctl.daemon.app import Daemon
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import DriftFound, Event, NotAsked, OpRefused
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (

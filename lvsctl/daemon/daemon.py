@@ -1,0 +1,228 @@
+"""Round after round, checks in between, and a reload when somebody asks: one kernel's keeper."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from lvsctl.checkapi import AnyKind
+from lvsctl.checks.runner import Runner
+from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.metrics import Metrics
+from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers
+from lvsctl.daemon.report import log_event, round_events
+from lvsctl.daemon.state import State
+from lvsctl.daemon.systemd import notify, watchdog_period
+from lvsctl.daemon.world import World
+from lvsctl.decide.farewell import farewell
+from lvsctl.decide.health import presume
+from lvsctl.errors import ConfigError, KernelError, LvsctlError
+from lvsctl.events import Event
+from lvsctl.kernel.ipvs import Ipvs
+from lvsctl.model import Outcome, Problem, Question
+
+RECHECK_SCHEDULERS = 60.0  # seconds between looks for a scheduler that is, or may be, missing
+STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
+
+log = structlog.get_logger("lvsctl")
+
+
+@dataclass(slots=True)
+class LastRound:
+    """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked."""
+
+    number: int = 0
+    at: float = 0.0
+    round: Round | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class LastLoad:
+    """What the control socket tells of the configuration in force and of the newest attempt to replace it."""
+
+    at: float
+    ok: bool = True
+    problems: tuple[Problem, ...] = field(default=())
+
+
+class Daemon:
+    """What `app` builds and runs: checks and rounds over one kernel."""
+
+    def __init__(self, *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], ipvs: Ipvs, state: State) -> None:
+        self.config = config
+        self.kinds = kinds
+        self.ipvs = ipvs
+        self.state = state
+        self.metrics = Metrics()
+        self.loop = asyncio.get_running_loop()
+        self.started = time.time()
+        self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
+        self.last = LastRound()
+        self.ready = False
+        self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
+        self.runner = Runner(kinds, self._heard)
+        self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._schedulers_checked = 0.0
+        self._forgetful: str | None = None  # why what is ours cannot be written down
+
+    # --- what happens ---------------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        """Log and count one event."""
+        log_event(log, event)
+        self.metrics.tell(event)
+
+    def _heard(self, question: Question, outcome: Outcome) -> float:
+        self.metrics.heard(outcome)
+        return self.world.heard(question, outcome)
+
+    def stop(self) -> None:
+        """End `run` after the round in progress."""
+        self._stop.set()
+        self.world.wake.set()
+
+    # --- the configuration ----------------------------------------------------------------------------------------
+
+    async def reload(self) -> tuple[Problem, ...]:
+        """Take conf.d as it is now; returns its warnings. With an LvsctlError, which is logged, nothing has changed."""
+        async with self._reloading:
+            if self.ready:  # else the manager waits for the first complete round still
+                notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                loaded = await asyncio.to_thread(load, self.config, self.kinds)
+                await self._take(loaded)
+            except LvsctlError as error:
+                self._keep(error)
+                raise
+            finally:
+                if self.ready:
+                    notify("READY=1")
+            return loaded.warnings
+
+    def _keep(self, error: LvsctlError) -> None:
+        """A reload failed: the configuration in force goes on."""
+        here = Problem(str(self.config), 0, 0, "", str(error))
+        problems = error.problems if isinstance(error, ConfigError) else (here,)
+        self.last_load.ok, self.last_load.problems = False, problems
+        self.metrics.loaded(ok=False, at=time.time())
+        log.error("reload refused: the configuration in force goes on", problems=len(problems))
+        for problem in problems:
+            log.error("not reloaded", problem=str(problem))
+
+    async def _take(self, loaded: Loaded) -> None:
+        missing = await missing_schedulers(loaded.spec, self.ipvs)
+        table = await self.ipvs.read()
+        if self._stop.is_set():  # the runner is closed, or is about to be
+            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
+        self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
+        self.runner.keep(loaded.spec.questions)
+        self.last_load = LastLoad(at=time.time(), problems=loaded.warnings)
+        self.metrics.loaded(ok=True, at=self.last_load.at)
+        for problem in loaded.warnings:
+            log.warning("conf.d", problem=str(problem))
+        log.info("configuration taken", services=len(loaded.spec.services), questions=len(loaded.spec.questions))
+
+    async def _look_for_schedulers(self) -> None:
+        self._schedulers_checked = self.loop.time()
+        spec = self.world.spec
+        missing = await missing_schedulers(spec, self.ipvs)
+        if self.world.spec is spec:  # else a reload has looked for those of its own
+            self.world.missing = missing
+
+    def _schedulers_in_doubt(self) -> bool:
+        """Whether something is refused, perhaps for want of a scheduler, and it is time to look."""
+        if self.last.round is None or self.loop.time() - self._schedulers_checked < RECHECK_SCHEDULERS:
+            return False
+        gone = any(refusal.errno == errno.ENOENT for _, refusal in self.last.round.refused)
+        return gone or bool(self.last.round.decision.desired.refused)
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Presume health from the table found, and start asking. Raises KernelError if there is no table to find."""
+        self.world.health = presume(self.world.spec, await self.ipvs.read())
+        await self._look_for_schedulers()
+        self.metrics.loaded(ok=True, at=self.started)
+        self.runner.keep(self.world.spec.questions)
+
+    async def run(self) -> None:
+        """Round after round until `stop`; then what conf.d says about leaving."""
+        while not self._stop.is_set():
+            complete = self.world.all_spoken()
+            self.world.wake.clear()
+            began = self.loop.time()
+            ok = await self._round()
+            if complete and ok and not self.ready:
+                self.ready = True
+                notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
+                log.info("ready", services=len(self.world.spec.services))
+            patience = self.world.spec.period + STARTING
+            notify("WATCHDOG=1" if self.ready else f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
+            await self._wait(rest=self.loop.time() - began)
+        notify("STOPPING=1")
+        await self._leave()
+        await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
+
+    async def _wait(self, *, rest: float) -> None:
+        """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
+        await asyncio.sleep(rest)
+        pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
+        try:
+            async with asyncio.timeout(pause):
+                await self.world.wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _round(self) -> bool:
+        self.last.number += 1
+        self.last.at = time.time()
+        try:
+            if self._schedulers_in_doubt():
+                await self._look_for_schedulers()
+            decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
+            self._remember()
+            self.world.left = None  # unless `act` comes to its end nobody knows how far it came
+            done = await act(decision, self.ipvs)
+        except KernelError as error:
+            self.metrics.kernel_failed()
+            if self.last.error != str(error):
+                log.error("round failed; the table stays as it is, the next round tries again", error=str(error))
+            self.last.error = str(error)
+            return False
+        for event in round_events(done, self.last.round):
+            self.tell(event)
+        wanted = {service.key for service in self.world.spec.services.values()}
+        self.world.left = done.left
+        self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
+        self.last.round, self.last.error = done, None
+        self._remember()
+        return True
+
+    def _remember(self) -> None:
+        """A full disk must not keep a dead server in the table: say so, once, and go on."""
+        problem: str | None = None
+        try:
+            self.state.remember(self.world.owned)
+        except LvsctlError as error:
+            problem = str(error)
+        if problem is not None and problem != self._forgetful:
+            log.error("after a restart, services that leave conf.d meanwhile are not deleted", error=problem)
+        self._forgetful = problem
+
+    async def _leave(self) -> None:
+        try:
+            steps = farewell(self.world.spec, await self.ipvs.read())
+            results = await self.ipvs.apply([step.op for step in steps])
+        except KernelError as error:
+            log.error("the table is left as it is", error=str(error))
+            return
+        refused = sum(result is not None for result in results)
+        log.info("stopped", operations=len(steps), refused=refused)
