@@ -15,6 +15,7 @@ from lvsctl.model import (
     CheckId,
     Forward,
     Problem,
+    Severity,
     RealAttrs,
     RealKey,
     ServiceKey,
@@ -101,7 +102,7 @@ class PoolCompiler:
             PoolSpec(
                 name,
                 tuple(_server(*pair) for pair in zip(servers, given, strict=True)),
-                self._floor(pool, at, len(servers)),
+                self._floor(pool, at, len(servers), last=at is drafts[-1][2]),
             )
             for (name, pool, at, servers), given in zip(drafts, weights, strict=True)
         )
@@ -194,10 +195,17 @@ class PoolCompiler:
                 self._say(at, message)
         return given
 
-    def _floor(self, pool: Pool, place: Place, servers: int) -> int:
-        written, where = inherited((Level(pool, place), *self._levels), "floor")
+    def _floor(self, pool: Pool, place: Place, servers: int, *, last: bool) -> int:
+        """A floor said for more than one pool is for the last: above it, what is down has where to give way to."""
+        levels = (Level(pool, place), *self._levels) if last else (Level(pool, place),)
+        written, where = inherited(levels, "floor")
         if written is None or where is None:
             return 0
+        if not last:
+            message = (
+                "servers that are down stay in this pool instead of giving way to the pool below: remove the floor"
+            )
+            self._problems.append(where.problem(message, severity=Severity.WARNING))
         floor: int = written.of(servers)
         if floor > servers and where.path[0] == "services":
             self._say(where, f"a floor of {floor} is more than this pool has servers ({servers}): lower it")

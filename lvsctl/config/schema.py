@@ -101,7 +101,7 @@ class Policy(Form):
     persistence_netmask: Maybe[Netmask] = Field(None, description="Clients of one such prefix stay together.")
     on_down: Maybe[OnDown] = Field(None, description="What becomes of a server that is down. Default remove.")
     on_exit: Maybe[OnExit] = Field(None, description="What becomes of the service when lvsctl stops. Default keep.")
-    floor: Maybe[Share] = Field(None, description="Servers of a pool (2, or 50%) that checks may not take out.")
+    floor: Maybe[Share] = Field(None, description="Servers of the last pool (2, or 50%) that checks may not take out.")
 
 
 class Server(Inherited):

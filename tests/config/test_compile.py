@@ -267,7 +267,7 @@ def test_the_nearest_level_wins() -> None:
         (Forward.ROUTE, 4), (Forward.MASQUERADE, 3), (Forward.MASQUERADE, 2),
     ]  # fmt: skip
     assert asked(found) == [[], ["tcp 192.0.2.3:80", "http 192.0.2.3:80"], ["tcp 192.0.2.4:80"]]
-    assert [pool.floor for pool in web.pools] == [1, 0]
+    assert [pool.floor for pool in web.pools] == [0, 0]
     assert attrs(app)[0].upper == 1
     assert (app.attrs.scheduler, app.on_exit) == ("rr", OnExit.FLUSH)
     assert found.warnings == ()
@@ -366,6 +366,22 @@ def test_without_a_priority_scheduler_weights_are_free() -> None:
 def test_floors(floor: str, count: int) -> None:
     body = f"{{address: '192.0.2.1:80', check: none, floor: {floor}, servers: [192.0.2.2, 192.0.2.3, 192.0.2.4]}}"
     assert service(body).pools[0].floor == count
+
+
+def test_a_floor_for_the_whole_service_is_that_of_the_last_pool() -> None:
+    body = """{address: '192.0.2.1:80', check: none, floor: 1, pools: {
+        a: {servers: [192.0.2.2]}, b: {servers: [192.0.2.3]}}}"""
+    assert [pool.floor for pool in service(body).pools] == [0, 1]
+
+
+def test_a_floor_above_another_pool_is_warned_of() -> None:
+    body = """{address: '192.0.2.1:80', check: none, pools: {
+        a: {floor: 1, servers: [192.0.2.2]}, b: {servers: [192.0.2.3]}}}"""
+    [warning] = loaded(f"services: {{web: {body}}}").warnings
+    assert (warning.path, warning.message) == (
+        "services.web.pools.a.floor",
+        "servers that are down stay in this pool instead of giving way to the pool below: remove the floor",
+    )
 
 
 def test_a_default_floor_above_a_small_pool_means_all_of_it() -> None:
