@@ -15,10 +15,10 @@ from lvsctl.model import (
     CheckId,
     Forward,
     Problem,
-    Severity,
     RealAttrs,
     RealKey,
     ServiceKey,
+    Severity,
     TunnelChecksum,
     TunnelType,
 )
