@@ -8,11 +8,15 @@ no_new_privs and the empty permitted set keep even root and set-uid programs wit
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import errno
 import os
 import signal
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 _PR_CAPBSET_DROP = 24
@@ -23,26 +27,32 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 
 
-def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> int:
-    """Start `command` in a session of its own; stdin is /dev/null, stdout and stderr go to `output`.
+def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> asyncio.Future[int]:
+    """Start `command` in a session of its own; stdin is /dev/null, stdout and stderr go to `output`, closed here then.
 
-    Returns its process id, which is also that of its process group. Raises OSError.
+    The future gets its process id, which is also that of its process group, or OSError. It is not to be cancelled:
+    starting a program from a file server that does not answer can take for ever, and nothing stops it.
     """
-    result: list[int | OSError] = []
+    loop = asyncio.get_running_loop()
+    started: asyncio.Future[int] = loop.create_future()
 
     def start() -> None:
         try:
             _give_up_everything()
-            result.append(_spawn(command, environment, output))
-        except OSError as error:
-            result.append(error)
+            tell = partial(started.set_result, _spawn(command, environment, output))
+        except Exception as error:
+            tell = partial(started.set_exception, error)
+        finally:
+            os.close(output)
+        with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+            loop.call_soon_threadsafe(tell)
 
-    thread = threading.Thread(target=start, name="exec-check")
-    thread.start()
-    thread.join()
-    if isinstance(result[0], OSError):
-        raise result[0]
-    return result[0]
+    try:
+        threading.Thread(target=start, name="exec-check", daemon=True).start()
+    except RuntimeError as error:
+        os.close(output)
+        raise OSError(errno.EAGAIN, "cannot start a thread") from error
+    return started
 
 
 def _spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> int:

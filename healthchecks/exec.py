@@ -32,6 +32,7 @@ KEPT = 4096
 """Bytes of output that are kept; the rest is read and dropped, so that the program never waits for us."""
 
 _CHUNK = 65536
+_LEFT = "left"  # in the memory of a question: a future that is done when the program of an earlier probe is over
 _COMMAND_SCHEMA = {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1}
 
 
@@ -81,14 +82,30 @@ def environment(target: Target) -> dict[str, str]:
 async def run(ask: Ask[Params]) -> Outcome:
     """Start the program, read what it prints, wait for its end; whatever happens, leave none of its group behind."""
     ask.timeout_code = "PROCTOUT"
-    program = _start(ask)
+    await _none_left(ask)
+    program = await _start(ask)
     try:
         await program.ended
     finally:
         status = program.finish()
+        if not program.gone.done():
+            ask.memory[_LEFT] = program.gone
     if status is None:
         raise CannotAsk(f"{ask.params.command[0]}: somebody else took its exit status")
     return _judged(ask, os.waitstatus_to_exitcode(status), program.said())
+
+
+async def _none_left(ask: Ask[Params]) -> None:
+    """What hangs in the kernel (a dead file server) cannot be killed: that is one process then, not one a probe."""
+    left = ask.memory.pop(_LEFT, None)
+    if left is None:
+        return
+    ask.note("waiting for the program of the last probe, which cannot be killed")
+    try:
+        await asyncio.wait([left])
+    finally:
+        if not left.done():
+            ask.memory[_LEFT] = left
 
 
 def _judged(ask: Ask[Params], status: int, said: str) -> Outcome:
@@ -108,32 +125,53 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _start(ask: Ask[Params]) -> _Program:
+async def _start(ask: Ask[Params]) -> _Program:
     command = ask.params.command
-    ask.note(f"starting {shlex.join(command)}")
+    ask.note(f"starting {command[0]} with {len(command) - 1} arguments")  # which may be secrets
     try:
         ours, theirs = os.pipe2(os.O_CLOEXEC)
     except OSError as error:
         raise CannotAsk(f"no pipe: {error.strerror}") from error
+    starting: asyncio.Future[int] | None = None
     try:
-        program = _Program(spawn(command, environment(ask.target), theirs), ours)
+        starting = spawn(command, environment(ask.target), theirs)
+        await asyncio.wait([starting])
+        program = _Program(starting.result(), ours)
     except OSError as error:
         os.close(ours)
         raise CannotAsk(f"{command[0]}: {error.strerror}") from error
-    finally:
-        os.close(theirs)
+    except asyncio.CancelledError:
+        assert starting is not None  # noqa: S101 - nothing before it waits
+        ask.memory[_LEFT] = starting
+        starting.add_done_callback(lambda _: _too_late(starting, ours))
+        raise
+    except BaseException:
+        os.close(ours)
+        raise
     ask.note(f"started as process {program.pid}")
     return program
 
 
+def _too_late(starting: asyncio.Future[int], output: int) -> None:
+    """The program has started, or not, when nobody waits for it any more."""
+    try:
+        _Program(starting.result(), output).finish()
+    except OSError:
+        os.close(output)
+
+
 class _Program:
-    """A running program: a descriptor that tells its end, and one for its output. `finish` releases both."""
+    """A running program: a descriptor that tells its end, and one for its output. `finish` releases both.
+
+    ended: when it has ended by itself. gone: when, after `finish`, nothing is left of it.
+    """
 
     def __init__(self, pid: int, output: int) -> None:
         self.pid = pid
         self._kept = b""
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
         try:
             self._handle = os.pidfd_open(pid)
         except OSError:
@@ -160,7 +198,7 @@ class _Program:
 
     def _kill(self) -> None:
         """Always before reaping: until then the process id, and so the group's, cannot belong to anybody else."""
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # a security module may forbid it
             os.killpg(self.pid, signal.SIGKILL)
 
     def _reap(self) -> int | None:
@@ -173,6 +211,7 @@ class _Program:
                 self._loop.add_reader(self._handle, self._reap)
                 return None
         os.close(self._handle)
+        self.gone.set_result(None)
         return status
 
     def _end(self) -> None:

@@ -9,9 +9,9 @@ A kind is one file in `healthchecks/` (or in anybody's package, found through th
 
 `run` lives under one total deadline: when the time is up it is cancelled, and the runner makes that a FAIL whose code
 is `ask.timeout_code`. It cleans up in `finally`, without waiting long: after once more the timeout it is cancelled
-again. It returns `ask.passed(...)` or `ask.failed(...)` for an answer,
-raises `CannotAsk` when the question could not be asked (no file descriptor, no source address), and raises nothing
-else on purpose: any other exception is a bug in the kind, is reported as UNKNOWN, and moves nothing.
+again. It returns `ask.passed(...)` or `ask.failed(...)` for an answer, raises `CannotAsk` when the question could not
+be asked (no file descriptor, no source address), and raises nothing else on purpose: any other exception is a bug in
+the kind, is reported as UNKNOWN, and moves nothing.
 """
 
 from __future__ import annotations
@@ -62,11 +62,12 @@ class Ask(Generic[P]):
 
     watch: makes a Watch for a non-blocking descriptor, cheaper than the event loop's own readers and writers.
 
+    memory: empty at the first probe of a question; what the kind puts in is there at the next.
     timeout_code: the reason code if the deadline strikes now; a kind moves it on ("L4TOUT", then "L7TOUT").
     trace: None, or the list of (seconds since the start, text) that `lvsctl check` prints; write it through `note`.
     """
 
-    __slots__ = ("params", "started", "target", "timeout_code", "trace", "watch")
+    __slots__ = ("memory", "params", "started", "target", "timeout_code", "trace", "watch")
 
     def __init__(
         self,
@@ -75,11 +76,13 @@ class Ask(Generic[P]):
         *,
         watch: Callable[[int], Watch],
         trace: list[tuple[float, str]] | None = None,
+        memory: dict[str, Any] | None = None,
     ) -> None:
         self.target = target
         self.params = params
         self.watch = watch
         self.trace = trace
+        self.memory = {} if memory is None else memory
         self.timeout_code = "L4TOUT"
         self.started = perf_counter()
 

@@ -31,6 +31,7 @@ async def ask(
     timeout: float,  # noqa: ASYNC109 - one deadline for every kind is what this function is for
     *,
     trace: list[tuple[float, str]] | None = None,
+    memory: dict[str, Any] | None = None,
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Ask one question; `timeout` seconds from connect to last byte are all there is.
@@ -44,8 +45,8 @@ async def ask(
         except OSError as error:
             return Outcome(_UNKNOWN, "ASKERR", f"no epoll: {error.strerror}", 0.0)
         with closing(own):
-            return await ask(kind, question_target, params, timeout, trace=trace, watcher=own)
-    asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace)
+            return await ask(kind, question_target, params, timeout, trace=trace, memory=memory, watcher=own)
+    asked: Ask[Any] = Ask(question_target, params, watch=watcher.watch, trace=trace, memory=memory)
     deadline = _Deadline(timeout, watcher)
     outcome: Outcome | None = None
     problem = ""

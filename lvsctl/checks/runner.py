@@ -7,10 +7,11 @@ import logging
 import math
 import random
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from lvsctl.checkapi import AnyKind
+from lvsctl.checkapi import AnyKind, Ask, CannotAsk, Kind, Params
 from lvsctl.checks.asking import ask
 from lvsctl.checks.watcher import Alarm, Watcher, cancel
 from lvsctl.decide.health import JITTER
@@ -43,10 +44,11 @@ class Stats:
 class _Asker:
     """One question and where it stands: before its time (`timer`), in the queue, or being asked (`task`)."""
 
-    __slots__ = ("question", "task", "timer")
+    __slots__ = ("memory", "question", "task", "timer")
 
     def __init__(self, question: Question) -> None:
         self.question = question
+        self.memory: dict[str, Any] = {}
         self.timer: Alarm | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -168,11 +170,7 @@ class Runner:
         question, watcher = asker.question, self._awake()
         started = asyncio.get_running_loop().time()
         try:
-            kind = self._kinds.get(question.kind)
-            if kind is None:
-                outcome = Outcome(_UNKNOWN, "ASKERR", f"no check kind {question.kind} is installed", 0.0)
-            else:
-                outcome = await ask(kind, question.target, question.params, question.timeout, watcher=watcher)
+            outcome = await self._ask(question, asker.memory, watcher)
         except asyncio.CancelledError:
             if self._askers.get(question.id) is not asker:
                 raise
@@ -185,12 +183,23 @@ class Runner:
             due = started + pace * (1 + JITTER * (2 * self._chance.random() - 1))
             asker.timer = watcher.call_at(due, self._due, asker)
 
+    def _ask(self, question: Question, memory: dict[str, Any], watcher: Watcher) -> Awaitable[Outcome]:
+        kind = self._kinds.get(question.kind) or _not_installed(question.kind)
+        return ask(kind, question.target, question.params, question.timeout, memory=memory, watcher=watcher)
+
     def _tell(self, question: Question, outcome: Outcome) -> float:
         try:
             return self._heard(question, outcome)
         except Exception:
             log.exception("an outcome of %s was not taken in", question.id)
             return question.interval
+
+
+def _not_installed(name: str) -> AnyKind:
+    async def run(_: Ask[Any]) -> Outcome:
+        raise CannotAsk(f"no check kind {name} is installed")
+
+    return Kind(name, "", Params, run)
 
 
 async def ask_all(

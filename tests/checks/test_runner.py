@@ -281,6 +281,21 @@ async def test_a_kind_that_waits_for_ever_in_its_cleaning_up_is_asked_again():
     assert len(world.started["1"]) == 3
 
 
+async def test_a_kind_remembers_from_one_probe_of_a_question_to_the_next():
+    def count(asked: Ask[Params]) -> Outcome:
+        asked.memory["probes"] = asked.memory.get("probes", 0) + 1
+        return asked.passed("L4OK", str(asked.memory["probes"]))
+
+    world = World(result=count)
+    async with world.runner() as runner:
+        runner.keep(questions(1, 2))
+        await asyncio.sleep(3)
+        runner.keep(questions(2))
+        runner.keep(questions(1, 2))
+        await asyncio.sleep(1)
+    assert [outcome.detail for who, outcome in world.heard if who == "1"] == ["1", "2", "1"]
+
+
 async def test_the_limit_makes_a_line_and_no_unknowns():
     world = World(lasts=0.5)
     async with world.runner(limit=3) as runner:

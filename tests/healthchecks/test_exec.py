@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-import healthchecks.exec
 from healthchecks.exec import KEPT, KIND, PATH, Params
 from lvsctl.checks.runner import ask
 from lvsctl.model import Outcome, Target
@@ -215,14 +216,89 @@ async def test_a_program_that_vanished_is_unknown(tmp_path: Path):
 
 
 async def test_fork_failing_is_unknown(monkeypatch):
-    def refuse(*_: object) -> int:
+    def refuse(*_: object, **__: object) -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     before = os.listdir("/proc/self/fd")
-    monkeypatch.setattr(healthchecks.exec, "spawn", refuse)
+    monkeypatch.setattr(os, "posix_spawn", refuse)
     outcome = await shell("true")
     assert (outcome.verdict, outcome.detail) == (UNKNOWN, f"{SH}: Resource temporarily unavailable")
     assert os.listdir("/proc/self/fd") == before
+
+
+async def test_no_thread_is_unknown_and_leaves_nothing_open(monkeypatch):
+    """As at the limit of tasks that systemd sets."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome = await shell("true")
+    assert (outcome.verdict, outcome.detail) == (UNKNOWN, f"{SH}: cannot start a thread")
+    assert os.listdir("/proc/self/fd") == before
+
+
+async def test_a_program_that_cannot_be_killed_is_down_and_does_not_pile_up(monkeypatch):
+    """As one that hangs in the kernel, on a file server that is gone."""
+    before, descriptors = children(), len(os.listdir("/proc/self/fd"))
+    memory: dict[str, Any] = {}
+
+    async def probe() -> str:
+        params = Params(command=(SH, "-c", "sleep 1000"))
+        return (await ask(KIND, HERE, params, 0.2, memory=memory)).code
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "killpg", lambda *_: None)
+        assert await probe() == "PROCTOUT"
+        (undead,) = children() - before
+        assert [await probe(), await probe()] == ["PROCTOUT"] * 2
+        assert children() - before == {undead}
+    os.killpg(undead, signal.SIGKILL)
+    await gone(undead)
+    assert await probe() == "PROCTOUT"
+    assert undead not in children(), "the next one was started"
+    await asyncio.wait(list(memory.values()))
+    assert children() <= before
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 1
+
+
+async def test_not_being_allowed_to_kill_loses_nothing(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "killpg", refuse)
+    assert (await shell("exit 1")).code == "PROCERR"
+    assert os.listdir("/proc/self/fd") == before
+
+
+async def test_a_start_that_hangs_holds_nobody_up_and_its_program_is_killed_later(monkeypatch, tmp_path: Path):
+    """As of a program on a file server that does not answer: posix_spawn does not come back."""
+    go, real, spawned = threading.Event(), os.posix_spawn, []
+    before, descriptors = children(), os.listdir("/proc/self/fd")
+
+    def slow(*arguments: Any, **named: Any) -> int:
+        go.wait(30)
+        spawned.append(real(*arguments, **named))
+        return spawned[-1]
+
+    monkeypatch.setattr(os, "posix_spawn", slow)
+    memory: dict[str, Any] = {}
+    params = Params(command=(SH, "-c", "sleep 1000"))
+    for _ in range(2):
+        outcome = await ask(KIND, HERE, params, 0.05, memory=memory)
+        assert (outcome.verdict, outcome.code) == (FAIL, "PROCTOUT")
+    assert [thread.name for thread in threading.enumerate()].count("exec-check") == 1
+    go.set()
+    (left,) = memory.values()
+    await left
+    (pid,) = spawned
+    await gone(pid)
+    async with asyncio.timeout(10):
+        while os.listdir("/proc/self/fd") != descriptors:
+            await asyncio.sleep(0.005)
+    assert children() <= before
 
 
 async def test_no_descriptor_to_watch_it_with_is_unknown_and_leaves_no_process(monkeypatch):
@@ -276,6 +352,6 @@ async def test_trace():
     trace: list[tuple[float, str]] = []
     await ask(KIND, HERE, Params(command=(SH, "-c", "echo 'a b'")), 20, trace=trace)
     texts = [text for _, text in trace]
-    assert texts[0] == f"starting {SH} -c 'echo '\"'\"'a b'\"'\"''"
+    assert texts[0] == f"starting {SH} with 2 arguments"
     assert texts[1].startswith("started as process ")
     assert texts[2:] == ['ended with exit status 0, printed "a b"']
