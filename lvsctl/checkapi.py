@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lvsctl.model import Outcome, Target, Verdict
 
-__all__ = ["AnyKind", "Ask", "CannotAsk", "Kind", "Outcome", "Params", "Target", "Verdict", "Watch"]
+__all__ = ["RESERVED", "AnyKind", "Ask", "CannotAsk", "Kind", "Outcome", "Params", "Target", "Verdict", "Watch"]
 
 
 class Params(BaseModel):
@@ -109,3 +109,8 @@ class Kind(Generic[P]):
 
 
 AnyKind = Kind[Any]
+
+RESERVED = frozenset(
+    {"interval", "timeout", "rise", "fall", "fast_interval", "down_interval", "port", "address", "none"}
+)
+"""What no kind may be called: it means something else where a kind stands in conf.d."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from lvsctl.checkapi import AnyKind, Kind, Params
+from lvsctl.checkapi import RESERVED, AnyKind, Kind, Params
 
 GROUP = "lvsctl.healthchecks"
 
@@ -59,14 +59,15 @@ def _load(point: EntryPoint) -> AnyKind | str:
     """The kind, or why there is none."""
     try:
         kind = point.load()
-    except Exception as error:
-        return f"cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(
-            ": "
-        )
+    except (Exception, SystemExit) as error:  # a module may run anything
+        reason = next(iter(str(error).splitlines()), "")
+        return f"cannot be loaded: {type(error).__name__}: {reason}".rstrip(": ")
     if not isinstance(kind, Kind):
         return f"is a {type(kind).__name__}, not a lvsctl.checkapi.Kind"
     if kind.name != point.name:
         return f"calls itself {kind.name!r}, its entry point calls it {point.name!r}"
+    if kind.name in RESERVED:
+        return f"{kind.name} means something else in conf.d, no kind can be called so"
     if not (isinstance(kind.params, type) and issubclass(kind.params, Params)):
         return "its params are not derived from lvsctl.checkapi.Params"
     return kind

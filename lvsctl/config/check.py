@@ -20,6 +20,7 @@ from lvsctl.checkapi import AnyKind, Params
 from lvsctl.config.faults import fault, faults_of, raise_faults
 from lvsctl.config.fields import Address, Form, Maybe, Port, Streak, Timing
 from lvsctl.config.secrets import reveal
+from lvsctl.config.wording import faulty_kind
 
 CHECK_MARK = {"$comment": "a check"}  # stands in the generated schema where schema.json_schema puts the definition
 
@@ -89,6 +90,8 @@ def _check(value: Any, info: ValidationInfo) -> str | Asked:
     except ValidationError as error:
         unresolved = [details["loc"] for details in found]
         found += [details for details in faults_of(error) if details["loc"] not in unresolved]
+    except Exception as error:  # whatever the validators of somebody's kind raise
+        found += [fault((name,), faulty_kind(name, type(error).__name__)) for name in named]
     if not found and len(named) != 1:
         found.append(fault((), _not_one_kind(named, context.kinds)))
     if found or keys is None:

@@ -118,7 +118,11 @@ class _Reader:
             self.defaults_understood &= all(path[:1] != ("defaults",) for path in lost)
             if () in lost:
                 return None
-            document = repaired(document, mistakes)
+            mended = repaired(document, mistakes)
+            if mended.data == document.data:  # a kind's own models can be beyond us: what has been said must do
+                self.complete = False
+                return None
+            document = mended
 
 
 def _text(file: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvsctl.config.document import Place
+from lvsctl.config.document import Path, Place
 from lvsctl.config.questions import Questions
 from lvsctl.config.schema import Inherited, Pool, Server, Service, Thresholds, Tunnel
 from lvsctl.model import (
@@ -87,7 +87,7 @@ class PoolCompiler:
         self._questions = questions
         self._problems = said
         self._seen: dict[RealKey, Place] = {}
-        self._tunnels: list[Place] = []
+        self._tunnels: set[Path] = set()
         self._unchecked = False
 
     def compile(self, form: Service, place: Place) -> Compiled:
@@ -130,7 +130,7 @@ class PoolCompiler:
             return None
         tunnel, where = inherited(levels, "tunnel")
         if forward is Forward.TUNNEL and where is not None:
-            self._tunnels.append(where)
+            self._tunnels.add(where.path)
         return _Draft(
             place=place,
             form=form,
@@ -218,7 +218,7 @@ class PoolCompiler:
             forms += [(pool, at)] if at is not place else []
             forms += [(server, at.at("servers", index)) for index, server in enumerate(pool.servers)]
         for one, at in forms:
-            if one.tunnel is not None and at.at("tunnel") not in self._tunnels:
+            if one.tunnel is not None and at.at("tunnel").path not in self._tunnels:
                 self._say(at.at("tunnel"), "does nothing without `forward: tunnel`: add that, or remove this")
 
     def _say(self, place: Place, message: str) -> None:

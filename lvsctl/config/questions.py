@@ -18,7 +18,7 @@ from lvsctl.config.check import Asked, CheckKeys
 from lvsctl.config.document import Path, Place, shown
 from lvsctl.config.merge import Merged
 from lvsctl.config.values import in_words
-from lvsctl.config.wording import did_you_mean
+from lvsctl.config.wording import did_you_mean, faulty_kind
 from lvsctl.model import Address, Check, CheckId, Problem, Question, QuestionId, RealKey, Severity, Target
 
 DEFAULT_INTERVAL = 2.0
@@ -134,6 +134,9 @@ class Questions:
             message = f"the check kind `{name}` needs parameters: write a mapping, `{name}: {{…}}`"
             self._problems.append(place.problem(message))
             return None
+        except Exception as error:  # whatever the validators of somebody's kind raise
+            self._problems.append(place.problem(faulty_kind(name, type(error).__name__)))
+            return None
         return self._prepare(Asked(CheckKeys(), name, params, frozenset()), place)
 
     def _no_such_check(self, name: str) -> str:
@@ -149,8 +152,7 @@ class Questions:
         try:
             hash(asked.params)
         except TypeError:
-            message = f"the check kind `{asked.kind}` is faulty (its parameters cannot be hashed): tell its author"
-            self._problems.append(place.problem(message))
+            self._problems.append(place.problem(faulty_kind(asked.kind, "its parameters cannot be hashed")))
             return None
         if timeout > interval:
             self._problems.append(_slow(place, timeout=timeout, interval=interval))

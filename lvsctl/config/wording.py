@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from lvsctl.config.document import Document, Path, Place, shown
 from lvsctl.config.faults import OWN
 from lvsctl.config.secrets import mentions
+from lvsctl.config.synonyms import called_here
 from lvsctl.config.yaml12 import resolve
 from lvsctl.model import Problem
 
@@ -53,10 +54,12 @@ _WORDS = _BOUND | {
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:
-    """The known word that `word` is most likely a slip of."""
+    """The known word that `word` is another name for, or most likely a slip of."""
     if len(word) > 40:
         return None
     lower = word.lower().replace("-", "_")
+    if same := called_here(lower, known):
+        return same
     close = get_close_matches(lower, known, n=1, cutoff=0.7) or get_close_matches(word, known, n=1, cutoff=0.7)
     return close[0] if close else None
 
@@ -92,7 +95,7 @@ def _mistakes(document: Document, error: ValidationError, schema: Mapping[str, A
         place, node = _locate(document, details["loc"], schema)
         kind, context = details["type"], details.get("ctx", {})
         if kind == "extra_forbidden":
-            yield _unknown_key(place, node, schema)
+            yield _unknown_key(place, str(details["loc"][-1]), node, schema)
         elif kind == "missing":
             key = str(details["loc"][-1])
             yield Mistake(place.problem(f"the key `{key}` is missing"), place.path, missing=key)
@@ -139,13 +142,16 @@ def _below(node: Mapping[str, Any], part: int | str, schema: Mapping[str, Any]) 
     return {"anyOf": found}
 
 
-def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, Any]) -> Mistake:
-    key = str(place.path[-1])
+def _unknown_key(place: Place, key: str, parent: Mapping[str, Any], schema: Mapping[str, Any]) -> Mistake:
     branches = list(_branches(parent, schema))
     known = sorted({name for branch in branches for name in branch.get("properties", {})})
+    if key in known or place.path[-1:] != (key,):  # a kind with alternatives, or one that rewrites what it is given
+        return Mistake(place.problem(f"the key `{shown(key)}` does not go with the others here", key=True), place.path)
     meant = did_you_mean(key, known)
+    timings, kinds = _check_keys(schema)
+    if misplaced := _misplaced(place.path, known, timings, kinds):
+        return Mistake(place.problem(misplaced, key=True), place.path, unknown_key=True)
     if any(branch.get("title") == "Check" for branch in branches):
-        timings, kinds = _check_keys(schema)
         beside = Place(place.document, place.path[:-1]).value
         if meant not in timings and not set(kinds) & set(beside):
             problem = place.problem(no_such_kind(key, kinds), key=True)
@@ -153,6 +159,18 @@ def _unknown_key(place: Place, parent: Mapping[str, Any], schema: Mapping[str, A
     hint = f"did you mean `{meant}`?" if meant else f"known here are {', '.join(known) or 'none'}"
     problem = place.problem(f"unknown key `{shown(key)}`: {hint}", key=True)
     return Mistake(problem, place.path, unknown_key=True, meant=meant)
+
+
+def _misplaced(path: Path, known: list[str], of_checks: set[str], kinds: list[str]) -> str | None:
+    """What to say of a key of every check that stands one level too deep or too high."""
+    above, key = path[-2:] if len(path) > 1 else (None, path[-1])
+    if key not in of_checks:
+        return None
+    if above in kinds:
+        return f"`{key}` is a key of every check: write it beside `{above}`, not in it"
+    if "check" in known and key not in ("address", "port"):  # elsewhere these two are not a check's
+        return f"`{key}` is a key of checks: write it into `check`, or under `defaults`"
+    return None
 
 
 def _check_keys(schema: Mapping[str, Any]) -> tuple[set[str], list[str]]:
@@ -163,9 +181,16 @@ def _check_keys(schema: Mapping[str, Any]) -> tuple[set[str], list[str]]:
 
 def no_such_kind(name: str, kinds: list[str]) -> str:
     """What to say of a check whose kind is not among the installed ones."""
+    if name == "https" and "http" in kinds:
+        return "no check kind `https` is installed: write `http` with `tls: true` in it"
     meant = did_you_mean(name, kinds)
     installed = f"did you mean `{meant}`?" if meant else f"installed are {', '.join(kinds) or 'none'}"
     return f"no check kind `{shown(name)}` is installed: {installed}"
+
+
+def faulty_kind(name: str, why: str) -> str:
+    """What to say of an installed kind that breaks the contract. why: no value, it may be secret."""
+    return f"the check kind `{name}` is faulty ({why}): tell its author"
 
 
 def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) -> str:

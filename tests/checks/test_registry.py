@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lvsctl.checkapi import Kind, Params
+from lvsctl.checkapi import RESERVED, Kind, Params
 from lvsctl.checks.registry import GROUP, installed
+from lvsctl.config.check import CheckKeys
 
 
 class Package(Distribution):
@@ -85,6 +86,26 @@ def test_a_broken_kind_is_reported_and_takes_no_other_down(extra, value, why):
     found = installed([point("bad", value), point("dns", "lvsctl_extra:dns")])
     assert dict(found) == {"dns": extra.dns}
     assert found.broken == {"bad": why}
+
+
+def test_a_module_that_ends_the_program_when_imported_is_reported(monkeypatch, tmp_path):
+    (tmp_path / "lvsctl_quits.py").write_text("import sys\nsys.exit('usage: …')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed([point("quits", "lvsctl_quits:KIND")]).broken == {
+        "quits": "lvsctl_quits:KIND of lvsctl-extra: cannot be loaded: SystemExit: usage: …"
+    }
+
+
+def test_a_kind_that_is_called_like_a_key_beside_it_would_break_every_check(extra):
+    extra.interval = Kind("interval", "", Params, run)
+    assert installed([point("interval", "lvsctl_extra:interval")]).broken == {
+        "interval": "lvsctl_extra:interval of lvsctl-extra: "
+        "interval means something else in conf.d, no kind can be called so"
+    }
+
+
+def test_every_key_beside_a_kind_is_reserved():
+    assert {*CheckKeys.model_fields, "none"} == RESERVED
 
 
 def test_params_must_be_ours(extra):
