@@ -34,7 +34,7 @@ def check(kind: str, target: str, parameters: tuple[str, ...]) -> int:
     whom = _target(target)
     values, secrets = _values(parameters)
     timeout = _timeout(values)
-    return _ask(known, whom, _params(known, values, secrets), timeout)
+    return _ask(known, whom, _params(known, values, secrets), timeout, secrets)
 
 
 def _kind(name: str, kinds: Installed) -> AnyKind:
@@ -126,13 +126,19 @@ def _params(kind: AnyKind, values: dict[str, Any], secrets: frozenset[str]) -> P
         keys = {**schema["definitions"]["Check"]["properties"][kind.name], "definitions": schema["definitions"]}
         found = wording.problems(Document("", values, {}), error, keys)
         mistakes = "; ".join(f"{problem.path}: {problem.message}".removeprefix(": ") for problem in found)
-        for secret in secrets:
-            mistakes = mistakes.replace(secret, "(secret)")
-        raise click.UsageError(mistakes) from error
+        raise click.UsageError(_hide(mistakes, secrets)) from error
+    except Exception as error:  # whatever the validators of somebody's kind raise
+        raise click.UsageError(wording.faulty_kind(kind.name, type(error).__name__)) from error
     return params
 
 
-def _ask(kind: AnyKind, target: Target, params: Params, timeout: float) -> int:
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "(secret)")
+    return text
+
+
+def _ask(kind: AnyKind, target: Target, params: Params, timeout: float, secrets: frozenset[str]) -> int:
     import asyncio  # noqa: PLC0415
 
     from lvsctl.checks import runner  # noqa: PLC0415
@@ -140,7 +146,7 @@ def _ask(kind: AnyKind, target: Target, params: Params, timeout: float) -> int:
 
     trace: list[tuple[float, str]] = []
     outcome = asyncio.run(runner.ask(kind, target, params, timeout, trace=trace))
-    click.echo(_story(kind, target, trace, outcome), nl=False)
+    click.echo(_hide(_story(kind, target, trace, outcome), secrets), nl=False)
     return 0 if outcome.verdict is Verdict.PASS else 1
 
 

@@ -9,6 +9,7 @@ import click
 
 from lvsctl import __version__
 from lvsctl.cli import options
+from lvsctl.cli.columns import printable
 from lvsctl.errors import LvsctlError
 
 RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before it answers
@@ -72,7 +73,7 @@ def reload(socket: str) -> int:
 
     answer = client.ask(socket, "POST", "/v1/reload", timeout=RELOAD_TIMEOUT)
     for line in [*answer.body.get("problems", []), *answer.body.get("warnings", [])]:
-        click.echo(str(line), err=True)
+        click.echo(printable(str(line)), err=True)
     if answer.status == 200 and answer.body.get("ok") is True:
         click.echo("reloaded")
         return 0

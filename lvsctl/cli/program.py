@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lvsctl.cli.columns import printable
 from lvsctl.errors import ConfigError, LvsctlError
 
 
@@ -70,7 +71,7 @@ def _status(call: Callable[[], int | None]) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    click.echo(f"lvsctl: {' '.join(message.split())}", err=True)
+    click.echo(f"lvsctl: {printable(' '.join(message.split()))}", err=True)
     return status
 
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from pydantic import field_validator
 
 from lvsctl import checkapi
 from lvsctl.checks import registry
@@ -139,6 +140,39 @@ def test_a_secret_is_put_in_and_not_shown(run: Run, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 2
     assert "(secret)" in result.stderr
     assert "s3cret" not in result.stderr
+
+
+def test_a_secret_is_in_no_step_and_no_verdict(run: Run, echo: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traces are pasted into tickets; a server may well send back what it was sent."""
+    monkeypatch.setenv("TOKEN", "s3cret")
+    result = run("check", "echo", "192.0.2.1:80", "say=${env:TOKEN}")
+    told = "T  asking\nT  heard (secret)\npass: L7OK (secret) (echo 192.0.2.1:80, T)\n"
+    assert (result.exit_code, timeless(result.stdout)) == (0, told)
+
+
+def test_a_program_is_started_without_showing_its_arguments(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3 'cret")
+    result = run("check", "exec", "192.0.2.1:80", "command=[/bin/true, '${env:TOKEN}']", "timeout=20s")
+    assert result.exit_code == 0
+    assert "cret" not in result.output
+
+
+def test_a_kind_whose_parameters_are_faulty_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Faulty(checkapi.Params):
+        say: str
+
+        @field_validator("say")
+        @classmethod
+        def _look_up(cls, value: str) -> str:
+            raise KeyError(value)
+
+    kind = checkapi.Kind(name="odd", summary="", params=Faulty, run=run_echo)
+    monkeypatch.setattr(registry, "installed", lambda: registry.Installed({"odd": kind}, {}))
+    result = run("check", "odd", "192.0.2.1:80", "say=s3cret")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "lvsctl: the check kind `odd` is faulty (KeyError): tell its author (see 'lvsctl check --help')\n"
+    )
 
 
 def test_a_broken_kind_says_why(run: Run, echo: None) -> None:

@@ -257,6 +257,13 @@ def test_not_reloaded(run: Run, daemon: Daemon, code: int, problem: str) -> None
     )
 
 
+def test_no_line_of_a_daemon_steers_the_terminal(run: Run, daemon: Daemon) -> None:
+    evil, shown = "\x07\u202e\x9b2J", "\\x07\\u202e\\x9b2J"
+    assert run("reload", "--socket", daemon({"ok": True, "warnings": [evil]})).stderr == f"{shown}\n"
+    told = run("status", "--socket", daemon({"error": evil}, 503)).stderr
+    assert told == f"lvsctl: the daemon cannot tell: {shown}\n"
+
+
 # --- columns ------------------------------------------------------------------------------------------------------
 
 
