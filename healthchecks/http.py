@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
 from healthchecks._match import Regex, Runaway, Wanted, matches, shown, wanted
 from healthchecks._response import Garbage, Response
@@ -128,8 +128,8 @@ class Params(checkapi.Params):
     status: Annotated[str, BeforeValidator(_status), WithJsonSchema(_STATUS_SCHEMA)] = "200-399"
     body: Annotated[str, Field(min_length=1)] | None = None
     body_regex: Regex | None = None
-    tls: bool = False
-    verify: bool = True
+    tls: StrictBool = False
+    verify: StrictBool = True
     server_name: Annotated[str, AfterValidator(_name)] | None = None
     ca_file: Annotated[str, AfterValidator(_authorities)] | None = None
 

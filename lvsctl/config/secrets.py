@@ -13,7 +13,7 @@ from lvsctl.config.document import Path, shown
 MAX_SECRET = 64 * 1024
 
 _REFERENCE = re.compile(r"\$\{(?:env:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<file>/[^{}\x00]+))\}")
-_LOOKS_LIKE = re.compile(r"\$\{(env|file):[A-Za-z_/][^{}]*\}")
+_LOOKS_LIKE = re.compile(r"\$\{(env|file):[A-Za-z_/][^{}]*\}|\A\$\{[^{}]*\}?\Z")  # or a slip: ${HOME}, ${evn:X}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def reveal(value: Any) -> Revealed:
 
 def _secret(text: str) -> str:
     reference = _REFERENCE.fullmatch(text)
+    if reference is None and text.count("$") == 1 and text.startswith("${"):
+        raise _Unresolved("is no secret that can be looked up: write `${env:NAME}` or `${file:/path}`")
     if reference is None:
         raise _Unresolved("a secret must be the whole value: `${env:NAME}` or `${file:/path}`, nothing around it")
     if reference["env"]:

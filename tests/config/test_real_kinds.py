@@ -66,3 +66,9 @@ def test_a_secret_in_a_header_is_in_no_repr(tmp_path: Path, monkeypatch: pytest.
     (question,) = found.spec.questions.values()
     assert "tr0ub4dor" in str(question.params.model_dump())  # type: ignore[attr-defined]
     assert "tr0ub4dor" not in repr(found) + str(question.params)
+
+
+@pytest.mark.parametrize("truth", ["yes", "off", "1"])
+def test_what_yaml_1_2_does_not_call_true_or_false_is_neither(truth: str, tmp_path: Path) -> None:
+    (problem,) = said(f"{{http: {{tls: {truth}}}}}", tmp_path)
+    assert problem == f"5:25: check.http.tls: must be true or false, not `{truth}`"
