@@ -73,8 +73,10 @@ def run(log_format: str, config: str, socket: str, state_dir: str) -> None:
     It checks the servers and keeps the table right until SIGTERM; SIGHUP makes it read conf.d again. It tells systemd
     when its first complete round is done. When it stops, the table stays as conf.d says (on_exit).
     """
+    import signal  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # a reload asked for during the start waits, or it kills
     from lvsctl.daemon import app  # noqa: PLC0415
 
     app.run(config=Path(config), socket=Path(socket), state_dir=Path(state_dir), log_format=log_format)

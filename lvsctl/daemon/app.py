@@ -23,7 +23,10 @@ log = structlog.get_logger("lvsctl")
 
 
 def run(*, config: Path, socket: Path, state_dir: Path, log_format: str) -> None:
-    """`lvsctl run`: the daemon in the foreground, until SIGTERM or SIGINT. Raises LvsctlError if it cannot start."""
+    """`lvsctl run`: the daemon in the foreground, until SIGTERM or SIGINT. Raises LvsctlError if it cannot start.
+
+    The caller has blocked SIGHUP if it may come early: it waits until `handle_signals`.
+    """
     logs.configure(log_format)
     kinds = installed()
     for name, why in kinds.broken.items():
@@ -75,3 +78,4 @@ def handle_signals(daemon: Daemon) -> None:
         task.add_done_callback(tasks.discard)
 
     daemon.loop.add_signal_handler(signal.SIGHUP, hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came during the start is heard now

@@ -25,7 +25,7 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import Outcome, Problem, Question
+from lvsctl.model import DeleteService, Outcome, Problem, Question
 
 RECHECK_SCHEDULERS = 60.0  # seconds between looks for a scheduler that is, or may be, missing
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
@@ -224,5 +224,9 @@ class Daemon:
         except KernelError as error:
             log.error("the table is left as it is", error=str(error))
             return
-        refused = sum(result is not None for result in results)
+        done = [step.op for step, result in zip(steps, results, strict=True) if result is None]
+        # What is flushed is ours no more: whoever makes it anew owns it.
+        self.world.owned -= {op.service for op in done if isinstance(op, DeleteService)}
+        self._remember()
+        refused = len(steps) - len(done)
         log.info("stopped", operations=len(steps), refused=refused)

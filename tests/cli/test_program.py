@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from lvsctl import __version__
 from lvsctl.cli import COMMANDS
+from lvsctl.daemon import app
 from tests.cli.conftest import Run
 
 LVSCTL = str(Path(sys.executable).with_name("lvsctl"))
@@ -127,3 +129,14 @@ def test_a_full_disk_is_one_line() -> None:
     with open("/dev/full", "wb") as full:
         run = subprocess.run([LVSCTL, "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (run.returncode, run.stderr) == (1, "lvsctl: No space left on device\n")
+
+
+def test_a_reload_asked_for_during_the_start_waits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked: list[set[int]] = []
+    monkeypatch.setattr(app, "run", lambda **_: blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        assert run("run").exit_code == 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert [signal.SIGHUP in mask for mask in blocked] == [True]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 
+from lvsctl.daemon.app import handle_signals
 from lvsctl.errors import ConfigError
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights
 
@@ -139,3 +142,21 @@ async def test_servers_are_replaced_without_a_gap(site: Site, servers: Servers) 
         assert weights(await site.ipvs.read(), key) == {A: 1}
         healthy.set()
         await site.until("the new one", lambda table: weights(table, key) == {B: 1})
+
+
+async def test_a_signal_that_came_during_the_start_is_a_reload_and_no_death(site: Site, servers: Servers) -> None:
+    await servers.start(A)
+    site.write(conf(service("shop", A, address=f"{VIP}:{servers.port}")))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    async with site.running() as daemon:
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+            loaded = daemon.last_load.at
+            handle_signals(daemon)
+            async with asyncio.timeout(10):
+                while daemon.last_load.at == loaded:
+                    await site.rounds(1)
+        finally:
+            for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+                daemon.loop.remove_signal_handler(number)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.state import State
 from lvsctl.events import DriftFound, Event, NotAsked, OpRefused
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
@@ -333,6 +334,7 @@ async def test_on_exit(site: Site, servers: Servers, on_exit: str) -> None:
     expected = {"keep": {A: 1, B: 1}, "drain": {A: 0, B: 0}, "flush": {}}[on_exit]
     assert weights(table, key) == expected
     assert (key in table) is (on_exit != "flush")
+    assert (key in State(site.folder).owned()) is (on_exit != "flush")  # whoever makes it anew owns it
 
 
 async def test_the_file_of_what_is_ours_cannot_be_written_and_the_work_goes_on(site: Site, servers: Servers) -> None:
