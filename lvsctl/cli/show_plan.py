@@ -15,6 +15,7 @@ from lvsctl.model import (
     DeleteService,
     EditServer,
     EditService,
+    Family,
     Forward,
     Op,
     RealAttrs,
@@ -62,20 +63,22 @@ def _line(step: Step, note: str) -> list[str]:
 def _attributes(op: Op) -> str:
     """What is added, in words."""
     match op:
-        case AddService(_, attrs):
-            return ", ".join(_service_words(attrs))
+        case AddService(key, attrs):
+            return ", ".join(_service_words(attrs, 32 if key.family is Family.INET else 128))
         case AddServer(_, _, attrs):
             return ", ".join(_server_words(attrs))
     return ""
 
 
-def _service_words(attrs: ServiceAttrs) -> Iterator[str]:
+def _service_words(attrs: ServiceAttrs, full_prefix: int) -> Iterator[str]:
     yield f"scheduler {attrs.scheduler}"
     flags = [flag.name.lower().replace("_", "-") for flag in ServiceFlag if flag in attrs.flags and flag.name]
     if flags:
         yield "flags " + " ".join(flags)
     if attrs.persistence:
         yield f"persistent {attrs.persistence}s"
+    if attrs.persistence_prefix != full_prefix:
+        yield f"persistence prefix /{attrs.persistence_prefix}"
     if attrs.persistence_engine:
         yield f"persistence engine {attrs.persistence_engine}"
 

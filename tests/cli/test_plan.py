@@ -95,13 +95,14 @@ def test_a_plan_by_service_with_change_and_reason(run: Run, decided: Any) -> Non
 
 def test_everything_that_a_service_or_server_may_be_added_with(run: Run, decided: Any) -> None:
     flags = ServiceFlag.ONE_PACKET | ServiceFlag.SCHED_2
-    service = ServiceAttrs("sh", flags, persistence=60, persistence_engine="sip")
+    service = ServiceAttrs("sh", flags, persistence=60, persistence_prefix=24, persistence_engine="sip")
     server = RealAttrs(Forward.TUNNEL, 0, tunnel=Tunnel(TunnelType.GUE, 6080))
     decided(
         Once((Step(AddService(SHOP, service), "", "x"), Step(AddServer(SHOP, ONE, server), "", "y")), (), (), {}, ())
     )
     lines = run("plan").stdout.splitlines()
-    assert "  scheduler sh, flags one-packet sched-2, persistent 60s, persistence engine sip  x" in lines[1]
+    words = "scheduler sh, flags one-packet sched-2, persistent 60s, persistence prefix /24, persistence engine sip"
+    assert f"  {words}  x" in lines[1]
     assert "tunnel gue, weight 0" in lines[2]
     assert json.loads(run("plan", "-o", "json").stdout)["items"][1]["attrs"] == {
         "forward": "tunnel",
