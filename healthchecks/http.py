@@ -66,7 +66,7 @@ def _status(value: Any) -> str:
 def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     """From a mapping, "Name: value", or a list of either pairs or such lines."""
     if isinstance(value, dict):
-        pairs = [(str(name), str(text)) for name, text in value.items()]
+        pairs = [(str(name), _header_text(str(name), text)) for name, text in value.items()]
     else:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, (list, tuple)):
@@ -81,9 +81,15 @@ def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name, text.strip()) for name, text in pairs)
 
 
+def _header_text(name: str, text: Any) -> str:
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise ValueError(f"header {name!a}: its value is text; put it in quotes")
+    return str(text)
+
+
 def _pair(item: Any) -> tuple[str, str]:
     if isinstance(item, (list, tuple)) and len(item) == 2:
-        return str(item[0]), str(item[1])
+        return str(item[0]), _header_text(str(item[0]), item[1])
     name, colon, text = str(item).partition(":")
     if not colon:
         raise ValueError(f"header {item!a}: write it as Name: value")

@@ -62,6 +62,8 @@ def address(value: object) -> Address:
         raise ValueError(f"`{shown(text)}` has a zone; write the address without `%{shown(parsed.scope_id)}`")
     if parsed.is_unspecified or parsed.is_multicast or parsed == IPv4Address("255.255.255.255"):
         raise ValueError(f"`{shown(text)}` is not the address of one host")
+    if isinstance(parsed, IPv6Address) and parsed.is_link_local:
+        raise ValueError(f"`{shown(text)}` is link-local, which says nothing without an interface; write a routed one")
     return parsed
 
 
@@ -80,7 +82,7 @@ def endpoint(value: object) -> Endpoint:
         try:
             return Endpoint(address(text), None)
         except ValueError as error:
-            if "%" in text:
+            if "is not an IP address" not in str(error):  # it is one, but none that can stand here
                 raise
             raise ValueError(f'{error}; an IPv6 address with a port is written "[2001:db8::1]:80"') from None
     match = _ENDPOINT.fullmatch(text)
