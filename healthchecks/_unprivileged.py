@@ -33,6 +33,8 @@ def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int)
     The future gets its process id, which is also that of its process group, or OSError. It is not to be cancelled:
     starting a program from a file server that does not answer can take for ever, and nothing stops it.
     """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited: the kernel would throw exit statuses away
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     loop = asyncio.get_running_loop()
     started: asyncio.Future[int] = loop.create_future()
 

@@ -259,7 +259,8 @@ async def _response(ask: Ask[Params], wire: Wire) -> Response:
 
 
 def _note(ask: Ask[Params], response: Response) -> None:
-    ask.note(f"status {_named(response.status)}, {response.count} headers, {len(response.body)} bytes of body read")
+    status = f"status {_named(response.status)}" if response.status else "no status"
+    ask.note(f"{status}, {response.count} headers, {len(response.body)} bytes of body read")
     for name, value in response.headers or ():
         ask.note(f"header {name.decode('latin-1')}: {shown(value, 200)}")
 

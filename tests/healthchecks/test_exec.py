@@ -120,6 +120,14 @@ async def test_signals_are_as_a_program_expects_them():
     assert not int(ignored, 16) & sum(1 << (number - 1) for number in ours)
 
 
+async def test_a_daemon_that_was_started_with_children_ignored_sees_their_exit_status():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert (await shell("exit 1")).code == "PROCERR"
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 async def gone(pid: int) -> None:
     """Until the process is no more, or a zombie that init, not we, has yet to reap."""
 
