@@ -58,7 +58,7 @@ def _render(body: dict[str, Any], service: str | None, output: str) -> str:
             return show_ipvsadm.render(body["table"], version=kernel["version"], size=kernel["table_size"])
         case "ipvsadm":
             return show_ipvsadm.listing(body["table"])
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
     return show_status.render(body, wide=output == "wide", width=width)
 
 

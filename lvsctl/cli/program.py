@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -65,9 +67,16 @@ def _status(call: Callable[[], int | None]) -> int:
     except LvsctlError as error:
         return _say(str(error), error.exit_status)
     except OSError as error:
+        _drop_output()
         return _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except Exception as error:
         return _unexpected(error)
+
+
+def _drop_output() -> None:
+    """What could not be written is not tried again when the interpreter ends: it would complain in words of its own."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # no stdout, or none with a descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, status: int) -> int:

@@ -125,9 +125,10 @@ def test_a_reader_that_goes_away_is_no_error_message() -> None:
     assert (gone.returncode, gone.stderr) == (1, b"")
 
 
-def test_a_full_disk_is_one_line() -> None:
+@pytest.mark.parametrize("command", ["schema", "--version"])  # more than a buffer holds, and less
+def test_a_full_disk_is_one_line(command: str) -> None:
     with open("/dev/full", "wb") as full:
-        run = subprocess.run([LVSCTL, "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        run = subprocess.run([LVSCTL, command], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (run.returncode, run.stderr) == (1, "lvsctl: No space left on device\n")
 
 
