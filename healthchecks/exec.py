@@ -231,5 +231,9 @@ class _Program:
 
 
 KIND = checkapi.Kind(
-    name="exec", summary="an operator's own program says so by its exit status", params=Params, run=run
+    name="exec",
+    summary="an operator's own program says so by its exit status",
+    params=Params,
+    run=run,
+    usual_port=lambda _: 0,
 )

@@ -284,4 +284,10 @@ def _named(status: int) -> str:
         return str(status)
 
 
-KIND = checkapi.Kind(name="http", summary="an HTTP request brings an acceptable response", params=Params, run=run)
+KIND = checkapi.Kind(
+    name="http",
+    summary="an HTTP request brings an acceptable response",
+    params=Params,
+    run=run,
+    usual_port=lambda params: 443 if params.tls else 80,
+)

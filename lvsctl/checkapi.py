@@ -100,12 +100,17 @@ class Ask(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[P]):
-    """A kind of check. params: the pydantic model of its keys in conf.d. summary: half a line for `lvsctl check`."""
+    """A kind of check. params: the pydantic model of its keys in conf.d. summary: half a line for `lvsctl check`.
+
+    usual_port: the port that is asked where neither the check nor the server has one (firewall marks); 0 if the kind
+    needs none, None if one must be given.
+    """
 
     name: str
     summary: str
     params: type[P]
     run: Callable[[Ask[P]], Awaitable[Outcome]]
+    usual_port: Callable[[P], int | None] = lambda _: None
 
 
 AnyKind = Kind[Any]

@@ -24,17 +24,18 @@ DEFAULT_TIMEOUT = 1.0  # seconds, as in conf.d
 def check(kind: str, target: str, parameters: tuple[str, ...]) -> int:
     """Ask one question by hand and show how the answer came about.
 
-    KIND is that of a check in conf.d (http, tcp, exec), TARGET an address and a port: 192.0.2.1:80, [2001:db8::1]:80.
+    KIND is that of a check in conf.d (http, tcp, exec), TARGET an address and a port: 192.0.2.1:80, [2001:db8::1]:80
+    (http has a usual port, exec needs none).
     KEY=VALUE are the keys of the kind as in conf.d, values in YAML: path=/healthz status=[200,204], and timeout=2s.
     The exit status is 0 if the check passes, 1 if it fails or could not be asked.
     """
     from lvsctl.checks.registry import installed  # noqa: PLC0415
 
     known = _kind(kind, installed())
-    whom = _target(target)
     values, secrets = _values(parameters)
     timeout = _timeout(values)
-    return _ask(known, whom, _params(known, values, secrets), timeout, secrets)
+    params = _params(known, values, secrets)
+    return _ask(known, _target(target, known.usual_port(params)), params, timeout, secrets)
 
 
 def _kind(name: str, kinds: Installed) -> AnyKind:
@@ -47,7 +48,7 @@ def _kind(name: str, kinds: Installed) -> AnyKind:
     return kinds[name]
 
 
-def _target(text: str) -> Target:
+def _target(text: str, usual_port: int | None) -> Target:
     from lvsctl.config.values import endpoint  # noqa: PLC0415
     from lvsctl.model import Target  # noqa: PLC0415
 
@@ -55,9 +56,10 @@ def _target(text: str) -> Target:
         found = endpoint(text)
     except ValueError as error:
         raise click.UsageError(f"TARGET {error}") from error
-    if found.port is None:
+    port = usual_port if found.port is None else found.port
+    if port is None:
         raise click.UsageError(f"TARGET `{text}` has no port: write {text if text[:1] == '[' else _bare(text)}:80")
-    return Target(found.address, found.port)
+    return Target(found.address, port)
 
 
 def _bare(address: str) -> str:

@@ -37,7 +37,7 @@ class Timings(Form):
 class CheckKeys(Timings):
     """One question. The installed kinds are added as keys of their own by `grammar`."""
 
-    port: Maybe[Port] = Field(None, description="Ask this port instead of the server's; 0 if the check needs none.")
+    port: Maybe[Port] = Field(None, description="Ask this port instead of the server's.")
     address: Maybe[Address] = Field(None, description="Ask this address instead of the server's.")
 
 

@@ -116,7 +116,8 @@ class _ServiceCompiler:
             return None
         if form.mark is not None:
             if form.protocol is not None:
-                self._say(self._place.at("protocol"), "a firewall-mark service has no protocol of its own: remove it")
+                message = "does nothing beside `mark`: marked packets of every protocol match"
+                self._say(self._place.at("protocol"), message, severity=Severity.WARNING)
             family = form.family or self._family_of_servers()
             return None if family is None else MarkKey(family, form.mark)
         if form.family is not None:

@@ -170,7 +170,7 @@ class PoolCompiler:
         for prepared in self._questions.prepare(written, where):
             check = self._questions.ask(prepared, key)
             if check is None:
-                message = "there is no port to check: write `port` into its check (0 if that check needs none)"
+                message = "there is no port to check: write `port` into its check"
                 self._say(place, message)
             elif check not in found:
                 found.append(check)

@@ -75,8 +75,10 @@ class Questions:
 
     def ask(self, prepared: Prepared, server: RealKey) -> CheckId | None:
         """Ask this of that server; None if there is no port to ask."""
-        port = server.port if prepared.port is None else prepared.port
-        if port == 0 and prepared.port is None:
+        port: int | None = server.port if prepared.port is None else prepared.port
+        if port == 0:
+            port = self._kinds[prepared.kind].usual_port(prepared.params)
+        if port is None:
             return None
         target = Target(prepared.address or server.address, port)
         question = Question(

@@ -181,3 +181,9 @@ def test_a_broken_kind_says_why(run: Run, echo: None) -> None:
     assert result.stderr == (
         "lvsctl: the check kind `dns` cannot be used: acme.dns of acme: no dnspython (see 'lvsctl check --help')\n"
     )
+
+
+def test_http_has_a_usual_port_and_exec_needs_none(run: Run) -> None:
+    assert "(http 127.0.0.1:80," in run("check", "http", "127.0.0.1", "timeout=5s").stdout
+    assert "(http 127.0.0.1:443," in run("check", "http", "127.0.0.1", "tls=true", "timeout=5s").stdout
+    assert run("check", "exec", "127.0.0.1", "command=/bin/true", "timeout=5s").exit_code == 0

@@ -38,7 +38,7 @@ async def _never(ask: Ask[Params]) -> Outcome:
 
 def kinds() -> Mapping[str, AnyKind]:
     return {
-        "http": Kind(name="http", summary="ask for a page", params=Http, run=_never),
+        "http": Kind(name="http", summary="ask for a page", params=Http, run=_never, usual_port=lambda _: 80),
         "tcp": Kind(name="tcp", summary="connect", params=Tcp, run=_never),
-        "exec": Kind(name="exec", summary="run a program", params=Exec, run=_never),
+        "exec": Kind(name="exec", summary="run a program", params=Exec, run=_never, usual_port=lambda _: 0),
     }

@@ -425,3 +425,11 @@ def test_an_unknown_scheduler_is_warned_of_for_it_may_exist() -> None:
 def test_the_period() -> None:
     web = "services: {web: {address: '192.0.2.1:80', check: none, servers: [192.0.2.2]}}"
     assert loaded(web, "global: {period: 500ms}").spec.period == 0.5
+
+
+@pytest.mark.parametrize(
+    ("check", "port"), [("{http: {}}", 80), ("{exec: {command: [x]}}", 0), ("{tcp: {}, port: 8}", 8)]
+)
+def test_a_server_without_a_port_is_asked_at_the_usual_one(check: str, port: int) -> None:
+    found = loaded(f"services: {{web: {{mark: 20, check: {check}, servers: [192.0.2.2]}}}}")
+    assert [question.target.port for question in found.spec.questions.values()] == [port]
