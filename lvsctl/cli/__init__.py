@@ -12,7 +12,7 @@ ABOUT = """Health-checking controller for Linux Virtual Server (IPVS).
 
 lvsctl reads conf.d, checks the real servers, and keeps the kernel's IPVS table equal to what ought to be there: servers
 that fail their checks leave it, servers that recover return, and what others change behind its back is put right.
-Services that are not in conf.d are left alone.
+Services that others made are left alone.
 """
 
 EPILOG = """\b
