@@ -296,7 +296,7 @@ class Verdict(StrEnum):
 class Outcome:
     """One answer.
 
-    code: a short stable reason in HAProxy's vocabulary (L4OK, L4CON, L4TOUT, L6RSP, L7OK, L7STS, L7RSP, L7TOUT,
+    code: a short stable reason in HAProxy's vocabulary (L4OK, L4CON, L4TOUT, L6RSP, L6TOUT, L7OK, L7STS, L7RSP, L7TOUT,
     PROCOK, PROCERR, PROCTOUT, and ASKERR for UNKNOWN). detail: one line for people. latency: seconds.
     """
 
