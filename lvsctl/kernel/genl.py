@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import socket
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -20,6 +21,8 @@ SOL_NETLINK: Final = 270
 NETLINK_CAP_ACK: Final = 10
 BATCH: Final = 50  # orders in a datagram; more gains nothing, and their answers must fit the receive buffer
 BUFFER: Final = 65536  # the kernel fills at most 32 KiB
+PATIENCE: Final = 10.0  # seconds for an answer that was not there when `send` returned
+BREATH: Final = 4  # datagrams of a listing, some hundred servers, that are read in one go
 
 
 class Interrupted(KernelError):
@@ -76,8 +79,10 @@ class GenericSocket:
         sequence = self._next(1)
         await self._send(self._request(command, body, flags=wire.DUMP, sequence=sequence))
         plain = wire.MESSAGE.pack(0, self._family, wire.MULTI, sequence, 0)[4:12]
-        while True:
+        for count in itertools.count(1):
             datagram = await self._receive()
+            if count % BREATH == 0:
+                await asyncio.sleep(0)  # thousands of servers must not keep the loop from its probes
             if datagram[4:12] == plain and reader.bulk(datagram):
                 continue
             for message in wire.messages(datagram):
@@ -152,23 +157,26 @@ class GenericSocket:
             return self._buffer[:size]
 
     async def _wait(self, *, writing: bool) -> None:
-        loop = asyncio.get_running_loop()
+        loop, number = asyncio.get_running_loop(), self._socket.fileno()
         ready = loop.create_future()
         add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-        add(self._socket.fileno(), _settle, ready)
+        add(number, _settle, ready)
         try:
-            await ready
+            await asyncio.wait([ready], timeout=PATIENCE)
         finally:
-            remove(self._socket.fileno())
+            remove(number)
+        if not ready.done():
+            raise KernelError(f"netlink: no answer from the kernel within {PATIENCE:.0f} s")
 
 
 def _connect() -> socket.socket:
+    """To the kernel alone: connected, the socket takes nothing from other processes, which could pass for answers."""
     try:
         connection = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_GENERIC)
     except OSError as error:
         raise KernelError(f"cannot open a netlink socket: {error.strerror}") from error
     connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)  # an answer need not repeat the question
-    connection.bind((0, 0))
+    connection.connect((0, 0))
     return connection
 
 

@@ -11,8 +11,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import encode, family, wire
-from lvsctl.kernel.genl import BATCH, GenericSocket, Refused
+from lvsctl.kernel import encode, family, genl, wire
+from lvsctl.kernel.genl import BATCH, BREATH, GenericSocket, Refused
 from lvsctl.kernel.listing import ListReader
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import AddServer, AddService, Entry, Forward, Op, RealAttrs, RealKey, Refusal, ServiceAttrs
@@ -199,6 +199,58 @@ async def test_two_at_once_take_turns(kernel: Callable[..., ScriptedKernel]) -> 
     first, second = await asyncio.gather(ipvs.read(), ipvs.read())
     assert first == second == TABLE
     assert far.opened == 1
+    await ipvs.close()
+
+
+async def test_a_kernel_that_does_not_answer_is_given_up(
+    kernel: Callable[..., ScriptedKernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = kernel([], [lambda s: answer(s, errno.EEXIST)], *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(genl, "PATIENCE", 0.0)
+        for question in (ipvs.read(), ipvs.apply([AddService(SHOP, RR)] * 2)):  # to the second order, no answer
+            with pytest.raises(KernelError) as caught:
+                await question
+            assert str(caught.value) == "netlink: no answer from the kernel within 0 s"
+    while len(far.asked) < 3:
+        await asyncio.sleep(0)
+    assert await ipvs.read() == TABLE
+    assert far.opened == 3
+    await ipvs.close()
+
+
+async def test_a_long_listing_lets_the_loop_turn(kernel: Callable[..., ScriptedKernel]) -> None:
+    turns = [0]
+
+    async def turn() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    def the_last(sequence: int) -> bytes:
+        turns[0] = 0  # from here on, everything is there to be read
+        return done(sequence)
+
+    ipvs = NetlinkIpvs(kernel([service, done], [server] * 10 * BREATH + [the_last]).open)
+    turning = asyncio.create_task(turn())
+    assert await ipvs.read() == TABLE
+    assert turns[0] >= 10
+    turning.cancel()
+    await ipvs.close()
+
+
+async def test_closing_while_an_answer_is_waited_for(kernel: Callable[..., ScriptedKernel]) -> None:
+    far = kernel([], *LISTING)
+    ipvs = NetlinkIpvs(far.open)
+    reading = asyncio.create_task(ipvs.read())
+    while not far.asked:
+        await asyncio.sleep(0)
+    await ipvs.close()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await ipvs.read() == TABLE
     await ipvs.close()
 
 

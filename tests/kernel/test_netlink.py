@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel.netlink import NetlinkIpvs
+from lvsctl.kernel import decode, genl
+from lvsctl.kernel.listing import ListReader
+from lvsctl.kernel.netlink import NetlinkIpvs, open_ipvs
+from lvsctl.kernel.numbers import Command
 from lvsctl.model import (
     AddressKey,
     AddServer,
@@ -28,6 +31,7 @@ from lvsctl.model import (
     ServiceAttrs,
     Traffic,
 )
+from tests.kernel.echo import answer
 from tests.kernel.privileges import CAP_NET_ADMIN, run_as
 from tests.kernel.tables import adding
 
@@ -85,6 +89,17 @@ async def test_connections_and_traffic_are_counted(ipvs: NetlinkIpvs) -> None:
         assert zeroed.servers[REAL].active == 2
         for client in clients[1:]:
             client.close()
+
+
+async def test_other_processes_cannot_pass_for_the_kernel(netns: None) -> None:
+    kernel = await open_ipvs()
+    port = kernel._socket.getsockname()[0]
+    liar = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, genl.NETLINK_GENERIC)
+    with liar, pytest.raises(ConnectionRefusedError):
+        liar.sendto(answer(1, 0), (port, 0))
+    await kernel.dump(Command.GET_SERVICE, b"", services := ListReader(decode.service))
+    assert services.found == []
+    kernel.close()
 
 
 async def test_asking_for_a_scheduler_loads_its_module_and_leaves_no_service(ipvs: NetlinkIpvs) -> None:
