@@ -189,7 +189,7 @@ class MemoryIpvs:
         return 0
 
     def _judge_service(self, key: ServiceKey, attrs: ServiceAttrs) -> int:
-        if len(attrs.scheduler.encode()) > 15 or len(attrs.persistence_engine.encode()) > 15:
+        if len(attrs.scheduler.encode()) > 15 or len(attrs.persistence_engine.encode()) > 16:
             return errno.EINVAL
         if attrs.scheduler not in self._schedulers:
             return errno.ENOENT
@@ -229,9 +229,9 @@ def _judge_server(key: ServiceKey, server: RealKey, attrs: RealAttrs) -> int:
 
 
 def _is_unicast(address: Address) -> bool:
-    return not (address.is_multicast or address.is_unspecified or str(address) == BROADCAST) and not (
-        address.version == 6 and address.is_link_local
-    )
+    if address.version == 6 and (address.is_link_local or address.ipv4_mapped is not None):
+        return False
+    return not (address.is_multicast or address.is_unspecified or str(address) == BROADCAST)
 
 
 def _full_length(key: ServiceKey) -> int:

@@ -203,6 +203,7 @@ NO_SCHEDULER = "the kernel has no scheduler 'nope': try modprobe ip_vs_nope"
 NO_ENGINE = (
     "the kernel has no scheduler 'rr' or no persistence engine 'nope': try modprobe ip_vs_rr and modprobe ip_vs_pe_nope"
 )
+NO_LONG_ENGINE = NO_ENGINE.replace("nope", "e" * 16)
 BAD_SERVICE = "service mark 404 is invalid: check its scheduler name, persistence timeout and netmask"
 BAD_SERVICE6 = "service tcp [2001:db8::1]:80 is invalid: check its scheduler name, persistence timeout and netmask"
 
@@ -211,6 +212,9 @@ REFUSED: list[tuple[Op, int, str]] = [
     (AddService(UNKNOWN, ServiceAttrs("nope")), errno.ENOENT, NO_SCHEDULER),
     (AddService(UNKNOWN, ServiceAttrs("rr", persistence_engine="nope")), errno.ENOENT, NO_ENGINE),
     (AddService(UNKNOWN, ServiceAttrs("a-name-of-16-byte")), errno.EINVAL, BAD_SERVICE),
+    (AddService(UNKNOWN, ServiceAttrs("exactly-16-bytes")), errno.EINVAL, BAD_SERVICE),
+    (AddService(UNKNOWN, ServiceAttrs("rr", persistence_engine="e" * 17)), errno.EINVAL, BAD_SERVICE),
+    (AddService(UNKNOWN, ServiceAttrs("rr", persistence_engine="e" * 16)), errno.ENOENT, NO_LONG_ENGINE),
     (AddService(UNKNOWN, ServiceAttrs("rr", persistence=5, persistence_prefix=33)), errno.ERANGE, BAD_SERVICE),
     (AddService(SHOP6, ServiceAttrs("rr", persistence=5, persistence_prefix=129)), errno.EINVAL, BAD_SERVICE6),
     (AddService(SHOP6, ServiceAttrs("rr", persistence=5, persistence_prefix=0)), errno.EINVAL, BAD_SERVICE6),
@@ -259,6 +263,11 @@ REFUSED: list[tuple[Op, int, str]] = [
         f"server [fe80::1]:80 is invalid: {INVALID}",
     ),
     (AddServer(SHOP, real("::"), RealAttrs(Forward.TUNNEL, 1)), errno.EINVAL, f"server [::]:80 is invalid: {INVALID}"),
+    (
+        AddServer(SHOP, real("::ffff:10.0.0.9"), RealAttrs(Forward.TUNNEL, 1)),
+        errno.EINVAL,
+        f"server [::ffff:a00:9]:80 is invalid: {INVALID}",
+    ),
     (EditServer(UNKNOWN, NINE, ROUTE), errno.ESRCH, NO_SERVICE),
     (EditServer(SHOP, NINE, ROUTE), errno.ENOENT, NO_SERVER),
     (
