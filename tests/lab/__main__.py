@@ -7,6 +7,7 @@ needs the kernel says itself that it was skipped, and why (`--require` makes tha
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 
@@ -20,6 +21,8 @@ def main() -> int:
     parser.add_argument("--require", action="store_true", help="fail where there is no IPVS kernel")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))  # and the guest ends with us
     if here.native() is None:
         return subprocess.run(options.command, check=False).returncode
     reason = uml.missing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -39,6 +40,7 @@ def run(command: Sequence[str], *, memory: str, timeout: float) -> int:
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
         folder = Path(scratch)
         (folder / "command").write_text(_script(command))
+        shutil.copy(INIT, folder)  # the checkout's path may hold spaces, which a kernel's command line cannot
         return _boot(folder, memory=memory, timeout=timeout)
 
 
@@ -62,7 +64,7 @@ def _boot(folder: Path, *, memory: str, timeout: float) -> int:
     if kernel is None:
         raise SystemExit(missing())
     arguments = [
-        "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro", f"mem={memory}", f"init={INIT}",
+        "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro", f"mem={memory}", f"init={folder / INIT.name}",
         "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={MODULES}",
     ]  # fmt: skip
     guest = subprocess.Popen(
@@ -76,7 +78,7 @@ def _boot(folder: Path, *, memory: str, timeout: float) -> int:
 
     def end() -> None:
         late.set()
-        os.killpg(guest.pid, signal.SIGKILL)
+        _kill(guest)
 
     timer = threading.Timer(timeout, end)
     timer.start()
@@ -84,7 +86,7 @@ def _boot(folder: Path, *, memory: str, timeout: float) -> int:
         _pass_on(guest)
         guest.communicate()
     except BaseException:
-        os.killpg(guest.pid, signal.SIGKILL)
+        _kill(guest)
         guest.wait()
         raise
     finally:
@@ -94,6 +96,11 @@ def _boot(folder: Path, *, memory: str, timeout: float) -> int:
         return 124
     status = folder / "status"
     return int(status.read_text()) if status.exists() else 125
+
+
+def _kill(guest: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(guest.pid, signal.SIGKILL)
 
 
 def _pass_on(guest: subprocess.Popen[bytes]) -> None:

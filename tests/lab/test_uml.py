@@ -1,0 +1,99 @@
+"""What the lab does with its guest, shown with a stand-in for linux.uml that boots at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import uml
+
+GUEST = """#!/bin/sh
+for word; do case $word in lab=*) lab=${word#lab=} ;; init=*) init=${word#init=} ;; esac; done
+[ -x "$init" ] || exit 1
+printf 'boot\\n\\n=== lab: begin ===\\n'
+sh "$lab/command"
+status=$?
+[ $status = 9 ] || echo $status >"$lab/status"
+printf '\\n=== lab: end ===\\n'
+"""
+RUN = "import sys; from tests.lab import __main__, here; here.native = lambda: 'not here'; sys.exit(__main__.main())"
+
+
+@pytest.fixture
+def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lab's scratch folders are made in it."""
+    for name in (uml.KERNEL, "ipvsadm", "ip", "modprobe"):
+        (tmp_path / name).write_text(GUEST)
+        (tmp_path / name).chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    return scratch
+
+
+@pytest.mark.parametrize(("told", "status"), [(0, 0), (1, 1), (77, 77), (9, 125)])
+def test_the_commands_status_is_passed_on(guest: Path, told: int, status: int) -> None:
+    assert uml.run(["sh", "-c", f"exit {told}"], memory="1M", timeout=60) == status
+    assert list(guest.iterdir()) == []
+
+
+def test_what_the_command_prints_is_passed_on(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert uml.run(["printf", r"a  b\n\nc"], memory="1M", timeout=60) == 0
+    assert capsys.readouterr().out == "a  b\n\nc\n"
+
+
+def test_a_checkout_with_spaces_in_its_path(guest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "my work"
+    checkout.mkdir()
+    (checkout / "init").touch(0o755)
+    monkeypatch.chdir(checkout)
+    monkeypatch.setattr(uml, "INIT", checkout / "init")
+    boots: list[list[str]] = []
+    popen = subprocess.Popen
+
+    def seen(arguments: list[str], **options: object) -> object:
+        boots.append(arguments)
+        return popen(arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", seen)
+    assert uml.run(["test", "-x", "init"], memory="1M", timeout=60) == 0
+    assert not [word for word in boots[0] if " " in word]
+
+
+def test_a_guest_that_takes_too_long_is_ended(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert uml.run(["sleep", "600"], memory="1M", timeout=0.2) == 124
+    assert capsys.readouterr().out.endswith("lab: ended after 0 s\n")
+    assert list(guest.iterdir()) == []
+
+
+def runs(process: int) -> bool:
+    """Killed, it is gone, or a zombie until the init that inherited it looks after it."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)]
+)
+def test_whoever_ends_the_lab_ends_the_guest(guest: Path, number: signal.Signals, status: int) -> None:
+    command = [sys.executable, "-c", RUN, "--", "sh", "-c", "echo $$; exec sleep 600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as lab:
+        assert lab.stdout is not None
+        inner = int(lab.stdout.readline())
+        lab.send_signal(number)
+        assert lab.wait(30) == status
+    deadline = time.monotonic() + 30
+    while runs(inner):
+        assert time.monotonic() < deadline, "the guest outlives the lab"
+    assert list(guest.iterdir()) == []
