@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,15 +18,17 @@ Answers = Callable[[bytes], "Listener"]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """`lvsctl ARGUMENTS`, with nothing of the caller's environment."""
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     for name in ("LVSCTL_CONFIG", "LVSCTL_SOCKET", "LVSCTL_STATE_DIR", "LVSCTL_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 
     def invoke(*arguments: str) -> Result:
         return CliRunner().invoke(cli, arguments, prog_name="lvsctl")
 
-    return invoke
+    yield invoke
+    signal.pthread_sigmask(signal.SIG_SETMASK, signals)  # `run` blocks some for as long as the process lives
 
 
 class Listener:
