@@ -7,7 +7,7 @@ for every duration, bytes and packets for counters. The kernel's limits are quot
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, NewType, TypeAlias
@@ -96,10 +96,20 @@ ServiceKey: TypeAlias = AddressKey | MarkKey
 
 @dataclass(frozen=True, slots=True)
 class RealKey:
-    """A real server within a service. The port is 0 only in firewall-mark services and services for every port."""
+    """A real server within a service. The port is 0 only in firewall-mark services and services for every port.
+
+    A round looks thousands of these up, and hashing an address is slow Python: the hash is computed once.
+    """
 
     address: Address
     port: int
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.address, self.port)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return endpoint(self.address, self.port)
