@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from lvsctl.decide.table import (
-    after,
     after_all,
     is_live,
     real_changes,
@@ -32,8 +31,6 @@ from lvsctl.model import (
     Step,
     Table,
 )
-
-__all__ = ["after", "after_all", "diff", "drift", "same_real", "same_service", "split", "still_safe", "takes"]
 
 _CONFIGURATION = "configuration"
 

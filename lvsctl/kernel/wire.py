@@ -73,11 +73,6 @@ def attribute(kind: int, payload: bytes) -> bytes:
     return ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
 
 
-def u8(kind: int, value: int) -> bytes:
-    """One byte."""
-    return attribute(kind, value.to_bytes(1, sys.byteorder))
-
-
 def u16(kind: int, value: int) -> bytes:
     """Two bytes, native order."""
     return attribute(kind, value.to_bytes(2, sys.byteorder))

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from hypothesis import strategies as st
 
-from lvsctl.decide.plan import after
+from lvsctl.decide.table import after
 from lvsctl.model import (
     AddressKey,
     AddServer,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lvsctl.decide.desired import desired, standing_by
 from lvsctl.decide.health import Standing, assume_up, presume, standing
-from lvsctl.decide.plan import after_all, diff
+from lvsctl.decide.plan import diff
+from lvsctl.decide.table import after_all
 from lvsctl.events import SchedulerMissing
 from lvsctl.model import (
     AddServer,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lvsctl.decide.desired import desired
 from lvsctl.decide.guard import HOLD, Guarded, guard
-from lvsctl.decide.plan import after_all, diff
+from lvsctl.decide.plan import diff
+from lvsctl.decide.table import after_all
 from lvsctl.model import (
     CheckId,
     DeleteServer,

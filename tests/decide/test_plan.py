@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.decide.plan import after, after_all, diff, drift, same_real, same_service, split, still_safe
-from lvsctl.decide.table import is_live, real_changes, same_entry, service_changes
+from lvsctl.decide.plan import diff, drift, split, still_safe
+from lvsctl.decide.table import (
+    after,
+    after_all,
+    is_live,
+    real_changes,
+    same_entry,
+    same_real,
+    same_service,
+    service_changes,
+)
 from lvsctl.events import DriftFound
 from lvsctl.model import (
     AddServer,
