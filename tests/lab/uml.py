@@ -14,8 +14,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.lab import module
+
 KERNEL = "linux.uml"
-MODULES = Path("/usr/lib/uml/modules")
 INIT = Path(__file__).with_name("init")
 BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
 PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
@@ -40,7 +41,10 @@ def run(command: Sequence[str], *, memory: str, timeout: float) -> int:
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
         folder = Path(scratch)
         (folder / "command").write_text(_script(command))
-        shutil.copy(INIT, folder)  # the checkout's path may hold spaces, which a kernel's command line cannot
+        # The checkout's path may hold spaces, which a kernel's command line cannot: what it names is in this folder.
+        shutil.copy(INIT, folder)
+        with_hprio = module.tree()
+        (folder / "modules").symlink_to(with_hprio / "lib" / "modules" if with_hprio else module.MODULES)
         return _boot(folder, memory=memory, timeout=timeout)
 
 
@@ -65,7 +69,7 @@ def _boot(folder: Path, *, memory: str, timeout: float) -> int:
         raise SystemExit(missing())
     arguments = [
         "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro", f"mem={memory}", f"init={folder / INIT.name}",
-        "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={MODULES}",
+        "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={folder / 'modules'}",
     ]  # fmt: skip
     guest = subprocess.Popen(
         [kernel, *arguments],
