@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod
+COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel bench packages packages-if-possible lock clean
+.PHONY: help demo test check unit kernel module bench packages packages-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -37,7 +38,11 @@ lock:
 	build/lock/bin/pip install --quiet --group dev .
 	build/lock/bin/pip freeze --exclude lvsctl > requirements-dev.lock
 
-demo: packages $(VENV)/ready
+# The scheduler hprio for the lab's kernel, built once; without a compiler the lab goes on with what its kernel has.
+module: packages-if-possible $(VENV)/ready
+	@tests/lab/packages $(COMPILER) && $(BIN)/python -m tests.lab.module >/dev/null || echo "the lab does without hprio"
+
+demo: packages $(VENV)/ready module
 	@$(LAB) --require -- $(BIN)/python -m tests.demo
 
 test: check unit kernel
@@ -51,7 +56,7 @@ check: $(VENV)/ready
 unit: $(VENV)/ready
 	$(BIN)/pytest -m "not kernel"
 
-kernel: $(VENV)/ready
+kernel: $(VENV)/ready module
 	$(LAB) --timeout 900 -- $(BIN)/pytest -p no:cacheprovider -m kernel
 
 bench: packages $(VENV)/ready
