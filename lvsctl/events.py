@@ -60,6 +60,18 @@ class SchedulerMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulerAppeared:
+    """The kernel has a scheduler that it lacked before.
+
+    used: what these services have from now on: the scheduler itself, or still its stand-in until the next reload.
+    """
+
+    scheduler: str
+    used: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RoundDone:
     """One round ended. done: steps carried out; refused: all that the kernel refused, news or not."""
 
@@ -67,4 +79,6 @@ class RoundDone:
     refused: tuple[tuple[Step, Refusal], ...]
 
 
-Event: TypeAlias = HealthChanged | NotAsked | DriftFound | OpRefused | GuardTripped | SchedulerMissing | RoundDone
+Event: TypeAlias = (
+    HealthChanged | NotAsked | DriftFound | OpRefused | GuardTripped | SchedulerMissing | SchedulerAppeared | RoundDone
+)

@@ -394,6 +394,16 @@ class OnExit(StrEnum):
     FLUSH = "flush"
 
 
+class SchedulerUpgrade(StrEnum):
+    """When a service that another scheduler stands in for takes the wanted one, once the kernel has it.
+
+    The kernel refuses new connections for a moment while a service changes its scheduler, so it is not done unasked.
+    """
+
+    RELOAD = "reload"
+    AUTO = "auto"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A real server as configured; attrs.weight is its weight while up. checks: all must pass; empty: always up."""
@@ -420,7 +430,8 @@ PRIORITY_SCHEDULERS = frozenset({"hprio", "fo"})
 class Service:
     """A virtual service as configured; attrs.scheduler is the one that is wanted. pools: highest priority first.
 
-    fallback: the scheduler used where the kernel lacks the wanted one, or None to refuse the service.
+    fallback: the scheduler used where the kernel lacks the wanted one, or None to refuse the service. upgrade: when the
+    wanted one takes the fallback's place, if it appears while the service runs.
     """
 
     name: str
@@ -430,6 +441,7 @@ class Service:
     fallback: str | None
     on_down: OnDown
     on_exit: OnExit
+    upgrade: SchedulerUpgrade = SchedulerUpgrade.RELOAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from lvsctl.model import (
     OnExit,
     Problem,
     Protocol,
+    SchedulerUpgrade,
     ServiceAttrs,
     ServiceFlag,
     ServiceKey,
@@ -105,8 +106,16 @@ class _ServiceCompiler:
         if compiled.unchecked:
             message = "has servers without a check, which are taken to be up: add `check`, or say `check: none`"
             self._say(self._place, message, severity=Severity.WARNING)
-        on_down, on_exit = self._value("on_down", OnDown.REMOVE), self._value("on_exit", OnExit.KEEP)
-        return ServiceSpec(name, key, attrs, compiled.pools, fallback, OnDown(on_down), OnExit(on_exit))
+        return ServiceSpec(
+            name,
+            key,
+            attrs,
+            compiled.pools,
+            fallback,
+            on_down=OnDown(self._value("on_down", OnDown.REMOVE)),
+            on_exit=OnExit(self._value("on_exit", OnExit.KEEP)),
+            upgrade=self._upgrade(fallback),
+        )
 
     # --- who it is ----------------------------------------------------------------------------------------------
 
@@ -166,6 +175,12 @@ class _ServiceCompiler:
         if fallback is None:
             fallback = "fo" if scheduler == "hprio" else "none"
         return scheduler, None if fallback in ("none", scheduler) else fallback
+
+    def _upgrade(self, fallback: str | None) -> SchedulerUpgrade:
+        upgrade, where = inherited(self._levels, "scheduler_upgrade")
+        if where is not None and fallback is None and where.path[0] == "services":
+            self._say(where, "does nothing without `scheduler_fallback`: add that, or remove this")
+        return SchedulerUpgrade(upgrade or SchedulerUpgrade.RELOAD)
 
     def _flags(self, scheduler: str, fallback: str | None, key: ServiceKey) -> ServiceFlag:
         flags = NO_FLAGS

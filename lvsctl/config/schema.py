@@ -35,7 +35,7 @@ from lvsctl.config.fields import (
     Timing,
     Weight,
 )
-from lvsctl.model import Family, OnDown, OnExit, Protocol, TunnelChecksum, TunnelType
+from lvsctl.model import Family, OnDown, OnExit, Protocol, SchedulerUpgrade, TunnelChecksum, TunnelType
 
 SCHEMA_ID = "urn:lvsctl:conf.d"
 
@@ -96,6 +96,9 @@ class Policy(Form):
     scheduler: Maybe[Scheduler] = Field(None, description="Scheduler of the kernel. Default wlc.")
     scheduler_fallback: Maybe[Scheduler] = Field(
         None, description="Used where the kernel lacks the scheduler; none: refuse. Default fo for hprio, else none."
+    )
+    scheduler_upgrade: Maybe[SchedulerUpgrade] = Field(
+        None, description="When a scheduler that appears takes its fallback's place: at a reload (default), or auto."
     )
     persistent: Maybe[Persistence] = Field(None, description="A client stays with its server this long; 0s: not.")
     persistence_netmask: Maybe[Netmask] = Field(None, description="Clients of one such prefix stay together.")

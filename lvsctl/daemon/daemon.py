@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.metrics import Metrics
-from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers
+from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers, scheduler_names
 from lvsctl.daemon.report import log_event, round_events
 from lvsctl.daemon.state import State
 from lvsctl.daemon.systemd import notify, watchdog_period
@@ -25,9 +25,10 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Outcome, Problem, Question
+from lvsctl.model import DeleteService, Outcome, Problem, Question, Spec
 
-RECHECK_SCHEDULERS = 60.0  # seconds between looks for a scheduler that is, or may be, missing
+RECHECK_SCHEDULERS = 30.0  # seconds between looks for a scheduler that is, or may be, missing
+ASK_AGAIN = 3600.0  # seconds until the kernel itself is asked although nothing is seen to have changed
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
 log = structlog.get_logger("lvsctl")
@@ -53,9 +54,21 @@ class LastLoad:
 
 
 class Daemon:
-    """What `app` builds and runs: checks and rounds over one kernel."""
+    """What `app` builds and runs: checks and rounds over one kernel.
 
-    def __init__(self, *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], ipvs: Ipvs, state: State) -> None:
+    recheck_schedulers: seconds between looks for a scheduler that is missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Path,
+        loaded: Loaded,
+        kinds: Mapping[str, AnyKind],
+        ipvs: Ipvs,
+        state: State,
+        recheck_schedulers: float = RECHECK_SCHEDULERS,
+    ) -> None:
         self.config = config
         self.kinds = kinds
         self.ipvs = ipvs
@@ -70,7 +83,10 @@ class Daemon:
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._schedulers_checked = 0.0
+        self._recheck = recheck_schedulers
+        self._looked = 0.0  # when it was last considered whether a scheduler has come
+        self._asked = 0.0  # when the kernel was last asked for every one
+        self._signs: Hashable | None = None
         self._forgetful: str | None = None  # why what is ours cannot be written down
 
     # --- what happens ---------------------------------------------------------------------------------------------
@@ -118,7 +134,7 @@ class Daemon:
             log.error("not reloaded", problem=str(problem))
 
     async def _take(self, loaded: Loaded) -> None:
-        missing = await missing_schedulers(loaded.spec, self.ipvs)
+        missing = await self._missing_schedulers(loaded.spec)
         table = await self.ipvs.read()
         if self._stop.is_set():  # the runner is closed, or is about to be
             raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
@@ -131,18 +147,28 @@ class Daemon:
         log.info("configuration taken", services=len(loaded.spec.services), questions=len(loaded.spec.questions))
 
     async def _look_for_schedulers(self) -> None:
-        self._schedulers_checked = self.loop.time()
         spec = self.world.spec
-        missing = await missing_schedulers(spec, self.ipvs)
+        missing = await self._missing_schedulers(spec)
         if self.world.spec is spec:  # else a reload has looked for those of its own
-            self.world.missing = missing
+            self.world.found_missing(missing)
+
+    async def _missing_schedulers(self, spec: Spec) -> frozenset[str]:
+        self._looked = self._asked = self.loop.time()
+        self._signs = self.ipvs.scheduler_signs(scheduler_names(spec))  # first: what comes meanwhile is seen next time
+        return await missing_schedulers(spec, self.ipvs)
 
     def _schedulers_in_doubt(self) -> bool:
-        """Whether something is refused, perhaps for want of a scheduler, and it is time to look."""
-        if self.last.round is None or self.loop.time() - self._schedulers_checked < RECHECK_SCHEDULERS:
+        """Whether it is time to look, and one that was missing may be there, or one that was there may be gone."""
+        now = self.loop.time()
+        if self.last.round is None or now - self._looked < self._recheck:
             return False
-        gone = any(refusal.errno == errno.ENOENT for _, refusal in self.last.round.refused)
-        return gone or bool(self.last.round.decision.desired.refused)
+        self._looked = now
+        if any(refusal.errno == errno.ENOENT for _, refusal in self.last.round.refused):
+            return True
+        if not self.world.ladder.missing:
+            return False
+        signs = self.ipvs.scheduler_signs(scheduler_names(self.world.spec))
+        return signs is None or signs != self._signs or now - self._asked >= ASK_AGAIN
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -175,6 +201,8 @@ class Daemon:
         """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
         await asyncio.sleep(rest)
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
+        if self.world.ladder.missing:
+            pause = min(pause, self._recheck)
         try:
             async with asyncio.timeout(pause):
                 await self.world.wake.wait()
@@ -203,6 +231,7 @@ class Daemon:
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
         self.last.round, self.last.error = done, None
+        self.metrics.schedulers(done.decision.desired.schedulers, kept=len(self.world.ladder.kept))
         self._remember()
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -15,6 +16,7 @@ from lvsctl.events import (
     NotAsked,
     OpRefused,
     RoundDone,
+    SchedulerAppeared,
     SchedulerMissing,
 )
 from lvsctl.model import Outcome, Verdict
@@ -37,6 +39,13 @@ class Metrics:
         self._changes = self._counter("reconcile_changes", "Operations carried out.", "op")
         self._errors = self._counter("reconcile_errors", "Operations that the kernel refused.", "errno")
         self._transitions = self._counter("health_transitions", "Beliefs that changed.", "to")
+        self._without = Gauge(
+            "lvsctl_services_without_their_scheduler",
+            "Services that have not the scheduler that conf.d wants: another stands in, or none does and they are "
+            "refused, or it is there and they take it at the next reload.",
+            ["state"],
+            registry=self.registry,
+        )
         self._verdicts = {verdict: self._checks.labels(str(verdict)) for verdict in Verdict}
 
     def _gauge(self, name: str, text: str) -> Gauge:
@@ -58,6 +67,14 @@ class Metrics:
         """A round ended because the kernel could not be asked."""
         self._kernel_errors.inc()
 
+    def schedulers(self, missing: Iterable[SchedulerMissing], *, kept: int) -> None:
+        """How many services had to do without the scheduler they want. kept: they wait for the next reload."""
+        counts = {"stand_in": 0, "refused": 0, "until_reload": kept}
+        for event in missing:
+            counts["refused" if event.used is None else "stand_in"] += len(event.services)
+        for state, number in counts.items():
+            self._without.labels(state).set(number)
+
     def tell(self, event: Event) -> None:
         """Count one event."""
         match event:
@@ -73,7 +90,7 @@ class Metrics:
                 self._withheld.inc()
             case HealthChanged(up=up):
                 self._transitions.labels("up" if up else "down").inc()
-            case NotAsked() | OpRefused() | SchedulerMissing():  # counted by verdict and by round; shown by status
+            case NotAsked() | OpRefused() | SchedulerMissing() | SchedulerAppeared():  # counted elsewhere
                 pass
 
     def text(self) -> bytes:

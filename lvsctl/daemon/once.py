@@ -14,6 +14,8 @@ from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
+from lvsctl.decide.ladder import Ladder
+from lvsctl.events import SchedulerMissing
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
@@ -30,13 +32,17 @@ from lvsctl.model import (
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """What was decided and done. results: one for each step of `plan`; empty when nothing was to be carried out."""
+    """What was decided and done. results: one for each step of `plan`; empty when nothing was to be carried out.
+
+    schedulers: stand-ins and refusals.
+    """
 
     plan: Plan
     results: tuple[Refusal | None, ...]
     withheld: tuple[tuple[Step, str], ...]
     refused: Mapping[ServiceKey, str]
     warnings: tuple[Problem, ...]
+    schedulers: tuple[SchedulerMissing, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,7 +52,7 @@ class _Moment:
     spec: Spec
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey]
-    missing: frozenset[str]
+    ladder: Ladder
     left: Table | None = None
 
 
@@ -87,15 +93,15 @@ async def one_round(
     spec = loaded.spec
     health = await _ask(spec, kinds, await ipvs.read()) if checks else assume_up(spec)
     wanted = {service.key for service in spec.services.values()}
-    moment = _Moment(spec, health, state.owned() | wanted, await missing_schedulers(spec, ipvs))
+    moment = _Moment(spec, health, state.owned() | wanted, Ladder(await missing_schedulers(spec, ipvs)))
     decision = await look_and_decide(moment, ipvs, asyncio.get_running_loop().time())
-    refused = decision.desired.refused
+    refused, schedulers = decision.desired.refused, decision.desired.schedulers
     if not write:
-        return Once(decision.plan, (), decision.withheld, refused, loaded.warnings)
+        return Once(decision.plan, (), decision.withheld, refused, loaded.warnings, schedulers)
     state.remember(moment.owned)
     done = await act(decision, ipvs)
     state.remember(wanted | (moment.owned & done.left.keys()))
-    return Once(done.steps, done.results, done.withheld, refused, loaded.warnings)
+    return Once(done.steps, done.results, done.withheld, refused, loaded.warnings, schedulers)
 
 
 async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[CheckId, Health]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lvsctl.decide.desired import Desired, desired, standing_by
 from lvsctl.decide.guard import guard
+from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import diff, drift, split, still_safe
 from lvsctl.decide.table import after_all
 from lvsctl.events import DriftFound
@@ -35,7 +36,7 @@ class View(Protocol):
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey]
     left: Table | None
-    missing: frozenset[str]
+    ladder: Ladder
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     """Read the kernel and decide; writes nothing."""
     have = await ipvs.read()
     idle = await _idle(view, ipvs, have)
-    want = desired(view.spec, view.health, have, left=view.left, missing=view.missing, idle=idle)
+    want = desired(view.spec, view.health, have, left=view.left, ladder=view.ladder, idle=idle)
     plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys())
     guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
     return Decision(have, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
@@ -97,9 +98,13 @@ async def act(decision: Decision, ipvs: Ipvs) -> Round:
 
 async def missing_schedulers(spec: Spec, ipvs: Ipvs) -> frozenset[str]:
     """The schedulers that conf.d names, fallbacks included, and that the kernel neither has nor can load."""
+    return frozenset([name for name in sorted(scheduler_names(spec)) if not await ipvs.has_scheduler(name)])
+
+
+def scheduler_names(spec: Spec) -> frozenset[str]:
+    """All that conf.d names, fallbacks included."""
     names = {service.attrs.scheduler for service in spec.services.values()}
-    names |= {service.fallback for service in spec.services.values() if service.fallback is not None}
-    return frozenset([name for name in sorted(names) if not await ipvs.has_scheduler(name)])
+    return frozenset(names | {service.fallback for service in spec.services.values() if service.fallback is not None})
 
 
 async def _apply(steps: Plan, ipvs: Ipvs) -> tuple[Refusal | None, ...]:
@@ -112,7 +117,7 @@ def _done(steps: Plan, results: Iterable[Refusal | None]) -> list[Step]:
 
 async def _idle(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceKey, RealKey]]:
     """Servers of pools that stand by and have no connections; the counters are read only if there may be any."""
-    waiting = standing_by(view.spec, view.health, have, left=view.left, missing=view.missing)
+    waiting = standing_by(view.spec, view.health, have, left=view.left, ladder=view.ladder)
     if not waiting:
         return frozenset()
     counters = await ipvs.counters()

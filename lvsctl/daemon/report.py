@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from structlog.typing import FilteringBoundLogger
 
 from lvsctl.daemon.reconcile import Round
+from lvsctl.decide.ladder import lacks, way_out
 from lvsctl.events import (
     DriftFound,
     Event,
@@ -16,6 +17,7 @@ from lvsctl.events import (
     NotAsked,
     OpRefused,
     RoundDone,
+    SchedulerAppeared,
     SchedulerMissing,
 )
 from lvsctl.model import Op, Step
@@ -73,11 +75,14 @@ def log_event(log: FilteringBoundLogger, event: Event) -> None:
         case GuardTripped(withheld=withheld, why=why):
             log.warning("steps withheld", why=why, count=len(withheld), steps=[describe(s) for s in withheld[:SHOWN]])
         case SchedulerMissing(wanted=wanted, used=used, services=services):
-            said = f"the kernel has no scheduler {wanted}"
             if used is None:
-                log.error(f"{said}: services are refused", services=list(services))
+                todo = f"{way_out(wanted)}, or allow a scheduler_fallback that the kernel has"
+                log.error(f"{lacks(wanted)}, services are refused: {todo}", services=list(services))
             else:
-                log.warning(f"{said}: {used} is used", services=list(services))
+                log.warning(f"{lacks(wanted)}: {used} is used", services=list(services))
+        case SchedulerAppeared(scheduler=scheduler, used=used, services=services):
+            what = "it is used" if used == scheduler else f"{used} is used until the next reload"
+            log.info(f"the kernel has the scheduler {scheduler} now: {what}", services=list(services))
         case RoundDone(done=done):
             for step in done:
                 log.info("applied", op=describe(step), reason=step.reason)

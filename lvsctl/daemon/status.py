@@ -11,7 +11,8 @@ from lvsctl import __version__
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.report import describe
 from lvsctl.daemon.state import key_json
-from lvsctl.decide.desired import Desired, scheduler_in_effect
+from lvsctl.decide.desired import Desired
+from lvsctl.decide.ladder import lacks, there_now
 from lvsctl.model import (
     Counters,
     Entry,
@@ -85,23 +86,23 @@ class _Teller:
         self.offset = time.time() - daemon.loop.time()
 
     def service(self, service: Service) -> Json:
-        used = scheduler_in_effect(service, self.world.missing)
         state, reason = self._state(service)
         return {
             "name": service.name,
             "key": key_json(service.key),
-            "scheduler": {
-                "wanted": service.attrs.scheduler,
-                "used": used,
-                "reason": ""
-                if used == service.attrs.scheduler
-                else f"the kernel has no scheduler {service.attrs.scheduler}",
-            },
+            "scheduler": self._scheduler(service),
             "state": state,
             "reason": reason,
             "persistent": service.attrs.persistence,
             "pools": [self._pool(service, pool) for pool in service.pools],
         }
+
+    def _scheduler(self, service: Service) -> Json:
+        wanted, used = service.attrs.scheduler, self.world.ladder.scheduler(service)
+        reason = "" if used == wanted else lacks(wanted)
+        if used is not None and self.world.ladder.waits(service):
+            reason = there_now(wanted, used)
+        return {"wanted": wanted, "used": used, "available": wanted not in self.world.ladder.missing, "reason": reason}
 
     def _state(self, service: Service) -> tuple[str, str]:
         """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections)."""

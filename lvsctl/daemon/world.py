@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from lvsctl.decide.health import carry, judge, pace
+from lvsctl.decide.ladder import Ladder, climb
 from lvsctl.events import Event, HealthChanged, NotAsked
 from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table, Verdict
 
@@ -14,7 +15,7 @@ class World:
     """Everything that a round looks at, except the kernel.
 
     owned: services in conf.d or made by lvsctl earlier. left: the whole table as the last round left it, for
-    telling drift from our own changes. missing: wanted schedulers that the kernel lacks.
+    telling drift from our own changes. ladder: which scheduler each service is given.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class World:
         self.health = dict(health)
         self.owned = owned | {service.key for service in spec.services.values()}
         self.left: Table | None = None
-        self.missing: frozenset[str] = frozenset()
+        self.ladder = Ladder()
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
@@ -40,10 +41,16 @@ class World:
         """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
         self.health = carry(self.spec, spec, self.health, have=table)
         self.spec = spec
-        self.missing = missing
+        self.ladder = Ladder(missing)
         self.owned = self.owned | {service.key for service in spec.services.values()}
         self._askers = _askers(spec)
         self.wake.set()
+
+    def found_missing(self, missing: frozenset[str]) -> None:
+        """The kernel was asked again, without a reload: tells what has appeared."""
+        self.ladder, news = climb(self.spec, self.ladder, missing)
+        for event in news:
+            self._tell(event)
 
     def heard(self, question: Question, outcome: Outcome) -> float:
         """Take an answer in; returns the seconds until the question is due again."""

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from lvsctl.decide.health import NEVER, Standing, standing
+from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.why import Case, Subject, Why
 from lvsctl.events import SchedulerMissing
 from lvsctl.model import (
@@ -24,6 +25,9 @@ from lvsctl.model import (
     Spec,
     Table,
 )
+
+NO_DOUBT = Ladder()
+"""Every scheduler is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +55,22 @@ def desired(
     have: Table,
     *,
     left: Table | None = None,
-    missing: frozenset[str] = frozenset(),
+    ladder: Ladder = NO_DOUBT,
     idle: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
 ) -> Desired:
     """The table that `spec` calls for now.
 
     have: the table found in the kernel. left: the table as the last round left it, None if unknown: what is presumed
-    up stays as it was left there, whatever somebody did since. missing: schedulers that the kernel lacks. idle: those
-    servers of `standing_by` that have no connection left; of the pools that stand by only they go, the others get
-    weight 0.
+    up stays as it was left there, whatever somebody did since. ladder: which scheduler each service is given. idle:
+    those servers of `standing_by` that have no connection left; of the pools that stand by only they go, the others
+    get weight 0.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     table: dict[ServiceKey, Entry] = {}
     cases: dict[ServiceKey, Case] = {}
     by_health: list[tuple[ServiceKey, RealKey]] = []
     for service in spec.services.values():
-        scheduler = scheduler_in_effect(service, missing)
+        scheduler = ladder.scheduler(service)
         found = have.get(service.key)
         held = found if left is None else left.get(service.key)
         silent = _silent(service, health, found)
@@ -74,7 +78,7 @@ def desired(
             cases[service.key] = Case(service, scheduler, waits=silent)
             continue
         in_use = pool_in_use(service, scheduler, health, held)
-        cases[service.key] = Case(service, scheduler, in_use=in_use)
+        cases[service.key] = Case(service, scheduler, in_use=in_use, climbs_later=ladder.waits(service))
         servers, kept_out = _servers(service, in_use, health, found=found, held=held, idle=idle)
         if silent and found is not None:
             servers |= _departed(service, found)
@@ -96,7 +100,7 @@ def standing_by(
     have: Table,
     *,
     left: Table | None = None,
-    missing: frozenset[str] = frozenset(),
+    ladder: Ladder = NO_DOUBT,
 ) -> set[tuple[ServiceKey, RealKey]]:
     """Servers whose pool stands by and that get no new connections: `desired` needs to know which of them are idle.
 
@@ -104,7 +108,7 @@ def standing_by(
     """
     found: set[tuple[ServiceKey, RealKey]] = set()
     for service in spec.services.values():
-        scheduler, entry = scheduler_in_effect(service, missing), have.get(service.key)
+        scheduler, entry = ladder.scheduler(service), have.get(service.key)
         if scheduler is None or entry is None:
             continue
         in_use = pool_in_use(service, scheduler, health, entry if left is None else left.get(service.key))
@@ -112,13 +116,6 @@ def standing_by(
             lower = (server.key for pool in service.pools[in_use + 1 :] for server in pool.servers)
             found.update((service.key, key) for key in lower if key in entry.servers and entry.servers[key].weight == 0)
     return found
-
-
-def scheduler_in_effect(service: Service, missing: AbstractSet[str]) -> str | None:
-    """The wanted scheduler, else its fallback, else None: the service is refused."""
-    if service.attrs.scheduler not in missing:
-        return service.attrs.scheduler
-    return None if service.fallback in missing else service.fallback
 
 
 def pool_in_use(service: Service, scheduler: str, health: Mapping[CheckId, Health], held: Entry | None) -> int | None:
@@ -211,10 +208,10 @@ def _with_scheduler(attrs: ServiceAttrs, scheduler: str) -> ServiceAttrs:
 
 
 def _schedulers(cases: Iterable[Case]) -> tuple[SchedulerMissing, ...]:
-    """Which services have to do with another scheduler, or with none."""
+    """Which services have to do with another scheduler, or with none, because the kernel lacks theirs."""
     services: dict[tuple[str, str | None], list[str]] = {}
     for case in cases:
         wanted = case.service.attrs.scheduler
-        if case.scheduler != wanted:
+        if case.scheduler != wanted and not case.climbs_later:
             services.setdefault((wanted, case.scheduler), []).append(case.service.name)
     return tuple(SchedulerMissing(wanted, used, tuple(names)) for (wanted, used), names in services.items())

@@ -34,6 +34,13 @@ from lvsctl.model import (
 
 _CONFIGURATION = "configuration"
 
+SWITCH_MOMENT = "new connections are refused for about 20 ms while the kernel changes it"
+"""What changing the scheduler of a service costs.
+
+The kernel takes the old scheduler away, waits until no CPU can be using it (synchronize_rcu), and only then binds the
+new one; packets of established connections pass meanwhile. Measured by tests/bench/switch.py.
+"""
+
 
 def diff(
     want: Table,
@@ -78,6 +85,8 @@ def _service_steps(
         reason = why.get((key, None), _CONFIGURATION)
         if was is not None and drift:
             reason = "somebody changed " + ", ".join(service_changes(was.attrs, have.attrs))
+        if want.attrs.scheduler != have.attrs.scheduler:
+            reason += f"; {SWITCH_MOMENT}"
         yield Step(EditService(key, want.attrs), change, reason, drift)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from lvsctl.decide.health import NEVER, Standing, standing
+from lvsctl.decide.ladder import lacks, stand_in, there_now, way_out
 from lvsctl.model import CheckId, Health, RealKey, Server, Service, ServiceKey, Spec, Verdict
 
 Subject: TypeAlias = tuple[ServiceKey, RealKey | None]
@@ -18,13 +19,15 @@ class Case:
     """What was decided of a service.
 
     scheduler: the one in effect, None if the service is refused. in_use: index of the only pool in use, below which
-    all others stand by, or None. waits: how many checks must still speak before the service is made.
+    all others stand by, or None. waits: how many checks must still speak before the service is made. climbs_later: the
+    kernel has the wanted scheduler by now, and the service takes it at the next reload.
     """
 
     service: Service
     scheduler: str | None
     in_use: int | None = None
     waits: int = 0
+    climbs_later: bool = False
 
 
 class Why(Mapping[Subject, str]):
@@ -95,17 +98,17 @@ _BELIEFS = {
 def _of_service(case: Case) -> str:
     service, wanted = case.service, case.service.attrs.scheduler
     if case.scheduler is None and service.fallback is None:
-        return f"the kernel has no scheduler {wanted}: load the module ip_vs_{wanted}, or allow a scheduler_fallback"
-    if case.scheduler is None:
+        return f"{lacks(wanted)}: {way_out(wanted)}, or allow a scheduler_fallback"
+    if case.scheduler is None and service.fallback is not None:
         return (
             f"the kernel has neither scheduler {wanted} nor its fallback {service.fallback}: "
-            f"load the module ip_vs_{wanted} or ip_vs_{service.fallback}"
+            f"{way_out(wanted)}, or {way_out(service.fallback)}"
         )
     if case.waits:
         return f"waiting for the first word of {case.waits} check{'s' if case.waits > 1 else ''}"
     words = "configuration"
-    if case.scheduler != wanted:
-        words += f"; the kernel has no scheduler {wanted}, {case.scheduler} is used in its place"
+    if case.scheduler is not None and case.scheduler != wanted:
+        words += f"; {there_now(wanted, case.scheduler) if case.climbs_later else stand_in(wanted, case.scheduler)}"
     if case.in_use:
         words += f"; pool {service.pools[case.in_use].name} is in use"
     return words

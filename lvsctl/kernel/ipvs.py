@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Protocol
 
 from lvsctl.model import Counters, Info, Op, Refusal, ServiceKey, Table, Timeouts
@@ -40,6 +40,12 @@ class Ipvs(Protocol):
 
     async def has_scheduler(self, name: str) -> bool:
         """Whether the kernel has, or can load, this scheduler. Changes nothing (see netlink.py for how)."""
+
+    def scheduler_signs(self, names: Collection[str]) -> Hashable | None:
+        """What can be seen of these schedulers without asking: as long as it is equal, `has_scheduler` would be too.
+
+        None where nothing can be seen.
+        """
 
     async def close(self) -> None:
         """Release the socket."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import decode, encode
+from lvsctl.kernel import decode, encode, modules
 from lvsctl.kernel.family import resolve
 from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
 from lvsctl.kernel.listing import ListReader, ServerMemory, ServerReader
@@ -137,6 +137,10 @@ class NetlinkIpvs:
             if number == errno.EPERM:
                 raise Refused(number)
             return number != errno.ENOENT
+
+    def scheduler_signs(self, names: Collection[str]) -> Hashable | None:
+        """See `Ipvs.scheduler_signs`."""
+        return modules.signs(names)
 
     async def close(self) -> None:
         """See `Ipvs.close`."""

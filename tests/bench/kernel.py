@@ -21,6 +21,7 @@ from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import look_and_decide
 from lvsctl.decide.health import assume_up
+from lvsctl.decide.ladder import Ladder
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
     AddressKey,
@@ -61,7 +62,7 @@ class View:
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey] = frozenset()
     left: Table | None = None
-    missing: frozenset[str] = frozenset()
+    ladder: Ladder = field(default_factory=Ladder)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
-from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.daemon import RECHECK_SCHEDULERS, Daemon
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, ServiceKey, Table
@@ -79,7 +79,7 @@ class Site:
         (self.config / name).write_text(text)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Daemon]:
+    async def running(self, *, recheck_schedulers: float = RECHECK_SCHEDULERS) -> AsyncIterator[Daemon]:
         """The daemon at work; it is stopped, as by SIGTERM, at the end of the block."""
         kinds = installed()
         self.daemon = Daemon(
@@ -88,6 +88,7 @@ class Site:
             kinds=kinds,
             ipvs=self.ipvs,
             state=State(self.folder),
+            recheck_schedulers=recheck_schedulers,
         )
         await self.daemon.prepare()
         task = asyncio.create_task(self.daemon.run())

@@ -43,7 +43,8 @@ async def test_status_tells_what_is_wanted_believed_and_there(site: Site, server
     [shop] = status["services"]
     assert shop["name"] == "shop"
     assert shop["key"] == {"kind": "address", "address": VIP, "port": servers.port, "protocol": "tcp"}
-    assert shop["scheduler"] == {"wanted": "hprio", "used": "fo", "reason": "the kernel has no scheduler hprio"}
+    reason = "the kernel has no scheduler hprio"
+    assert shop["scheduler"] == {"wanted": "hprio", "used": "fo", "available": False, "reason": reason}
     assert shop["state"] == "ok"
     [upper, lower] = shop["pools"]
     assert (upper["name"], upper["active"], lower["name"], lower["active"]) == ("service", True, "spare", False)

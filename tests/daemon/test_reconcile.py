@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lvsctl.daemon.reconcile import act, look_and_decide
+from lvsctl.decide.ladder import Ladder
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import CheckId, Counters, DeleteService, Health, RealCounters, ServiceKey, Spec, Table
 from tests.decide.making import (
@@ -32,7 +33,7 @@ class View:
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey] = field(init=False)
     left: Table | None = None
-    missing: frozenset[str] = frozenset()
+    ladder: Ladder = field(default_factory=Ladder)
 
     def __post_init__(self) -> None:
         self.owned = frozenset(service.key for service in self.spec.services.values())

@@ -263,7 +263,7 @@ async def test_with_no_fallback_the_service_is_refused_and_others_go_on(site: Si
         assert refused not in table
         assert daemon.last.round is not None
         assert daemon.last.round.decision.desired.refused == {
-            refused: "the kernel has no scheduler nosuch: load the module ip_vs_nosuch, or allow a scheduler_fallback"
+            refused: "the kernel has no scheduler nosuch: try modprobe ip_vs_nosuch, or allow a scheduler_fallback"
         }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from errno import ENOENT
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from lvsctl.daemon.report import log_event
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import DriftFound, Event, GuardTripped
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import AddService, DeleteServer, DeleteService, Op, Refusal, Step, Table
+from lvsctl.model import DeleteServer, DeleteService, Op, Refusal, Step, Table
 from tests.daemon.site import Site, conf, service, tcp, weights
 from tests.decide.making import real
 
@@ -30,7 +29,6 @@ class Kernel(MemoryIpvs):
 
     def __init__(self) -> None:
         super().__init__(schedulers=("wlc", "fo"))
-        self.unloaded: set[str] = set()
         self.lost = False
         self.lost_at_deletion = False
         self.asking = asyncio.Event()
@@ -51,12 +49,7 @@ class Kernel(MemoryIpvs):
     async def has_scheduler(self, name: str) -> bool:
         self.asking.set()
         await self.may_answer.wait()
-        return name not in self.unloaded and await super().has_scheduler(name)
-
-    def unload(self, scheduler: str) -> None:
-        """Somebody removes its module."""
-        self.unloaded.add(scheduler)
-        self.refuse = lambda _, op: ENOENT if isinstance(op, AddService) and op.attrs.scheduler == scheduler else 0
+        return await super().has_scheduler(name)
 
 
 @pytest.fixture
@@ -158,7 +151,7 @@ async def test_a_look_for_schedulers_does_not_undo_that_of_a_reload(site: Site, 
         daemon.world.replace(loaded.spec, table=await kernel.read(), missing=frozenset({"hprio"}))
         kernel.may_answer.set()
         await looking
-        assert daemon.world.missing == {"hprio"}
+        assert daemon.world.ladder.missing == {"hprio"}
 
 
 async def test_a_reload_that_comes_too_late_is_refused(site: Site, kernel: Kernel) -> None:
@@ -194,16 +187,13 @@ def test_a_line_of_the_log_names_a_few_of_the_steps_withheld() -> None:
     ]
 
 
-async def test_a_scheduler_that_goes_away_is_noticed_and_replaced(
-    site: Site, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lvsctl.daemon.daemon.RECHECK_SCHEDULERS", 0.3)
+async def test_a_scheduler_that_goes_away_is_noticed_and_replaced(site: Site, kernel: Kernel) -> None:
     site.write(
         conf(service("shop", A, address="192.0.2.20:80", check="none", scheduler="wlc", scheduler_fallback="fo"))
     )
-    async with site.running():
+    async with site.running(recheck_schedulers=0.3):
         await site.until("made", lambda table: weights(table, SHOP) == {A: 1})
-        kernel.unload("wlc")
+        kernel.schedulers = frozenset({"fo"})
         await kernel.apply([DeleteService(SHOP)])
         table = await site.until("made again", lambda table: weights(table, SHOP) == {A: 1})
         assert table[SHOP].attrs.scheduler == "fo"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lvsctl.decide.desired import desired, standing_by
 from lvsctl.decide.health import Standing, assume_up, presume, standing
+from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import diff
 from lvsctl.decide.table import after_all
 from lvsctl.events import SchedulerMissing
@@ -123,7 +124,7 @@ def test_only_servers_that_the_kernel_holds_and_whose_pool_waits_are_asked_about
     assert standing_by(wrr, healths("UUU"), {}) == set()
     hprio = spec(service([server(1)], [server(2), server(3)], scheduler="hprio"))
     assert standing_by(hprio, healths("UUU"), held) == set()
-    assert standing_by(hprio, healths("UUU"), held, missing=frozenset({"hprio"})) == {(VIP, real(2))}
+    assert standing_by(hprio, healths("UUU"), held, ladder=Ladder(frozenset({"hprio"}))) == {(VIP, real(2))}
 
 
 def test_without_checks_a_server_is_always_in() -> None:
@@ -223,7 +224,7 @@ def test_with_no_checks_asked_at_all_nothing_waits() -> None:
 
 def test_the_fallback_stands_in_for_a_scheduler_that_the_kernel_lacks() -> None:
     shop = spec(service([server(1)], [server(2, weight=1)], scheduler="hprio", fallback="fo"))
-    wanted = desired(shop, healths("UU"), {}, missing=frozenset({"hprio"}))
+    wanted = desired(shop, healths("UU"), {}, ladder=Ladder(frozenset({"hprio"})))
     assert wanted.table[VIP].attrs.scheduler == "fo"
     assert weights(wanted.table) == {1: 5, 2: 1}
     assert wanted.schedulers == (SchedulerMissing("hprio", "fo", ("web",)),)
@@ -232,7 +233,7 @@ def test_the_fallback_stands_in_for_a_scheduler_that_the_kernel_lacks() -> None:
 
 def test_a_fallback_without_priorities_puts_the_lower_pool_on_standby() -> None:
     shop = spec(service([server(1)], [server(2, weight=1)], scheduler="hprio", fallback="wrr"))
-    assert weights(desired(shop, healths("UU"), {}, missing=frozenset({"hprio"})).table) == {1: 5}
+    assert weights(desired(shop, healths("UU"), {}, ladder=Ladder(frozenset({"hprio"}))).table) == {1: 5}
 
 
 @pytest.mark.parametrize(
@@ -240,18 +241,19 @@ def test_a_fallback_without_priorities_puts_the_lower_pool_on_standby() -> None:
     [
         (
             None,
-            "the kernel has no scheduler hprio: load the module ip_vs_hprio, or allow a scheduler_fallback",
+            "the kernel has no scheduler hprio: install the module (deploy/ip-vs-hprio), or allow a scheduler_fallback",
         ),
         (
             "fo",
-            "the kernel has neither scheduler hprio nor its fallback fo: load the module ip_vs_hprio or ip_vs_fo",
+            "the kernel has neither scheduler hprio nor its fallback fo: "
+            "install the module (deploy/ip-vs-hprio), or try modprobe ip_vs_fo",
         ),
     ],
 )
 def test_a_service_without_any_scheduler_is_refused_and_what_is_there_stays(fallback: str | None, says: str) -> None:
     shop = spec(service([server(1)], scheduler="hprio", fallback=fallback))
     held = {VIP: entry({1: 5, 7: 5}, "wlc")}
-    wanted = desired(shop, healths("U"), held, missing=frozenset({"hprio", "fo"}))
+    wanted = desired(shop, healths("U"), held, ladder=Ladder(frozenset({"hprio", "fo"})))
     assert wanted.table == {}
     assert wanted.refused == {VIP: says}
     assert wanted.schedulers == (SchedulerMissing("hprio", None, ("web",)),)
@@ -263,7 +265,7 @@ def test_services_that_lack_the_same_scheduler_are_told_of_together() -> None:
         service([server(1)], scheduler="hprio", fallback="fo"),
         service([server(2)], name="two", key=OTHER_VIP, scheduler="hprio", fallback="fo"),
     )
-    wanted = desired(shops, healths("UU"), {}, missing=frozenset({"hprio"}))
+    wanted = desired(shops, healths("UU"), {}, ladder=Ladder(frozenset({"hprio"})))
     assert wanted.schedulers == (SchedulerMissing("hprio", "fo", ("web", "two")),)
 
 
@@ -355,10 +357,12 @@ def test_what_health_alone_takes_away_is_told_apart(
 @st.composite
 def situations(
     draw: st.DrawFn,
-) -> tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]]:
+) -> tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], Ladder]:
     wanted = draw(specs())
     missing = draw(st.frozensets(st.sampled_from(["hprio", "fo"])))
-    return wanted, draw(any_health(wanted)), draw(any_found(wanted)), draw(any_idle(wanted)), missing
+    kept = {s.key: "fo" for s in wanted.services.values() if draw(st.booleans())}
+    ladder = Ladder(missing, kept)
+    return wanted, draw(any_health(wanted)), draw(any_found(wanted)), draw(any_idle(wanted)), ladder
 
 
 def settle(
@@ -366,38 +370,38 @@ def settle(
     health: dict[CheckId, Health],
     have: Table,
     idle: frozenset[tuple[ServiceKey, RealKey]],
-    missing: frozenset[str],
+    ladder: Ladder,
 ) -> Table:
     """The table after one round."""
-    want = desired(wanted, health, have, idle=idle, missing=missing)
+    want = desired(wanted, health, have, idle=idle, ladder=ladder)
     owned = {s.key for s in wanted.services.values()}
     return after_all(have, diff(want.table, have, owned=owned, hold=want.refused.keys()))
 
 
 @given(situations())
 def test_settled_means_silent(
-    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
+    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], Ladder],
 ) -> None:
-    wanted, health, have, idle, missing = situation
-    once = settle(wanted, health, have, idle, missing)
-    assert settle(wanted, health, once, idle, missing) == once
+    wanted, health, have, idle, ladder = situation
+    once = settle(wanted, health, have, idle, ladder)
+    assert settle(wanted, health, once, idle, ladder) == once
 
 
 @given(situations())
 def test_started_again_over_a_table_that_is_right_nothing_is_written(
-    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
+    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], Ladder],
 ) -> None:
-    wanted, health, have, idle, missing = situation
-    right = settle(wanted, health, have, idle, missing)
-    assert settle(wanted, presume(wanted, right), right, idle, missing) == right
+    wanted, health, have, idle, ladder = situation
+    right = settle(wanted, health, have, idle, ladder)
+    assert settle(wanted, presume(wanted, right), right, idle, ladder) == right
 
 
 @given(situations())
 def test_no_server_gets_connections_before_all_its_checks_have_passed(
-    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
+    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], Ladder],
 ) -> None:
-    wanted, health, have, idle, missing = situation
-    want = desired(wanted, health, have, idle=idle, missing=missing)
+    wanted, health, have, idle, ladder = situation
+    want = desired(wanted, health, have, idle=idle, ladder=ladder)
     checks = {(s.key, m.key): m.checks for s in wanted.services.values() for p in s.pools for m in p.servers}
     for step in diff(want.table, have, owned=set()):
         op = step.op
@@ -409,10 +413,10 @@ def test_no_server_gets_connections_before_all_its_checks_have_passed(
 
 @given(situations())
 def test_every_server_and_every_service_has_a_reason_of_one_line(
-    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], frozenset[str]],
+    situation: tuple[Spec, dict[CheckId, Health], Table, frozenset[tuple[ServiceKey, RealKey]], Ladder],
 ) -> None:
-    wanted, health, have, idle, missing = situation
-    why = desired(wanted, health, have, idle=idle, missing=missing).why
+    wanted, health, have, idle, ladder = situation
+    why = desired(wanted, health, have, idle=idle, ladder=ladder).why
     subjects = {(s.key, m.key) for s in wanted.services.values() for p in s.pools for m in p.servers}
     assert set(why) == subjects | {(s.key, None) for s in wanted.services.values()}
     assert all(reason and "\n" not in reason for reason in why.values())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.decide.plan import diff, drift, split, still_safe
+from lvsctl.decide.plan import SWITCH_MOMENT, diff, drift, split, still_safe
 from lvsctl.decide.table import (
     after,
     after_all,
@@ -165,7 +165,7 @@ def test_a_plan_makes_before_it_breaks_across_all_services() -> None:
     steps = diff(want, have, owned={gone, VIP, OTHER_VIP})
     assert [(step.op, step.change, step.reason) for step in steps] == [
         (AddService(OTHER_VIP, ServiceAttrs("wrr")), "", "configuration"),
-        (EditService(VIP, ServiceAttrs("rr")), "scheduler wrr -> rr", "configuration"),
+        (EditService(VIP, ServiceAttrs("rr")), "scheduler wrr -> rr", f"configuration; {SWITCH_MOMENT}"),
         (EditServer(VIP, real(2), replace(ROUTE, weight=7)), "weight 5 -> 7", "configuration"),
         (AddServer(VIP, real(3), ROUTE), "", "configuration"),
         (AddServer(OTHER_VIP, real(5), ROUTE), "", "configuration"),
@@ -198,7 +198,13 @@ def test_a_service_has_the_reason_that_it_is_given() -> None:
     why = {(VIP, None): "because"}
     assert [step.reason for step in diff({VIP: entry({})}, {}, owned=set(), why=why)] == ["because"]
     steps = diff({VIP: entry({}, "rr")}, {VIP: entry({})}, owned=set(), why=why)
-    assert [step.reason for step in steps] == ["because"]
+    assert [step.reason for step in steps] == [f"because; {SWITCH_MOMENT}"]
+    engine = {VIP: replace(entry({}), attrs=replace(entry({}).attrs, persistence_engine="sip"))}
+    assert [step.reason for step in diff(engine, {VIP: entry({})}, owned=set(), why=why)] == ["because"]
+
+
+def test_what_a_switch_of_the_scheduler_costs_is_said_in_these_words() -> None:
+    assert SWITCH_MOMENT == "new connections are refused for about 20 ms while the kernel changes it"
 
 
 # --- drift ------------------------------------------------------------------------------------------------------------
@@ -232,7 +238,7 @@ LEFT: Table = {VIP: entry({1: 5, 2: 5})}
         (
             "the scheduler was changed",
             {VIP: entry({1: 5, 2: 5}, "rr")},
-            ["somebody changed scheduler wrr -> rr"],
+            [f"somebody changed scheduler wrr -> rr; {SWITCH_MOMENT}"],
             [f"service {VIP}: scheduler wrr -> rr"],
         ),
         (
