@@ -18,7 +18,7 @@ Services that others made are left alone.
 EPILOG = """\b
 Exit status:
   0  done, or nothing to do
-  1  failure; one line on stderr says what to do
+  1  failure; one line on stderr says what to do; `doctor` found errors
   2  wrong usage
   3  `plan` found changes
   4  no daemon answers
@@ -35,6 +35,7 @@ COMMANDS = {  # in the order of use
     "check": ("lvsctl.cli.asking", "Ask one question by hand and show how the answer came about."),
     "plan": ("lvsctl.cli.changes", "Show what `apply` would change in the kernel's table, and why."),
     "apply": ("lvsctl.cli.changes", "Do one round by hand: check, then change what has to be."),
+    "doctor": ("lvsctl.cli.doctor", "Look for what is wrong with this host, and say what mends it."),
     "run": ("lvsctl.cli.changes", "Run the daemon, in the foreground."),
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),

@@ -1,0 +1,108 @@
+"""Ask the kernel, read the host's files and conf.d: everything that `lvsctl doctor` judges."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from lvsctl import __version__
+from lvsctl.checks.registry import installed
+from lvsctl.config.load import load
+from lvsctl.daemon.examine import host
+from lvsctl.daemon.examine.network import networking
+from lvsctl.daemon.examine.rivals import rivals
+from lvsctl.daemon.reconcile import missing_schedulers
+from lvsctl.daemon.state import State
+from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Generation, Kernel
+from lvsctl.decide.doctor.judge import judge
+from lvsctl.decide.doctor.network import RULES
+from lvsctl.errors import ConfigError, KernelError, LvsctlError
+from lvsctl.kernel.generation import generation_of
+from lvsctl.kernel.ipvs import Ipvs
+from lvsctl.model import AddressKey, ServiceKey, Spec
+
+ROOT = Path("/")
+RESIZING = "proc/sys/net/ipv4/vs/conn_lfactor"  # the load that the table is kept at, in kernels that resize it
+
+
+def examine(config: Path, *, state_dir: Path, daemon: Daemon) -> tuple[Finding, ...]:
+    """What is to be said of this host. daemon: what the control socket answered. Writes nothing, raises nothing."""
+    return asyncio.run(_with_kernel(config, state_dir=state_dir, daemon=daemon))
+
+
+async def _with_kernel(config: Path, *, state_dir: Path, daemon: Daemon) -> tuple[Finding, ...]:
+    from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415 - pyroute2 is slow to import
+
+    ipvs = NetlinkIpvs()
+    try:
+        return judge(await gather(config, ipvs, state=State(state_dir), daemon=daemon, dkms=shutil.which("dkms")))
+    finally:
+        await ipvs.close()
+
+
+async def gather(
+    config: Path, ipvs: Ipvs, *, state: State, daemon: Daemon, dkms: str | None, root: Path = ROOT
+) -> Facts:
+    """root: where /proc, /sys and /lib are looked for. dkms: path of the program."""
+    configuration = _configuration(config)
+    spec = configuration.spec
+    keys = [] if spec is None else [service.key for service in spec.services.values()]
+    owned, amnesia = _owned(state)
+    return Facts(
+        version=__version__,
+        configuration=configuration,
+        kernel=await _kernel(root, ipvs, spec),
+        hprio=host.hprio(root, dkms),
+        networking=networking(
+            root,
+            [rule.name for rule in RULES],
+            {key.address for key in keys if isinstance(key, AddressKey)},
+        ),
+        rivals=rivals(root),
+        daemon=daemon,
+        owned=owned,
+        amnesia=amnesia,
+    )
+
+
+def _configuration(path: Path) -> Configuration:
+    try:
+        loaded = load(path, installed())
+    except ConfigError as error:
+        return Configuration(str(path), None, error.problems)
+    return Configuration(str(path), loaded.spec, loaded.warnings)
+
+
+def _owned(state: State) -> tuple[frozenset[ServiceKey] | None, str]:
+    try:
+        return state.owned(), ""
+    except LvsctlError as error:
+        return None, str(error)
+
+
+def _generation(root: Path, release: str) -> Generation | None:
+    found = generation_of(release, host.text_of(root / "proc/version"))
+    return None if found is None else Generation(str(found))
+
+
+async def _kernel(root: Path, ipvs: Ipvs, spec: Spec | None) -> Kernel:
+    release, permitted = host.release(root), host.permitted(root)
+    try:
+        info = await ipvs.info()
+        counters = await ipvs.counters()
+        servers = [server for service in counters.values() for server in service.servers.values()]
+        return Kernel(
+            release,
+            info,
+            permitted=permitted,
+            built_in=host.built_in(root),
+            resizes=(root / RESIZING).exists(),
+            table=await ipvs.read(),
+            generation=_generation(root, release),
+            entries=sum(server.active + server.inactive + server.persistent for server in servers),
+            missing=frozenset() if spec is None else await missing_schedulers(spec, ipvs),
+        )
+    except KernelError as error:
+        loadable = host.loadable(root, "ip_vs")
+        return Kernel(release, refusal=str(error), permitted=permitted, loadable=loadable)

@@ -1,0 +1,100 @@
+"""What the host's files say of its kernel and its modules; `root` is / outside of tests."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+from lvsctl.decide.doctor.facts import Build, Hprio, Modules
+from lvsctl.decide.doctor.hprio import PACKAGE
+
+CAP_NET_ADMIN = 12
+DKMS_PATIENCE = 30  # seconds; it is a shell script
+
+
+def text_of(file: Path) -> str:
+    """The file's text, "" where there is none or we may not read it."""
+    with contextlib.suppress(OSError):
+        return file.read_text(errors="replace")
+    return ""
+
+
+def permitted(root: Path) -> bool:
+    """Whether this process has CAP_NET_ADMIN."""
+    for line in text_of(root / "proc/self/status").splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
+    return False
+
+
+def release(root: Path) -> str:
+    """The running kernel's, as `uname -r` says it."""
+    return text_of(root / "proc/sys/kernel/osrelease").strip()
+
+
+def loadable(root: Path, module: str) -> bool | None:
+    """Whether modprobe finds `module` for the running kernel; None where that cannot be told, as in containers."""
+    folder = root / "lib/modules" / release(root)
+    return _known(folder, module) if folder.is_dir() else None
+
+
+def built_in(root: Path) -> bool:
+    """Whether ip_vs is part of the kernel's image."""
+    modules = text_of(root / "proc/modules").splitlines()
+    return not any(line.startswith("ip_vs ") for line in modules)
+
+
+def hprio(root: Path, dkms: str | None) -> Hprio:
+    """dkms: path of the program, None if it is not installed."""
+    return Hprio(
+        loaded=text_of(root / "sys/module/ip_vs_hprio/version").strip(),
+        builds=None if dkms is None else _builds(dkms),
+        kernels=tuple(_kernels(root)),
+        signed_only=_signed_only(root),
+    )
+
+
+def _kernels(root: Path) -> list[Modules]:
+    """Those that can be booted: DKMS leaves folders without the kernel's own modules behind."""
+    with contextlib.suppress(OSError):
+        folders = sorted(folder for folder in (root / "lib/modules").iterdir() if (folder / "kernel").is_dir())
+        return [Modules(one.name, _known(one, "ip_vs_hprio"), (one / "build").exists()) for one in folders]
+    return []
+
+
+def _known(folder: Path, module: str) -> bool:
+    """depmod wrote down every module file (`updates/dkms/ip_vs_hprio.ko.xz: …`), and what the image itself has."""
+    paths = (text_of(folder / "modules.dep") + text_of(folder / "modules.builtin")).splitlines()
+    return any(path.partition(":")[0].rpartition("/")[2].startswith(f"{module}.ko") for path in paths)
+
+
+def _builds(dkms: str) -> tuple[Build, ...]:
+    """What `dkms status` tells of our package; nothing if it fails."""
+    try:
+        told = subprocess.run(
+            [dkms, "status"], capture_output=True, text=True, check=False, timeout=DKMS_PATIENCE, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(build for line in told.stdout.splitlines() if (build := build_of(line)) is not None)
+
+
+def build_of(line: str) -> Build | None:
+    """`ip-vs-hprio/1.0.0, 6.1.0-56-amd64, x86_64: installed`; None for any other package's.
+
+    Before dkms 3 there was a comma after the name. Remarks may follow the state: `installed (WARNING! …)`.
+    """
+    where, _, state = line.partition(":")
+    name, version, *kernel = [word.strip() for word in where.replace("/", ",", 1).split(",")] + [""]
+    if name != PACKAGE or not version or not state.split():
+        return None
+    return Build(version, kernel[0], state.split()[0])
+
+
+def _signed_only(root: Path) -> bool:
+    """lockdown: `none [integrity] confidentiality`, the chosen one in brackets."""
+    lockdown = text_of(root / "sys/kernel/security/lockdown")
+    enforced = text_of(root / "sys/module/module/parameters/sig_enforce").strip() == "Y"
+    return enforced or ("[" in lockdown and "[none]" not in lockdown)

@@ -1,0 +1,1 @@
+"""What `lvsctl doctor` makes of the facts: facts -> findings."""
