@@ -8,6 +8,7 @@ from typing import Any
 from lvsctl.cli.columns import Row, align, counted
 from lvsctl.daemon.once import Once
 from lvsctl.daemon.state import key_json
+from lvsctl.decide.ladder import stand_in
 from lvsctl.model import (
     AddServer,
     AddService,
@@ -41,7 +42,7 @@ def render(once: Once, *, applied: bool) -> str:
         groups.setdefault(str(service), []).append(["  refused", "", why])
     for name, lines in groups.items():
         rows += [name, *lines]
-    return align([*rows, _closing(once, applied=applied)])
+    return align([*rows, *_stand_ins(once), _closing(once, applied=applied)])
 
 
 def _notes(once: Once) -> Iterator[tuple[Step, str]]:
@@ -51,6 +52,13 @@ def _notes(once: Once) -> Iterator[tuple[Step, str]]:
         yield step, f"REFUSED by the kernel: {result.message}" if result is not None else ""
     for step, why in once.withheld:
         yield step, f"WITHHELD: {why}"
+
+
+def _stand_ins(once: Once) -> Iterator[str]:
+    """What runs in place of what was wanted, also where there is nothing to do."""
+    for event in once.schedulers:
+        if event.used is not None:
+            yield f"{stand_in(event.wanted, event.used)}: {', '.join(event.services)}"
 
 
 def _line(step: Step, note: str) -> list[str]:
@@ -115,6 +123,9 @@ def document(once: Once, *, applied: bool) -> Json:
         ],
         "withheld": [{**_item(step), "why": why} for step, why in once.withheld],
         "refused": [{"service": key_json(key), "why": why} for key, why in once.refused.items()],
+        "schedulers": [
+            {"wanted": event.wanted, "used": event.used, "services": list(event.services)} for event in once.schedulers
+        ],
         "warnings": [str(problem) for problem in once.warnings],
     }
 

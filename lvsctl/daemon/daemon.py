@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import structlog
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics import Metrics
-from lvsctl.daemon.reconcile import Round, act, look_and_decide, missing_schedulers, scheduler_names
+from lvsctl.daemon.reconcile import Round, act, look_and_decide
 from lvsctl.daemon.report import log_event, round_events
 from lvsctl.daemon.state import State
 from lvsctl.daemon.systemd import notify, watchdog_period
@@ -25,10 +25,8 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Outcome, Problem, Question, Spec
+from lvsctl.model import DeleteService, Outcome, Problem, Question
 
-RECHECK_SCHEDULERS = 30.0  # seconds between looks for a scheduler that is, or may be, missing
-ASK_AGAIN = 3600.0  # seconds until the kernel itself is asked although nothing is seen to have changed
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
 log = structlog.get_logger("lvsctl")
@@ -67,7 +65,7 @@ class Daemon:
         kinds: Mapping[str, AnyKind],
         ipvs: Ipvs,
         state: State,
-        recheck_schedulers: float = RECHECK_SCHEDULERS,
+        recheck_schedulers: float = RECHECK,
     ) -> None:
         self.config = config
         self.kinds = kinds
@@ -83,10 +81,7 @@ class Daemon:
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._recheck = recheck_schedulers
-        self._looked = 0.0  # when it was last considered whether a scheduler has come
-        self._asked = 0.0  # when the kernel was last asked for every one
-        self._signs: Hashable | None = None
+        self._lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
         self._forgetful: str | None = None  # why what is ours cannot be written down
 
     # --- what happens ---------------------------------------------------------------------------------------------
@@ -134,7 +129,7 @@ class Daemon:
             log.error("not reloaded", problem=str(problem))
 
     async def _take(self, loaded: Loaded) -> None:
-        missing = await self._missing_schedulers(loaded.spec)
+        missing = await self._lookout.missing(loaded.spec)
         table = await self.ipvs.read()
         if self._stop.is_set():  # the runner is closed, or is about to be
             raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
@@ -148,27 +143,9 @@ class Daemon:
 
     async def _look_for_schedulers(self) -> None:
         spec = self.world.spec
-        missing = await self._missing_schedulers(spec)
+        missing = await self._lookout.missing(spec)
         if self.world.spec is spec:  # else a reload has looked for those of its own
             self.world.found_missing(missing)
-
-    async def _missing_schedulers(self, spec: Spec) -> frozenset[str]:
-        self._looked = self._asked = self.loop.time()
-        self._signs = self.ipvs.scheduler_signs(scheduler_names(spec))  # first: what comes meanwhile is seen next time
-        return await missing_schedulers(spec, self.ipvs)
-
-    def _schedulers_in_doubt(self) -> bool:
-        """Whether it is time to look, and one that was missing may be there, or one that was there may be gone."""
-        now = self.loop.time()
-        if self.last.round is None or now - self._looked < self._recheck:
-            return False
-        self._looked = now
-        if any(refusal.errno == errno.ENOENT for _, refusal in self.last.round.refused):
-            return True
-        if not self.world.ladder.missing:
-            return False
-        signs = self.ipvs.scheduler_signs(scheduler_names(self.world.spec))
-        return signs is None or signs != self._signs or now - self._asked >= ASK_AGAIN
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -202,7 +179,7 @@ class Daemon:
         await asyncio.sleep(rest)
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
         if self.world.ladder.missing:
-            pause = min(pause, self._recheck)
+            pause = min(pause, self._lookout.recheck)
         try:
             async with asyncio.timeout(pause):
                 await self.world.wake.wait()
@@ -213,7 +190,7 @@ class Daemon:
         self.last.number += 1
         self.last.at = time.time()
         try:
-            if self._schedulers_in_doubt():
+            if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             self._remember()

@@ -6,12 +6,10 @@ import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-LOADED = Path("/sys/module")
-LOADER = Path("/proc/sys/kernel/modprobe")
-INSTALLED = Path("/lib/modules")
+ROOT = Path("/")
 
 
-def signs(schedulers: Iterable[str]) -> Hashable | None:
+def signs(schedulers: Iterable[str], *, root: Path = ROOT) -> Hashable | None:
     """A value that changes when one of these schedulers may have come or gone; None where that cannot be seen.
 
     A scheduler comes when its module is loaded by hand, or when depmod writes its index anew (a package, DKMS) and
@@ -19,9 +17,9 @@ def signs(schedulers: Iterable[str]) -> Hashable | None:
     that the answer is no.
     """
     try:
-        index = (INSTALLED / os.uname().release / "modules.dep.bin").stat()
-        loader = LOADER.read_text()
+        index = (root / "lib/modules" / os.uname().release / "modules.dep.bin").stat()
+        loader = (root / "proc/sys/kernel/modprobe").read_text()
     except OSError:
         return None
-    loaded = frozenset(name for name in schedulers if (LOADED / f"ip_vs_{name}").exists())
+    loaded = frozenset(name for name in schedulers if (root / f"sys/module/ip_vs_{name}").exists())
     return loaded, loader, index.st_ino, index.st_mtime_ns

@@ -12,6 +12,7 @@ import pytest
 from lvsctl.daemon import app, once
 from lvsctl.daemon.once import Once
 from lvsctl.errors import AlreadyRunning, ConfigError, KernelError
+from lvsctl.events import SchedulerMissing
 from lvsctl.model import (
     AddressKey,
     AddServer,
@@ -175,8 +176,31 @@ def test_a_plan_as_json(run: Run, decided: Any) -> None:
             }
         ],
         "refused": [{"service": mark, "why": "no hprio"}],
+        "schedulers": [],
         "warnings": ["/c/a.yaml:3:5: warning: services.shop: is slow"],
     }
+
+
+def test_what_stands_in_is_told_also_where_there_is_nothing_to_do(run: Run, decided: Any) -> None:
+    lacking = (SchedulerMissing("hprio", "fo", ("shop", "mail")), SchedulerMissing("mh", None, ("dns",)))
+    decided(Once((), (), (), {}, (), lacking[:1]))
+    result = run("plan")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "the kernel has no scheduler hprio, fo is used in its place: shop, mail\n"
+        "nothing to do: the table is as it ought to be\n",
+    )
+    decided(Once((), (), (), {MARK: "the kernel has no scheduler mh: …"}, (), lacking))
+    assert run("plan").stdout == (
+        "mark 20 ipv6\n"
+        "  refused    the kernel has no scheduler mh: …\n"
+        "the kernel has no scheduler hprio, fo is used in its place: shop, mail\n"
+        "0 operations to do, 1 service refused\n"
+    )
+    assert json.loads(run("plan", "-o", "json").stdout)["schedulers"] == [
+        {"wanted": "hprio", "used": "fo", "services": ["shop", "mail"]},
+        {"wanted": "mh", "used": None, "services": ["dns"]},
+    ]
 
 
 def test_what_was_applied_and_what_was_not(run: Run, decided: Any) -> None:

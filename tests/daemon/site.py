@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
-from lvsctl.daemon.daemon import RECHECK_SCHEDULERS, Daemon
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.lookout import RECHECK
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, ServiceKey, Table
@@ -79,7 +80,7 @@ class Site:
         (self.config / name).write_text(text)
 
     @contextlib.asynccontextmanager
-    async def running(self, *, recheck_schedulers: float = RECHECK_SCHEDULERS) -> AsyncIterator[Daemon]:
+    async def running(self, *, recheck_schedulers: float = RECHECK) -> AsyncIterator[Daemon]:
         """The daemon at work; it is stopped, as by SIGTERM, at the end of the block."""
         kinds = installed()
         self.daemon = Daemon(
