@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A kernel test that cannot run here is skipped with its reason, never passed."""
     reason: str | None = ""
     for item in items:
+        if (kernels := item.get_closest_marker("kernels")) and (other := here.other_kernel(kernels.args)):
+            item.add_marker(pytest.mark.skip(reason=other))
         if item.get_closest_marker("kernel") is None:
             continue
         if reason == "":

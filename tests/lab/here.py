@@ -7,6 +7,10 @@ import subprocess
 from pathlib import Path
 
 IN_LAB = "LVSCTL_LAB" in os.environ
+KERNEL = os.environ.get("LVSCTL_LAB_KERNEL")
+"""The lab's kernel: `debian`, or one of ours (tests.lab.kernels); None outside the lab."""
+TIME_TRAVELS = bool(os.environ.get("LVSCTL_LAB_TIME_TRAVEL"))
+"""Sleeping costs nothing here, and only sleeping lets time pass (tests.lab)."""
 
 
 def native() -> str | None:
@@ -18,3 +22,10 @@ def native() -> str | None:
     if not Path("/proc/net/ip_vs").exists():
         return "this kernel has no ip_vs; `make kernel` runs it in the lab"
     return None
+
+
+def other_kernel(names: tuple[str, ...]) -> str | None:
+    """Why a test for the lab's kernels `names` cannot run on this one; None if it can."""
+    if KERNEL in names:
+        return None
+    return f"needs the lab's kernel {' or '.join(names)}; `make test-kernels` runs it"

@@ -6,31 +6,20 @@ build/kernels, under the hash of what it was made from.
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "deploy" / "ip-vs-hprio"
-CACHE = ROOT / "build" / "kernels"
+from tests.lab.source import CACHE, CannotBuildError, of_user_mode_linux, only_one, run_make, unpacked
+
+SOURCE = Path(__file__).parents[2] / "deploy" / "ip-vs-hprio"
 CONFIG = Path("/usr/share/doc/user-mode-linux/config.gz")
 MODULES = Path("/usr/lib/uml/modules")
-NOT_NEEDED = (
-    "*/drivers/*.[chS]", "*/sound/*.[ch]", "*/fs/*.c", "*/tools/testing/*", "*.rst", "*.dts*",
-)  # fmt: skip
-"""Two thirds of the source: not compiled, and not read, by what prepares a kernel for building modules."""
-
-
-class CannotBuildError(Exception):
-    """One line: what is missing, and what to install."""
 
 
 def tree() -> Path | None:
@@ -41,12 +30,13 @@ def tree() -> Path | None:
 
 def build() -> Path:
     """Make that tree, or find it made. Raises CannotBuildError."""
-    place = _place()
-    if place is None:
+    release, place = _release(), _place()
+    if release is None or place is None:
         raise CannotBuildError("no user-mode-linux here: apt-get install --no-install-recommends user-mode-linux")
-    with only_one(CACHE):
+    with only_one():
         if not place.exists():
-            _make_tree(place)
+            shipped = MODULES / release
+            make_tree(place, objects=_prepared(release), index=shipped, others=shipped / "kernel")
     return place
 
 
@@ -72,45 +62,22 @@ def fingerprint(*more: str, source: Path = SOURCE) -> str:
     return hashlib.sha256(b"\0".join([*parts, *(one.encode() for one in more)])).hexdigest()[:12]
 
 
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """One builder at a time in `folder`, which is made; the others wait, and find its work done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def make_tree(place: Path, *, objects: Path, index: Path, others: Path | None = None) -> None:
+    """Make `place`/lib/modules/RELEASE for modprobe: hprio, and the modules in `others`.
 
-
-def run_make(arguments: Sequence[str]) -> str:
-    """What `make` prints. LOCALVERSION= keeps a `+` out of the release: to make, a checkout is a changed kernel."""
-    try:
-        done = subprocess.run(
-            ["make", "-s", "LOCALVERSION=", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise CannotBuildError("no make here: apt-get install --no-install-recommends make gcc flex bison bc") from None
-    if done.returncode:
-        raise CannotBuildError(f"make {' '.join(arguments)} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
-
-
-def unpack(package: str, version: str, into: Path, *, leave_out: Sequence[str] = ()) -> None:
-    """Download Debian's linux-source `package` at `version`; its kernel source, unpacked, becomes the folder `into`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        done = subprocess.run(
-            ["apt-get", "download", f"{package}={version}"], cwd=scratch, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise CannotBuildError(f"cannot download {package}={version}: apt-get update\n{done.stderr.strip()}")
-        (deb,) = Path(scratch).glob("*.deb")
-        without = " ".join(f"--exclude='{pattern}'" for pattern in leave_out)
-        into.mkdir(parents=True)
-        pipe = (
-            f"dpkg-deb --fsys-tarfile '{deb}' | tar xf - --to-stdout ./usr/src/{package}.tar.xz"
-            f" | tar xJf - -C '{into}' --strip-components=1 --wildcards {without}"
-        )
-        subprocess.run(["bash", "-o", "pipefail", "-c", pipe], check=True)
+    objects: the prepared build folder of the kernel. index: where modules.order and modules.builtin lie.
+    """
+    release = (objects / "include" / "config" / "kernel.release").read_text().strip()
+    unfinished = place.with_name("modules-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    folder = unfinished / "lib" / "modules" / release
+    compiled(objects, folder / "extra")
+    if others is not None:
+        (folder / "kernel").symlink_to(others)
+    for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+        shutil.copy(index / name, folder)
+    subprocess.run(["/sbin/depmod", "-b", unfinished, release], check=True)
+    unfinished.rename(place)
 
 
 def _release() -> str | None:
@@ -120,44 +87,18 @@ def _release() -> str | None:
 
 def _place() -> Path | None:
     release = _release()
-    return None if release is None else CACHE / "debian" / f"modules-{fingerprint(release, _built_from())}"
-
-
-def _built_from() -> str:
-    """The version of Debian's source package that the installed user-mode-linux was built from."""
-    said = subprocess.run(
-        ["dpkg-query", "--show", "--showformat=${Built-Using}", "user-mode-linux"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    named = re.search(r"\blinux \(= ([^)]+)\)", said.stdout)
-    return named[1] if named else ""
-
-
-def _make_tree(place: Path) -> None:
-    release = _release()
-    assert release is not None
-    unfinished = place.with_name("unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    folder = unfinished / "lib" / "modules" / release
-    compiled(_prepared(release), folder / "extra")
-    (folder / "kernel").symlink_to(MODULES / release / "kernel")
-    for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
-        shutil.copy(MODULES / release / name, folder)
-    subprocess.run(["/sbin/depmod", "-b", unfinished, release], check=True)
-    unfinished.rename(place)
+    return None if release is None else CACHE / "debian" / f"modules-{fingerprint(release, of_user_mode_linux())}"
 
 
 def _prepared(release: str) -> Path:
     """A build folder of exactly the installed kernel, as far as modules need it."""
-    version = _built_from()
+    version = of_user_mode_linux()
     objects = CACHE / "debian" / f"objects-{version}"
     if (objects / "Module.symvers").exists():
         return objects
-    source = CACHE / "debian" / f"source-{version}"
-    for old in (source, objects):
-        shutil.rmtree(old, ignore_errors=True)
-    unpack("linux-source-" + ".".join(release.split(".")[:2]), version, source, leave_out=NOT_NEEDED)
-    objects.mkdir()
+    shutil.rmtree(objects, ignore_errors=True)
+    source = unpacked(version)
+    objects.mkdir(parents=True)
     (objects / ".config").write_bytes(gzip.decompress(CONFIG.read_bytes()))
     for goal in ("olddefconfig", "modules_prepare"):
         run_make(["-C", str(source), "ARCH=um", f"O={objects}", "-j2", goal])

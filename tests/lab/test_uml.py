@@ -28,7 +28,7 @@ RUN = "import sys; from tests.lab import __main__, here; here.native = lambda: '
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lab's scratch folders are made in it."""
-    for name in (uml.KERNEL, "ipvsadm", "ip", "modprobe"):
+    for name in (uml.DEBIAN, "ipvsadm", "ip", "modprobe"):
         (tmp_path / name).write_text(GUEST)
         (tmp_path / name).chmod(0o755)
     scratch = tmp_path / "scratch"
@@ -41,12 +41,12 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("told", "status"), [(0, 0), (1, 1), (77, 77), (9, 125)])
 def test_the_commands_status_is_passed_on(guest: Path, told: int, status: int) -> None:
-    assert uml.run(["sh", "-c", f"exit {told}"], memory="1M", timeout=60) == status
+    assert uml.run(["sh", "-c", f"exit {told}"], memory="1M", timeout=60, kernel=uml.kernel(None)) == status
     assert list(guest.iterdir()) == []
 
 
 def test_what_the_command_prints_is_passed_on(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert uml.run(["printf", r"a  b\n\nc"], memory="1M", timeout=60) == 0
+    assert uml.run(["printf", r"a  b\n\nc"], memory="1M", timeout=60, kernel=uml.kernel(None)) == 0
     assert capsys.readouterr().out == "a  b\n\nc\n"
 
 
@@ -64,12 +64,12 @@ def test_a_checkout_with_spaces_in_its_path(guest: Path, tmp_path: Path, monkeyp
         return popen(arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", seen)
-    assert uml.run(["test", "-x", "init"], memory="1M", timeout=60) == 0
+    assert uml.run(["test", "-x", "init"], memory="1M", timeout=60, kernel=uml.kernel(None)) == 0
     assert not [word for word in boots[0] if " " in word]
 
 
 def test_a_guest_that_takes_too_long_is_ended(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert uml.run(["sleep", "600"], memory="1M", timeout=0.2) == 124
+    assert uml.run(["sleep", "600"], memory="1M", timeout=0.2, kernel=uml.kernel(None)) == 124
     assert capsys.readouterr().out.endswith("lab: ended after 0 s\n")
     assert list(guest.iterdir()) == []
 

@@ -14,9 +14,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab import module
+from tests.lab import kernels, module
+from tests.lab.kernels import Kernel
+from tests.lab.source import CannotBuildError
 
-KERNEL = "linux.uml"
+DEBIAN = "linux.uml"
 INIT = Path(__file__).with_name("init")
 BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
 PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
@@ -24,7 +26,7 @@ PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
 
 def missing() -> str | None:
     """What keeps the lab from running here, as a sentence that says what to install; None if nothing does."""
-    programs = {KERNEL: "user-mode-linux", "ipvsadm": "ipvsadm", "ip": "iproute2", "modprobe": "kmod"}
+    programs = {DEBIAN: "user-mode-linux", "ipvsadm": "ipvsadm", "ip": "iproute2", "modprobe": "kmod"}
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     packages = [package for program, package in programs.items() if shutil.which(program, path=search) is None]
     if not packages:
@@ -32,23 +34,34 @@ def missing() -> str | None:
     return "no lab here: apt-get install --no-install-recommends " + " ".join(packages)
 
 
-def run(command: Sequence[str], *, memory: str, timeout: float) -> int:
+def kernel(name: str | None) -> Kernel:
+    """The kernel `name` of our own, or Debian's. Raises CannotBuildError."""
+    if name is not None:
+        return kernels.find(name)
+    program = shutil.which(DEBIAN)
+    if program is None:
+        raise CannotBuildError(str(missing()))
+    with_hprio = module.tree()
+    modules = with_hprio / "lib" / "modules" if with_hprio else module.MODULES
+    return Kernel(name="debian", program=Path(program), modules=modules, time_travel=False)
+
+
+def run(command: Sequence[str], *, memory: str, timeout: float, kernel: Kernel) -> int:
     """Run `command` as root in the guest, in the current folder; its output goes to our stdout.
 
-    memory: as the kernel's mem=. timeout: seconds; then the guest is ended and 124 returned. Returns the command's exit
-    status, or 125 when the guest ended without one.
+    memory: as the kernel's mem=. timeout: real seconds; then the guest is ended and 124 returned. Returns the command's
+    exit status, or 125 when the guest ended without one.
     """
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
         folder = Path(scratch)
-        (folder / "command").write_text(_script(command))
+        (folder / "command").write_text(_script(command, kernel))
         # The checkout's path may hold spaces, which a kernel's command line cannot: what it names is in this folder.
         shutil.copy(INIT, folder)
-        with_hprio = module.tree()
-        (folder / "modules").symlink_to(with_hprio / "lib" / "modules" if with_hprio else module.MODULES)
-        return _boot(folder, memory=memory, timeout=timeout)
+        (folder / "modules").symlink_to(kernel.modules)
+        return _boot(folder, memory=memory, timeout=timeout, kernel=kernel)
 
 
-def _script(command: Sequence[str]) -> str:
+def _script(command: Sequence[str], kernel: Kernel) -> str:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if not sys.stdout.isatty():
         passed["NO_COLOR"] = "1"  # to the guest its console is a terminal
@@ -58,21 +71,21 @@ def _script(command: Sequence[str]) -> str:
         "HYPOTHESIS_STORAGE_DIRECTORY": "/run/tmp/hypothesis",
         "PYTHONDONTWRITEBYTECODE": "1",
         "LVSCTL_LAB": "1",
+        "LVSCTL_LAB_KERNEL": kernel.name,
+        "LVSCTL_LAB_TIME_TRAVEL": "1" if kernel.time_travel else "",
     }
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in {**passed, **own}.items())
     return f"{exports}cd {shlex.quote(str(Path.cwd()))} || exit 126\nexec {shlex.join(command)}\n"
 
 
-def _boot(folder: Path, *, memory: str, timeout: float) -> int:
-    kernel = shutil.which(KERNEL)
-    if kernel is None:
-        raise SystemExit(missing())
+def _boot(folder: Path, *, memory: str, timeout: float, kernel: Kernel) -> int:
     arguments = [
         "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro", f"mem={memory}", f"init={folder / INIT.name}",
         "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={folder / 'modules'}",
+        *(["time-travel=inf-cpu"] if kernel.time_travel else []),
     ]  # fmt: skip
     guest = subprocess.Popen(
-        [kernel, *arguments],
+        [kernel.program, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

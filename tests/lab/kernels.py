@@ -1,0 +1,114 @@
+"""`python -m tests.lab.kernels NAME...`: build user-mode-linux kernels of our own from Debian's sources.
+
+`old` and `new` have the two generations of the overload code; `debug` has KASAN and lockdep. Time travels in all of
+them. Each is kept in build/kernels/NAME until its source package or its configuration changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import module, source
+from tests.lab.source import CannotBuildError
+
+CONFIG = Path(__file__).with_name("config")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a kernel is made of: the version of Debian's source, when asked, and files of config/, later ones win."""
+
+    version: Callable[[], str]
+    config: tuple[str, ...] = ("base",)
+
+    def text(self) -> str:
+        return "".join((CONFIG / name).read_text() for name in self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel to boot: the program, the folder whose RELEASE/ holds its modules, whether time travels in it."""
+
+    name: str
+    program: Path
+    modules: Path
+    time_travel: bool
+
+
+RECIPES = {
+    "old": Recipe(source.of_user_mode_linux),
+    "new": Recipe(lambda: source.newest("linux-source-6.12")),
+    "debug": Recipe(lambda: source.newest("linux-source-6.12"), ("base", "debug")),
+}
+
+
+def find(name: str) -> Kernel:
+    """The kernel `name`, built earlier, with hprio as it is now. Raises CannotBuildError."""
+    place = source.CACHE / name
+    if not (place / "made-of").exists():
+        raise CannotBuildError(f"no kernel {name} here: python -m tests.lab.kernels {name}")
+    modules = place / f"modules-{module.fingerprint((place / 'made-of').read_text())}"
+    with source.only_one():
+        if not modules.exists():
+            objects = place / "objects"
+            module.make_tree(modules, objects=objects, index=objects)
+    return Kernel(name=name, program=place / "linux", modules=modules / "lib" / "modules", time_travel=True)
+
+
+def build(name: str) -> Kernel:
+    """The kernel `name`, built anew if the one at hand is of another source or configuration."""
+    recipe = RECIPES[name]
+    version = recipe.version()
+    if not version:
+        raise CannotBuildError("no user-mode-linux here: apt-get install --no-install-recommends user-mode-linux")
+    made_of = f"linux-source {version}, configuration {hashlib.sha256(recipe.text().encode()).hexdigest()[:12]}\n"
+    place = source.CACHE / name
+    with source.only_one():
+        if not (place / "made-of").exists() or (place / "made-of").read_text() != made_of:
+            shutil.rmtree(place, ignore_errors=True)
+            _make_kernel(place, source.unpacked(version), recipe.text())
+            (place / "made-of").write_text(made_of)
+    return find(name)
+
+
+def _make_kernel(place: Path, tree: Path, config: str) -> None:
+    objects = place / "objects"
+    objects.mkdir(parents=True)
+    (place / "config").write_text(config)
+    goal = ["-C", str(tree), "ARCH=um", f"O={objects}"]
+    source.run_make([*goal, f"KCONFIG_ALLCONFIG={place / 'config'}", "allnoconfig"])
+    _refuse_lost(config, (objects / ".config").read_text())
+    source.run_make([*goal, f"-j{len(os.sched_getaffinity(0))}", "linux", "modules"])
+    subprocess.run(["strip", "-o", place / "linux", objects / "linux"], check=True)
+
+
+def _refuse_lost(wanted: str, got: str) -> None:
+    """An option that does not exist, or lacks what it depends on, vanishes without a word: not here."""
+    lines = set(got.splitlines())
+    lost = [line for line in wanted.splitlines() if line.startswith("CONFIG_") and line not in lines]
+    if lost:
+        raise CannotBuildError(f"this kernel does not have: {' '.join(lost)}")
+
+
+def main(names: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.kernels", description=__doc__)
+    parser.add_argument("names", nargs="+", choices=RECIPES, metavar="NAME", help=", ".join(RECIPES))
+    for name in parser.parse_args(names).names:
+        try:
+            print(build(name).program)
+        except CannotBuildError as problem:
+            print(f"no kernel {name}: {problem}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

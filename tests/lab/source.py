@@ -1,0 +1,96 @@
+"""Debian's kernel sources: which version, unpacked once into the cache, made."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE = Path(__file__).parents[2] / "build" / "kernels"
+NOT_NEEDED = (
+    "arch/[a-tvwyz]*.[chS]", "drivers/[ad-mo-su-z]*.[ch]", "drivers/net/*/*.[ch]", "sound/*.[ch]", "*.dts*",
+    "tools/[a-hj-z]*.[chS]", "tools/perf/*", "Documentation/*/*",
+)  # fmt: skip
+"""Three quarters of the source: other machines, and drivers that user-mode-linux has nothing to drive with."""
+
+
+class CannotBuildError(Exception):
+    """One line: what is missing, and what to install."""
+
+
+def of_user_mode_linux() -> str:
+    """The version of Debian's source package that the installed user-mode-linux was built from; empty if none is."""
+    said = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Built-Using}", "user-mode-linux"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    named = re.search(r"\blinux \(= ([^)]+)\)", said.stdout)
+    return named[1] if named else ""
+
+
+def newest(package: str) -> str:
+    """The version of `package` that apt would install."""
+    said = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False)
+    named = re.search(r"^ *Candidate: (\d\S*)", said.stdout, re.MULTILINE)
+    if named is None:
+        raise CannotBuildError(f"apt knows no package {package}: apt-get update")
+    return named[1]
+
+
+def unpacked(version: str) -> Path:
+    """The folder with the kernel source of that version, without what is NOT_NEEDED; downloaded if it is not there."""
+    if re.search(r"[\s:]", str(CACHE)):
+        raise CannotBuildError(f"make cannot build a kernel in a path with spaces or colons: {CACHE}")
+    place = CACHE / f"source-{version}"
+    if not place.exists():
+        package = "linux-source-" + ".".join(version.split(".")[:2])
+        unfinished = CACHE / "source-unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _unpack(package, version, unfinished)
+        unfinished.rename(place)
+    return place
+
+
+def _unpack(package: str, version: str, into: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run(
+            ["apt-get", "download", f"{package}={version}"], cwd=scratch, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CannotBuildError(f"cannot download {package}={version}: apt-get update\n{done.stderr.strip()}")
+        (deb,) = Path(scratch).glob("*.deb")
+        without = " ".join(f"--exclude='{package}/{pattern}'" for pattern in NOT_NEEDED)
+        into.mkdir(parents=True)
+        pipe = (
+            f"dpkg-deb --fsys-tarfile '{deb}' | tar xf - --to-stdout ./usr/src/{package}.tar.xz"
+            f" | xz -dcT0 | tar xf - -C '{into}' --strip-components=1 --wildcards {without}"
+        )
+        subprocess.run(["bash", "-o", "pipefail", "-c", pipe], check=True)
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """One builder at a time in the cache; the others wait, and find its work done."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_make(arguments: Sequence[str]) -> str:
+    """What `make` prints. LOCALVERSION= keeps a `+` out of the release: to make, a checkout is a changed kernel."""
+    try:
+        done = subprocess.run(
+            ["make", "-s", "LOCALVERSION=", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise CannotBuildError("no make here: apt-get install --no-install-recommends make gcc flex bison bc") from None
+    if done.returncode:
+        raise CannotBuildError(f"make {' '.join(arguments)} failed:\n{done.stdout[-3000:]}")
+    return done.stdout
