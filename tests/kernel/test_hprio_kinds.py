@@ -1,0 +1,179 @@
+"""hprio on the real kernel: one-packet scheduling, persistence, tunnels, and services that go away under load."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+
+from lvsctl.model import AddServer, Forward, RealAttrs, RealKey, ServiceFlag
+from tests.kernel.kernel_log import KernelLog
+from tests.kernel.shop import PORT, Shop
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("upper", [0, 1])
+async def test_one_packet_scheduling_splits_exactly_and_never_spills(shop: Shop, upper: int) -> None:
+    """An entry that ends with its packet: full at 1, and empty again before the next packet is looked at."""
+    await shop.open(flags=ServiceFlag.ONE_PACKET)
+    await shop.add("abc", weight=5, upper=upper)
+    await shop.add("s", weight=1)
+    caller = shop.dial()
+    assert caller is not None
+    with caller:
+        for _ in range(299):
+            caller.send(b"x")
+    seen: dict[str, int] = {}
+    deadline = time.monotonic() + 10
+    while sum(seen.values()) < 300:  # the kernel sums such counts up every 2 s
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(0.1)
+        seen = {name: row.traffic.connections for name, row in (await shop.counters()).items()}
+    assert seen == {"a": 100, "b": 100, "c": 100, "s": 0}
+    assert await shop.held() == dict.fromkeys("abcs", 0)
+
+
+# --- persistence: a template is asked before the scheduler ------------------------------------------------------
+
+ANN, BOB, CAT, DAN = range(4)
+
+
+async def test_a_template_passes_by_the_threshold(shop: Shop) -> None:
+    await shop.open(persistence=150)
+    await shop.add("a", weight=5, upper=2)
+    await shop.add("s", weight=1)
+    assert await shop.call(4, client=ANN) == "aaaa"
+    assert (await shop.held())["a"] == 4
+    assert await shop.call(2, client=BOB) == "ss"
+
+
+async def test_a_spilled_client_stays_where_it_is_when_the_pool_has_room_again(shop: Shop) -> None:
+    await shop.open(persistence=150)
+    await shop.add("ab", weight=5, upper=1)
+    await shop.add("s", weight=1)
+    assert [await shop.call(client=who) for who in (ANN, BOB, CAT)] == ["a", "b", "s"]
+    await shop.edit("ab", upper=0)
+    assert await shop.call(3, client=CAT) == "sss"
+    assert await shop.call(2, client=DAN) == "aa"
+    assert {name: row.persistent for name, row in (await shop.counters()).items()} == {"a": 2, "b": 1, "s": 1}
+
+
+@pytest.mark.parametrize("expire", [False, True])
+async def test_weight_0_lets_a_client_go_only_with_expire_quiescent_template(shop: Shop, expire: bool) -> None:
+    Path("/proc/sys/net/ipv4/vs/expire_quiescent_template").write_text(str(int(expire)))
+    await shop.open(persistence=150)
+    await shop.add("ab", weight=5)
+    assert await shop.call(2, client=ANN) == "aa"
+    await shop.edit("a", weight=0)
+    assert await shop.call(2, client=ANN) == ("bb" if expire else "aa")
+    assert await shop.call(client=BOB) == "b"
+
+
+async def test_templates_do_not_count_for_thresholds_and_turns_are_taken_by_clients(shop: Shop) -> None:
+    await shop.open(persistence=150)
+    await shop.add("abc", weight=5, upper=2)
+    calls = [await shop.call(client=who) for who in (ANN, ANN, BOB, CAT, DAN)]
+    assert calls == ["a", "a", "b", "c", "b"]  # a has its two
+
+
+# --- servers of both families ------------------------------------------------------------------------------------
+
+
+async def test_a_tunnel_to_the_other_address_family_takes_its_turn(shop: Shop) -> None:
+    await shop.open()
+    await shop.add("ab")
+    far = RealKey(IPv6Address("2001:db8:99::1"), PORT)
+    await shop.do(AddServer(shop.key, far, RealAttrs(Forward.TUNNEL, 5, upper=2)))
+    shop.rush(8)
+    rows = (await shop.ipvs.counters())[shop.key].servers
+    assert {server: row.inactive for server, row in rows.items()} == {shop.server("a"): 3, shop.server("b"): 3, far: 2}
+
+
+# --- flushed and unloaded ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def load(shop: Shop) -> Iterator[list[int]]:
+    """New connections all the time, from a thread; [given to a server, refused] so far."""
+    counts = [0, 0]
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            caller = shop.dial()
+            counts[caller is None] += 1
+            if caller is not None:
+                caller.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        over.set()
+        thread.join()
+
+
+async def grows(counts: list[int], index: int) -> None:
+    """Wait until ten more were counted."""
+    goal, deadline = counts[index] + 10, time.monotonic() + 10
+    while counts[index] < goal:
+        assert time.monotonic() < deadline, counts
+        await asyncio.sleep(0.001)
+
+
+def loaded() -> bool:
+    return "ip_vs_hprio " in Path("/proc/modules").read_text()
+
+
+async def test_a_service_is_flushed_under_load_and_the_module_goes_and_comes_when_asked_for(
+    shop: Shop, kernel_log: KernelLog
+) -> None:
+    if not loaded():
+        pytest.skip("hprio is built into this kernel")
+    with load(shop) as counts:
+        for _ in range(10):
+            await shop.open()
+            await shop.add("abc", weight=5, upper=20)
+            await shop.add("s", weight=1)
+            await grows(counts, 0)
+            subprocess.run(["ipvsadm", "-C"], check=True)
+    unload()
+    assert not loaded()
+    await shop.open()  # the kernel calls modprobe
+    assert loaded()
+    assert "IPVS: [hprio] scheduler registered." in kernel_log.look()
+    shop.servers.clear()
+    await shop.add("xy")
+    assert await shop.call(4) == "xyxy"
+
+
+def unload() -> None:
+    """Services of network namespaces that are still being taken down hold the module for a moment."""
+    deadline = time.monotonic() + 10
+    while subprocess.run(["rmmod", "ip_vs_hprio"], capture_output=True, check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            pytest.skip("something else here uses hprio")
+        time.sleep(0.1)
+
+
+async def test_traffic_goes_on_whatever_is_done_to_the_service_under_load(shop: Shop) -> None:
+    with load(shop) as counts:
+        for _ in range(20):
+            await shop.open()
+            await shop.add("ab")
+            await grows(counts, 0)
+            await shop.switch("rr")
+            await shop.edit("a", weight=7)
+            await shop.switch("hprio")
+            await shop.delete("a")
+            await grows(counts, 0)
+            await shop.close()
