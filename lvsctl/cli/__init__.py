@@ -38,6 +38,7 @@ COMMANDS = {  # in the order of use
     "doctor": ("lvsctl.cli.doctor", "Look for what is wrong with this host, and say what mends it."),
     "run": ("lvsctl.cli.changes", "Run the daemon, in the foreground."),
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
+    "explain": ("lvsctl.cli.explain", "Say why a service or a server stands as it does."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),
 }
 

@@ -1,4 +1,4 @@
-"""The control socket: status, reload and metrics as HTTP and JSON over a unix socket."""
+"""The control socket: status, explanations, reload and metrics as HTTP and JSON over a unix socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from aiohttp import web
 
 from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.explain import explain
 from lvsctl.daemon.status import status
+from lvsctl.decide.explain.subject import NoSuchSubject
 from lvsctl.errors import AlreadyRunning, ConfigError, LvsctlError
 
 DAEMON = web.AppKey("daemon", Daemon)
@@ -24,6 +26,7 @@ async def serving(daemon: Daemon, path: Path) -> AsyncIterator[None]:
     app = web.Application()
     app[DAEMON] = daemon
     app.router.add_get("/v1/status", _status)
+    app.router.add_get("/v1/explain", _explain)
     app.router.add_post("/v1/reload", _reload)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/-/healthy", _healthy)
@@ -70,6 +73,15 @@ async def _status(request: web.Request) -> web.Response:
     try:
         with_table = request.query.get("table") != "no"
         return web.json_response(await status(request.app[DAEMON], with_table=with_table))
+    except LvsctlError as error:
+        return web.json_response({"error": str(error)}, status=503)
+
+
+async def _explain(request: web.Request) -> web.Response:
+    try:
+        return web.json_response(await explain(request.app[DAEMON], request.query.get("subject", "")))
+    except NoSuchSubject as error:
+        return web.json_response({"error": str(error)}, status=404)
     except LvsctlError as error:
         return web.json_response({"error": str(error)}, status=503)
 

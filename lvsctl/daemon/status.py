@@ -12,6 +12,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.report import describe
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
+from lvsctl.decide.explain.evidence import state
 from lvsctl.decide.ladder import lacks, there_now
 from lvsctl.model import (
     Counters,
@@ -86,12 +87,12 @@ class _Teller:
         self.offset = time.time() - daemon.loop.time()
 
     def service(self, service: Service) -> Json:
-        state, reason = self._state(service)
+        found, reason = state(service, self.desired, self.table.get(service.key))
         return {
             "name": service.name,
             "key": key_json(service.key),
             "scheduler": self._scheduler(service),
-            "state": state,
+            "state": found,
             "reason": reason,
             "persistent": service.attrs.persistence,
             "pools": [self._pool(service, pool) for pool in service.pools],
@@ -103,17 +104,6 @@ class _Teller:
         if used is not None and self.world.ladder.waits(service):
             reason = there_now(wanted, used)
         return {"wanted": wanted, "used": used, "available": wanted not in self.world.ladder.missing, "reason": reason}
-
-    def _state(self, service: Service) -> tuple[str, str]:
-        """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections)."""
-        if self.desired is not None and service.key in self.desired.refused:
-            return "refused", self.desired.refused[service.key]
-        why = self.desired.why.get((service.key, None), "") if self.desired is not None else ""
-        entry = self.table.get(service.key)
-        if entry is None:
-            return "waiting", why or "not in the table yet"
-        alive = any(attrs.weight > 0 for attrs in entry.servers.values())
-        return ("ok" if alive else "down"), why
 
     def _pool(self, service: Service, pool: Pool) -> Json:
         servers = [self._server(service, server) for server in pool.servers]

@@ -1,0 +1,51 @@
+"""`explain`: why a service or a server stands as it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lvsctl import __version__
+from lvsctl.cli import options
+from lvsctl.cli.columns import align
+from lvsctl.errors import LvsctlError
+
+
+@click.command()
+@click.argument("subject", metavar="SERVICE[/SERVER]")
+@options.output("text", "json")
+@options.socket
+def explain(subject: str, output: str, socket: str) -> None:
+    """Say why a service or a server stands as it does.
+
+    SERVICE is a name, or an address as in 192.0.2.20:80; SERVER its address, with the port where that tells it from
+    another: `lvsctl explain shop/192.0.2.21`. The first line is the answer, the others are how it came about: what
+    conf.d says, what the checks say, which scheduler runs, which pool is in use, what a guard withholds, what the
+    kernel has.
+    """
+    from urllib.parse import quote  # noqa: PLC0415
+
+    from lvsctl.cli import client  # noqa: PLC0415
+
+    answer = client.ask(socket, "GET", f"/v1/explain?subject={quote(subject, safe='')}")
+    if answer.status == 404:
+        raise LvsctlError(str(answer.body.get("error", "there is no such service")))
+    if answer.status != 200:
+        raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
+    try:
+        text = _render(answer.body, output)
+    except (KeyError, TypeError) as error:
+        raise LvsctlError(
+            f"the daemon's explanation is not what this lvsctl ({__version__}) expects: "
+            "restart the daemon after an upgrade (systemctl restart lvsctl)"
+        ) from error
+    click.echo(text, nl=False)
+
+
+def _render(body: dict[str, Any], output: str) -> str:
+    if output == "json":
+        import json  # noqa: PLC0415
+
+        return json.dumps(body, indent=2) + "\n"
+    return align([body["answer"], *([f"  {link['about']}", link["says"]] for link in body["chain"])])

@@ -1,0 +1,85 @@
+"""What an explanation is made of, and what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lvsctl.decide.desired import Desired
+from lvsctl.decide.ladder import Ladder
+from lvsctl.model import (
+    CheckId,
+    Counters,
+    Entry,
+    Health,
+    RealAttrs,
+    RealKey,
+    Refusal,
+    Service,
+    ServiceKey,
+    Spec,
+    Step,
+    Table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known at this moment.
+
+    have, counters: the kernel's, read just now. desired, withheld, refused: of the newest round, None and empty before
+    the first. now: on the clock of Health.since, seconds.
+    """
+
+    spec: Spec
+    health: Mapping[CheckId, Health]
+    ladder: Ladder
+    have: Table
+    counters: Counters
+    desired: Desired | None
+    withheld: tuple[tuple[Step, str], ...]
+    refused: tuple[tuple[Step, Refusal], ...]
+    now: float
+
+    def wanted(self, service: ServiceKey) -> Entry | None:
+        """The service as the newest round wanted it; None if it wanted none or there was no round."""
+        return self.desired.table.get(service) if self.desired is not None else None
+
+    def found(self, service: ServiceKey, server: RealKey) -> RealAttrs | None:
+        entry = self.have.get(service)
+        return entry.servers.get(server) if entry is not None else None
+
+    def why(self, service: ServiceKey, server: RealKey | None) -> str:
+        """The phrase of the newest round; "" where that had none."""
+        return self.desired.why.get((service, server), "") if self.desired is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain. about: a word such as `health`, or a server's address; says: one line."""
+
+    about: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """subject: as an operator may write it; answer: the whole in one line; chain: from conf.d to the kernel."""
+
+    subject: str
+    answer: str
+    chain: tuple[Link, ...]
+
+
+def state(service: Service, desired: Desired | None, entry: Entry | None) -> tuple[str, str]:
+    """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections); and why.
+
+    entry: the service as the kernel has it.
+    """
+    if desired is not None and service.key in desired.refused:
+        return "refused", desired.refused[service.key]
+    why = desired.why.get((service.key, None), "") if desired is not None else ""
+    if entry is None:
+        return "waiting", why or "not in the table yet"
+    alive = any(attrs.weight > 0 for attrs in entry.servers.values())
+    return ("ok" if alive else "down"), why
