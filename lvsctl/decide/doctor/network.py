@@ -79,7 +79,7 @@ def _addresses(spec: Spec, networking: Networking) -> Iterator[Finding]:
             yield Finding(Level.OK, Area.NETWORK, f"address {address}", text)
             continue
         text = f"{address} is no address of this host: nobody is served there, as is right on standby ({listed(names)})"
-        interface = networking.outward.get(address, "eth0")
+        interface = networking.outward.get(address, "lo")
         mend = f"ip address add {address}/{address.max_prefixlen} dev {interface}"
         yield Finding(Level.WARNING, Area.NETWORK, f"address {address}", text, mend)
 

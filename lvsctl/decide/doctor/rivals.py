@@ -16,14 +16,14 @@ def judge_rivals(facts: Facts) -> Iterator[Finding]:
     spec = facts.configuration.spec
     ours = frozenset() if spec is None else frozenset(service.key for service in spec.services.values())
     for rival in facts.rivals:
-        yield _rival(rival, ours)
+        yield _rival(rival, ours, facts.kernel.permitted)
     if not facts.rivals:
         yield Finding(Level.OK, Area.RIVALS, "writers", "no other program that manages IPVS is running")
     if spec is not None and facts.owned is not None:
         yield from _foreign(facts, ours | facts.owned)
 
 
-def _rival(rival: Rival, ours: frozenset[ServiceKey]) -> Finding:
+def _rival(rival: Rival, ours: frozenset[ServiceKey], permitted: bool) -> Finding:
     def said(level: Level, text: str, mend: str = "") -> Finding:
         return Finding(level, Area.RIVALS, f"writer {rival.name}", f"{rival.name} (pid {rival.pid}) {text}", mend)
 
@@ -32,7 +32,9 @@ def _rival(rival: Rival, ours: frozenset[ServiceKey]) -> Finding:
         case False:
             return said(Level.OK, "is running and manages no virtual servers")
         case None:
-            return said(Level.WARNING, "is running; not checked whether it manages virtual servers here", AS_ROOT)
+            look = f"tr '\\0' ' ' < /proc/{rival.pid}/cmdline"
+            text = "is running; not checked whether it manages virtual servers here"
+            return said(Level.WARNING, text, look if permitted else AS_ROOT)
     if rival.flushes:
         return said(Level.ERROR, "empties the whole IPVS table when it starts or stops", _silence(rival))
     if shared:
