@@ -21,6 +21,7 @@ from lvsctl.model import (
     Counters,
     Entry,
     Family,
+    Info,
     MarkKey,
     RealCounters,
     RealKey,
@@ -361,16 +362,20 @@ async def test_a_table_that_the_kernel_sizes(here: Host) -> None:
     assert (await facts(here, MemoryIpvs())).kernel.resizes
 
 
-class NoIpvs(MemoryIpvs):
-    async def info(self) -> None:  # type: ignore[override]
-        raise KernelError("the kernel has no IPVS: run modprobe ip_vs")
+class Silent(MemoryIpvs):
+    async def info(self) -> Info:
+        raise KernelError("netlink: no answer")
 
 
 async def test_a_host_without_ip_vs(here: Host) -> None:
     here.kernel(HERE, "kernel/net/netfilter/ipvs/ip_vs.ko")
-    found = await facts(here, NoIpvs())
+    found = await facts(here, Silent())
     assert lines(found)["ip_vs"] == f"error: no ip_vs in Linux {HERE}: it is not loaded"
     assert "scheduler hprio" not in lines(found)
+    here.write("proc/net/ip_vs", "IP Virtual Server version 1.2.1 (size=4096)\n")
+    assert lines(await facts(here, Silent()))["ip_vs"] == "error: netlink: no answer"
+    here.write("proc/self/status", "CapEff:\t0000000000000000\n")
+    assert lines(await facts(here, Silent()))["ip_vs"].startswith("error: IPVS not checked: ")
 
 
 async def test_a_broken_configuration_is_one_line_among_the_others(here: Host) -> None:

@@ -104,5 +104,10 @@ async def _kernel(root: Path, ipvs: Ipvs, spec: Spec | None) -> Kernel:
             missing=frozenset() if spec is None else await missing_schedulers(spec, ipvs),
         )
     except KernelError as error:
-        loadable = host.loadable(root, "ip_vs")
-        return Kernel(release, refusal=str(error), permitted=permitted, loadable=loadable)
+        return Kernel(
+            release,
+            refusal=str(error),
+            present=(root / "proc/net/ip_vs").exists(),
+            permitted=permitted,
+            loadable=host.loadable(root, "ip_vs"),
+        )

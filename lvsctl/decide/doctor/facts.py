@@ -68,15 +68,17 @@ class Configuration:
 class Kernel:
     """IPVS of this network namespace.
 
-    info: None if it could not be asked, for the reason in `refusal`. permitted: whether we have CAP_NET_ADMIN.
-    loadable: whether modprobe could find ip_vs, None if that is unknown. built_in: ip_vs is no module. resizes: it
-    sizes its connection table by itself. entries: connection entries now. generation: of its rules for
-    thresholds, None if that cannot be told. missing: schedulers of conf.d that it neither has nor can load.
+    info: None if it could not be asked, for the reason in `refusal`. present: whether ip_vs is in the kernel, with or
+    without an answer. permitted: whether we have CAP_NET_ADMIN. loadable: whether modprobe could find ip_vs, None if
+    that is unknown. built_in: ip_vs is no module. resizes: it sizes its connection table by itself. entries: connection
+    entries now. generation: of its rules for thresholds, None if that cannot be told. missing: schedulers of conf.d
+    that it neither has nor can load.
     """
 
     release: str
     info: Info | None = None
     refusal: str = ""
+    present: bool = True
     permitted: bool = True
     loadable: bool | None = None
     built_in: bool = False
