@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_network
@@ -40,7 +40,7 @@ class End(StrEnum):
     RST = "rst"
 
 
-def lifetime(state: State, timeouts: Timeouts) -> float:
+def lifetime_in(state: State, timeouts: Timeouts) -> float:
     """Seconds that an entry in this state lives without a packet."""
     match state:
         case State.OPENING | State.ESTABLISHED:
@@ -91,28 +91,43 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A connection entry. forward: as it was when the connection began. template: by number. ends: see `pass_time`."""
+    """A connection entry. forward: as it was when the connection began. template: by number.
+
+    since: when its last packet came; it lives `lifetime` seconds from then.
+    """
 
     server: ServerId
     forward: Forward
     state: State
     template: int | None
-    ends: float
+    since: float
+    lifetime: float
 
     @property
     def active(self) -> bool:
         return self.state is State.ESTABLISHED
 
+    @property
+    def ends(self) -> float:
+        return self.since + self.lifetime
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """controls: how many connections were made by it and are left. timeout: seconds, counted from the last of them."""
+    """since: when it last made a connection; it lives `lifetime` seconds from then, and longer while one is left.
+
+    controls: how many are left.
+    """
 
     client: Client
     server: ServerId
-    timeout: float
-    ends: float
+    since: float
+    lifetime: float
     controls: int = 0
+
+    @property
+    def ends(self) -> float:
+        return self.since + self.lifetime
 
 
 Ended: TypeAlias = Entry | Template
@@ -162,17 +177,20 @@ class Connections:
     def renew_template(self, number: int, now: float) -> None:
         """Each connection that it makes gives it its whole time again."""
         template = self._templates[number]
-        self._templates[number] = replace(template, ends=now + template.timeout)
-        self._fall_due(now + template.timeout, number)
+        self._templates[number] = renewed = replace(template, since=now)
+        self._fall_due(renewed.ends, number)
 
     def invalidate(self, client: Client) -> None:
         """Its server cannot be used: the template is found no more, and waits for its end."""
         del self._by_client[client]
 
-    def deadlines(self) -> dict[Connection | int, float]:
-        """When each entry, and each template by its number, ends if nothing happens."""
-        every: dict[Connection | int, float] = {key: entry.ends for key, entry in self._entries.items()}
-        return every | {number: template.ends for number, template in self._templates.items()}
+    def entries(self) -> Collection[Entry]:
+        """Every connection that is there."""
+        return self._entries.values()
+
+    def templates(self) -> Mapping[int, Template]:
+        """Every template that is there, by number, invalid ones too."""
+        return self._templates
 
     def pass_time(self, now: float) -> Iterator[Ended]:
         """Forget what ends at `now` or before, in the order in which it ends."""
@@ -190,8 +208,8 @@ class Connections:
         if template is None or template.ends != when:
             return None
         if template.controls:
-            self._templates[what] = replace(template, timeout=STILL_IN_USE, ends=when + STILL_IN_USE)
-            self._fall_due(when + STILL_IN_USE, what)
+            self._templates[what] = kept = replace(template, since=when, lifetime=STILL_IN_USE)
+            self._fall_due(kept.ends, what)
             return None
         if self._by_client.get(template.client) == what:
             del self._by_client[template.client]

@@ -17,7 +17,7 @@ from lvsctl.kernel.connections import (
     State,
     Template,
     after,
-    lifetime,
+    lifetime_in,
 )
 from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.overload import LoadedServer
@@ -212,7 +212,7 @@ class Director:
     def _new_template(self, client: Client, server: RealKey, timeout: float) -> int:
         which = (client.service, server)
         self._keep(which, overload.bound(self.server(which), self._generation, template=True))
-        return self.connections.add_template(Template(client, which, timeout, self.now + timeout))
+        return self.connections.add_template(Template(client, which, self.now, timeout))
 
     def _bind(self, connection: Connection, service: Virtual, key: RealKey, *, template: int | None) -> None:
         which = (connection.service, key)
@@ -223,12 +223,12 @@ class Director:
             return
         self._keep(which, server)
         udp = connection.protocol is Protocol.UDP
-        entry = Entry(which, server.attrs.forward, State.UDP if udp else State.OPENING, template, self.now)
+        entry = Entry(which, server.attrs.forward, State.UDP if udp else State.OPENING, template, self.now, 0)
         self._become(connection, entry, State.UDP if udp else State.ESTABLISHED)
 
     def _become(self, connection: Connection, entry: Entry, state: State) -> None:
         """A packet within the connection: its new state, and its whole time again."""
-        changed = replace(entry, state=state, ends=self.now + lifetime(state, self.timeouts))
+        changed = replace(entry, state=state, since=self.now, lifetime=lifetime_in(state, self.timeouts))
         self.connections.put(connection, changed)
         server = self.server(entry.server)
         activated = changed.active - entry.active

@@ -37,7 +37,8 @@ def generation_of(release: str, version: str = "") -> Generation | None:
     believed first. None: not to be told - another series, a patch level between those that were seen, or a kernel
     packaged by somebody whose version does not say what it was built from.
     """
-    found = _DEBIAN.search(version)
+    _, _, build = version.rpartition("#")  # before it, /proc/version names the compiler, which may be Debian's as well
+    found = _DEBIAN.search(build)
     if found is None and not _PACKAGED.match(release):
         found = _STABLE.match(release)
     if found is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from lvsctl.kernel import encode
-from lvsctl.kernel.connections import Connection, End
+from lvsctl.kernel.connections import Connection, Connections, End
 from lvsctl.kernel.director import Director, Virtual
 from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.judging import is_unicast, judge_server, judge_service
@@ -162,9 +162,10 @@ class MemoryIpvs:
         """Let it be `now`: entries and templates whose time is over are gone."""
         self._director.pass_time(now)
 
-    def deadlines(self) -> Collection[float]:
-        """When the entries and templates end that are there now, if nothing happens until then."""
-        return self._director.connections.deadlines().values()
+    @property
+    def connections(self) -> Connections:
+        """The connection table, to look at."""
+        return self._director.connections
 
     def _answer(self, op: Op) -> Refusal | None:
         try:

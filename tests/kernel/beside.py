@@ -1,0 +1,231 @@
+"""The model beside the kernel: one story is played on both, and after every step they must agree."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from hypothesis import note
+
+from lvsctl.kernel.connections import STILL_IN_USE, End, Entry, Template
+from lvsctl.kernel.generation import Generation
+from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
+from lvsctl.kernel.netlink import NetlinkIpvs
+from lvsctl.model import (
+    AddressKey,
+    AddServer,
+    AddService,
+    DeleteServer,
+    DeleteService,
+    EditServer,
+    EditService,
+    Forward,
+    Op,
+    Protocol,
+    RealAttrs,
+    RealKey,
+    ServiceAttrs,
+    ServiceFlag,
+    Timeouts,
+)
+from tests.kernel.clients import SERVERS, VIP, Clients, Flag
+from tests.kernel.steps import Add, Again, Close, Delete, Edit, Look, Open, Remake, Schedule, Send, Step, Story, Wait
+
+TICK = 0.05  # seconds: the coarsest clock of a kernel, and the time that a step may take
+FIRST_PORT = 1024
+Counts = dict[RealKey, tuple[int, int, int]]
+
+
+class Undecided(Exception):
+    """The kernel's timers are not exact enough to tell whether a template ended before or after its connection."""
+
+
+class Beside:
+    """generation: that of the kernel. timeouts: what both are given. A story gets a service of its own.
+
+    stories, steps: how many were played. cut: how many stories ended early, see Undecided.
+    """
+
+    def __init__(self, generation: Generation, timeouts: Timeouts) -> None:
+        self._generation = generation
+        self._timeouts = timeouts
+        self._clients = Clients()
+        self._kernel = NetlinkIpvs()
+        self._runner = asyncio.Runner()
+        self._ports = itertools.count(1)
+        self.stories = 0
+        self.steps = 0
+        self.cut = 0
+
+    def close(self) -> None:
+        self._clients.close()
+        self._runner.run(self._kernel.close())
+        self._runner.close()
+
+    def play(self, story: Story) -> None:
+        """Raises AssertionError where kernel and model part."""
+        self.stories += 1
+        self._runner.run(self._play(story))
+
+    async def _play(self, story: Story) -> None:
+        model = MemoryIpvs(generation=self._generation, schedulers=MAINLINE | {"hprio"})
+        service = AddressKey(VIP, next(self._ports), story.protocol)
+        scene = Scene(story, service, model, self._kernel, self._clients)
+        assert await self._kernel.set_timeouts(self._timeouts) is None
+        await model.set_timeouts(self._timeouts)
+        try:
+            await scene.begin()
+            for played, step in enumerate(story.steps, 1):
+                number = played
+                await scene.play(step)
+                self.steps += 1
+        except AssertionError:
+            note(f"played: {[step for step in story.steps[:number] if step != Look()]}")
+            raise
+        except Undecided:
+            self.cut += 1
+        finally:
+            await self._kernel.apply([DeleteService(service)])
+
+
+class Scene:
+    """One service on both."""
+
+    def __init__(
+        self, story: Story, service: AddressKey, model: MemoryIpvs, kernel: NetlinkIpvs, clients: Clients
+    ) -> None:
+        self._story = story
+        self._service = service
+        self._model = model
+        self._kernel = kernel
+        self._clients = clients
+        self._scheduler = story.scheduler
+        self._connections: list[tuple[IPv4Address, int]] = []
+
+    async def begin(self) -> None:
+        self._settle(0)
+        await self._carry_out(AddService(self._service, self._attrs()))
+
+    async def play(self, step: Step) -> None:
+        self._settle(step.seconds if isinstance(step, Wait) else 0)
+        told, done = await self._do(step)
+        assert told == done, f"{step}: the model says {told}, the kernel {done}"
+        counted, found = await self._counts()
+        assert counted == found, f"{step}: the model counts {counted}, the kernel {found}"
+
+    async def _do(self, step: Step) -> tuple[object, object]:
+        """What the model says, what the kernel does."""
+        match step:
+            case Look() | Wait():
+                return None, None
+            case Open(client):
+                self._connections.append((IPv4Address(f"10.9.0.{client + 1}"), FIRST_PORT + len(self._connections)))
+                return self._open(*self._connections[-1])
+            case Again(nth) | Close(nth) | Send(nth) if not self._connections:
+                return None, None
+            case Again(nth):
+                answers = self._open(*self._connections[nth % len(self._connections)])
+                time.sleep(TICK)  # the closed one makes way at the next tick
+                return answers
+            case Close(nth, how):
+                return self._close(*self._connections[nth % len(self._connections)], how)
+            case Send(nth):
+                return self._send(*self._connections[nth % len(self._connections)])
+        results = [await self._carry_out(op) for op in self._operations(step)]
+        return [told for told, _ in results], [done for _, done in results]
+
+    def _operations(self, step: Step) -> Iterator[Op]:
+        match step:
+            case Add(server, weight, upper, lower):
+                yield AddServer(self._service, self._real(server), RealAttrs(self._story.forward, weight, upper, lower))
+            case Edit(server, weight, upper, lower):
+                yield EditServer(
+                    self._service, self._real(server), RealAttrs(self._story.forward, weight, upper, lower)
+                )
+            case Delete(server):
+                yield DeleteServer(self._service, self._real(server))
+            case Schedule(name):
+                self._scheduler = name
+                yield EditService(self._service, self._attrs())
+            case Remake():
+                yield DeleteService(self._service)
+                yield AddService(self._service, self._attrs())
+
+    async def _carry_out(self, op: Op) -> tuple[object, object]:
+        return list(await self._model.apply([op])), list(await self._kernel.apply([op]))
+
+    def _open(self, client: IPv4Address, port: int) -> tuple[object, object]:
+        told = self._model.connect(self._service, client, port, now=time.monotonic())
+        reached = self._clients.send(client, port, self._service, Flag.SYN)
+        if reached is not None and self._service.protocol is Protocol.TCP:
+            assert self._clients.send(client, port, self._service, Flag.ACK) == reached
+        return told and told.address, reached
+
+    def _send(self, client: IPv4Address, port: int) -> tuple[object, object]:
+        if self._service.protocol is Protocol.UDP:
+            return self._open(client, port)
+        told = self._model.send(self._service, client, port, now=time.monotonic())
+        return told, self._clients.send(client, port, self._service, Flag.ACK) is not None
+
+    def _close(self, client: IPv4Address, port: int, how: End) -> tuple[object, object]:
+        if self._service.protocol is Protocol.UDP:
+            return None, None
+        told = self._model.end(self._service, client, port, how, now=time.monotonic())
+        if how is End.RST:
+            return told, self._clients.send(client, port, self._service, Flag.RST | Flag.ACK) is not None
+        server = self._clients.send(client, port, self._service, Flag.FIN | Flag.ACK)
+        if server is not None and self._story.forward is Forward.MASQUERADE:
+            self._clients.answer(RealKey(server, self._service.port), client, port, Flag.FIN | Flag.ACK)
+            self._clients.send(client, port, self._service, Flag.ACK)
+        return told, server is not None
+
+    async def _counts(self) -> tuple[Counts, Counts]:
+        told, found = await self._model.counters(), await self._kernel.counters()
+        model, kernel = (
+            {key: (row.active, row.inactive, row.persistent) for key, row in both[self._service].servers.items()}
+            for both in (told, found)
+        )
+        return model, kernel
+
+    def _settle(self, seconds: float) -> None:
+        """Let so much time pass, and more until no timer of the kernel may go off, or may be late, soon.
+
+        A timer goes off late by an eighth of its time at most.
+        """
+        until = time.monotonic() + seconds
+        while (due := min(self._due(), key=lambda item: item.ends, default=None)) and due.ends <= until + TICK:
+            self._judge(due)
+            until = max(until, due.ends + lateness(due))
+            self._model.pass_time(due.ends)
+        time.sleep(max(0.0, until - time.monotonic()))
+        self._model.pass_time(until)
+
+    def _due(self) -> Iterator[Entry | Template]:
+        yield from self._model.connections.entries()
+        yield from self._model.connections.templates().values()
+
+    def _judge(self, due: Entry | Template) -> None:
+        """A template that ends is asked whether it has connections left. Raises Undecided if one ends just then."""
+        templates = self._model.connections.templates()
+        for entry in self._model.connections.entries():
+            template = None if entry.template is None else templates[entry.template]
+            if template is None or not (due is entry or due is template):
+                continue
+            if entry.ends <= template.ends + lateness(template) and template.ends <= entry.ends + lateness(entry):
+                raise Undecided
+
+    def _real(self, number: int) -> RealKey:
+        return RealKey(SERVERS[number], self._service.port)
+
+    def _attrs(self) -> ServiceAttrs:
+        flags = ServiceFlag.ONE_PACKET if self._story.one_packet else ServiceFlag(0)
+        return ServiceAttrs(self._scheduler, flags, persistence=self._story.persistence)
+
+
+def lateness(due: Entry | Template) -> float:
+    """A template that lives on has waited for late timers before, three times at most with the timeouts given here."""
+    times = 3 if isinstance(due, Template) and due.lifetime == STILL_IN_USE else 1
+    return times * due.lifetime / 8 + TICK

@@ -1,0 +1,96 @@
+"""The model of scheduling against the kernel: for every connection the same server, after every step equal counts."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from lvsctl.kernel.generation import Generation, generation_of
+from lvsctl.model import Forward, Protocol, Timeouts
+from tests.kernel.beside import Beside
+from tests.kernel.steps import Setting, Story, stories
+
+pytestmark = pytest.mark.kernel
+
+SCHEDULERS = ("hprio", "fo", "rr", "wrr", "lc", "wlc", "ovf")
+
+HURRY = Timeouts(900, 1, 300)
+IN_A_HURRY = Setting(pauses=(1.2,), pauses_share=1, forwards=(Forward.ROUTE,))
+"""Where time does not travel: a routed connection that is closed by FIN is forgotten after a second."""
+
+LEISURE = Timeouts(180, 120, 60)
+PAUSES = (1, 11, 15, 70, 140, 210)
+AT_LEISURE = Setting(PAUSES, remade=True)
+PERSISTENT = Setting(PAUSES, persistence=(90,), protocols=(Protocol.TCP, Protocol.TCP, Protocol.UDP), remade=True)
+DATAGRAMS = Setting(PAUSES, protocols=(Protocol.UDP,), schedulers=SCHEDULERS)
+SWITCHING = Setting(PAUSES, persistence=(0, 0, 90), schedulers=(*SCHEDULERS, "none"), remade=True)
+
+
+def generation() -> Generation:
+    found = generation_of(os.uname().release, Path("/proc/version").read_text())
+    if found is None:
+        pytest.skip("the generation of this kernel's overload code is not known")
+    return found
+
+
+@contextmanager
+def side_by_side(generation: Generation, timeouts: Timeouts) -> Iterator[Beside]:
+    beside = Beside(generation, timeouts)
+    try:
+        yield beside
+    finally:
+        print(f"{beside.stories} stories, {beside.steps} steps, {beside.cut} cut short")
+        beside.close()
+
+
+def play(beside: Beside, scheduler: str, setting: Setting, *, number: int, shrink: bool = True) -> None:
+    """So many stories, the same ones every time; one in which kernel and model part is told in short."""
+
+    @seed(zlib.crc32(scheduler.encode()))
+    @settings(
+        max_examples=number,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(story=stories(scheduler, setting))
+    def each(story: Story) -> None:
+        beside.play(story)
+
+    each()
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_some_stories_in_the_time_there_is(netns: None, scheduler: str) -> None:
+    with side_by_side(generation(), HURRY) as beside:
+        play(beside, scheduler, IN_A_HURRY, number=5 if scheduler in ("hprio", "fo") else 2)
+
+
+@pytest.mark.kernels("old", "new")
+@pytest.mark.timeout(0)  # it counts the guest's seconds
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_stories(netns: None, scheduler: str) -> None:
+    with side_by_side(generation(), LEISURE) as beside:
+        play(beside, scheduler, AT_LEISURE, number=200 if scheduler in ("hprio", "fo") else 50)
+
+
+@pytest.mark.kernels("old", "new")
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("setting", [PERSISTENT, DATAGRAMS, SWITCHING], ids=["persistent", "datagrams", "switching"])
+@pytest.mark.parametrize("scheduler", ["hprio", "wlc"])
+def test_stories_of_services_with_more_to_them(netns: None, setting: Setting, scheduler: str) -> None:
+    with side_by_side(generation(), LEISURE) as beside:
+        play(beside, scheduler, setting, number=40)
+        assert beside.cut < beside.stories / 2
+
+
+def test_a_model_of_the_wrong_generation_is_found_out(netns: None) -> None:
+    """What the stories are worth: they see a difference that takes three things to come together."""
+    wrong = Generation.OLD if generation() is Generation.NEW else Generation.NEW
+    with side_by_side(wrong, HURRY) as beside, pytest.raises(AssertionError, match=r"the model says .*, the kernel "):
+        play(beside, "fo", IN_A_HURRY, number=100, shrink=False)
