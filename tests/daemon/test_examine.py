@@ -332,7 +332,7 @@ async def test_the_kernel_is_asked_and_not_written(here: Host) -> None:
     assert said["net.ipv4.ip_forward"].startswith("error: net.ipv4.ip_forward is 0: ")
     assert said[f"address {key.address}"].startswith("warning: 192.0.2.20 is no address of this host")
     assert said["foreign services"] == "ok: in the table and not lvsctl's, left alone: tcp 192.0.2.99:80"
-    assert said["configuration"].startswith(f"warning: {here.root}/site.yaml: 1 service, ")
+    assert said["configuration"].startswith(f"ok: {here.root}/site.yaml: 1 service, ")
     assert ipvs.written == 0
     assert not (here.root / "state").exists()
 

@@ -414,13 +414,6 @@ PROGRAM = [
         "lvsctl validate -c '/my conf'",
     ),
     (
-        "a configuration with a warning",
-        {"configuration": {"problems": (SLOW,)}},
-        "warning",
-        "/etc/lvsctl/conf.d: 1 service, 1 warning",
-        "lvsctl validate -c /etc/lvsctl/conf.d -v",
-    ),
-    (
         "a damaged state",
         {"owned": None, "amnesia": "/s/owned.json is damaged: move it away"},
         "error",
@@ -492,6 +485,13 @@ def test_what_an_ordinary_user_cannot_read_is_not_checked() -> None:
         ),
         ("warning", "not checked: cannot read /s/owned.json", "sudo lvsctl doctor"),
     ]
+
+
+def test_warnings_of_the_configuration_are_counted_and_are_not_the_hosts() -> None:
+    facts = host(configuration={"problems": (SLOW,)})
+    said = [one.text for one in judge(facts) if one.subject == "configuration"]
+    assert said == ["/etc/lvsctl/conf.d: 1 service, 1 warning from `lvsctl validate`"]
+    assert wrong(facts) == []
 
 
 def test_without_a_configuration_only_the_rest_is_said() -> None:
