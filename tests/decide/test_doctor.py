@@ -408,17 +408,17 @@ SLOW = Problem("/c/a.yaml", 3, 5, "services.web", "is slow", Severity.WARNING)
 PROGRAM = [
     (
         "a configuration with mistakes",
-        {"configuration": Configuration("/my conf", None, MISTAKES)},
+        {"configuration": Configuration("/my conf", None, (SLOW, *MISTAKES))},
         "error",
-        "conf.d cannot be used: /c/a.yaml:1:2: services: is empty and 1 more",
+        "conf.d cannot be used: /c/a.yaml:1:2: services: is empty and 2 more",
         "lvsctl validate -c '/my conf'",
     ),
     (
         "a damaged state",
-        {"owned": None, "amnesia": "/s/owned.json is damaged: move it away"},
+        {"owned": None, "amnesia": "/s/owned.json is damaged: move it away", "state_file": "/s/owned.json"},
         "error",
         "/s/owned.json is damaged: move it away",
-        "systemctl restart lvsctl",
+        "mv /s/owned.json /s/owned.json.damaged && systemctl restart lvsctl",
     ),
     (
         "no daemon",

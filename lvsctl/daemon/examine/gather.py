@@ -63,6 +63,7 @@ async def gather(
         daemon=daemon,
         owned=owned,
         amnesia=amnesia,
+        state_file=str(state.file),
     )
 
 

@@ -163,7 +163,8 @@ class Daemon:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything. version: of this lvsctl. owned: services lvsctl made, None if unknown for the reason in `amnesia`."""
+    """Everything. version: of this lvsctl. owned: services lvsctl made, as written in `state_file`, None if unknown for
+    the reason in `amnesia`."""
 
     version: str
     configuration: Configuration
@@ -174,3 +175,4 @@ class Facts:
     daemon: Daemon
     owned: frozenset[ServiceKey] | None = frozenset()
     amnesia: str = ""
+    state_file: str = ""

@@ -7,6 +7,7 @@ from shlex import quote
 
 from lvsctl.decide.doctor.facts import Area, Configuration, Daemon, Facts, Finding, Level
 from lvsctl.decide.doctor.kernel import AS_ROOT
+from lvsctl.model import Severity
 
 RESTART = "systemctl restart lvsctl"
 
@@ -28,7 +29,7 @@ def _configuration(found: Configuration) -> Finding:
     count = len(found.problems)
     if found.spec is None:
         more = f" and {count - 1} more" if count > 1 else ""
-        first = found.problems[0] if found.problems else "unknown"
+        first = next((problem for problem in found.problems if problem.severity is Severity.ERROR), "unknown")
         return _said(Level.ERROR, "configuration", f"conf.d cannot be used: {first}{more}", validate)
     services = len(found.spec.services)
     counted = f"{found.path}: {services} service{'' if services == 1 else 's'}"
@@ -40,7 +41,8 @@ def _configuration(found: Configuration) -> Finding:
 def _amnesia(facts: Facts) -> Finding:
     if not facts.kernel.permitted:
         return _said(Level.WARNING, "state", f"not checked: {facts.amnesia}", AS_ROOT)
-    return _said(Level.ERROR, "state", facts.amnesia, RESTART)
+    file = facts.state_file
+    return _said(Level.ERROR, "state", facts.amnesia, f"mv {quote(file)} {quote(file + '.damaged')} && {RESTART}")
 
 
 def _daemon(daemon: Daemon, facts: Facts) -> Finding:
