@@ -56,7 +56,7 @@ def find(name: str) -> Kernel:
     if not (place / "made-of").exists():
         raise CannotBuildError(f"no kernel {name} here: python -m tests.lab.kernels {name}")
     modules = place / f"modules-{module.fingerprint((place / 'made-of').read_text())}"
-    with source.only_one():
+    with source.only_one(place):
         if not modules.exists():
             objects = place / "objects"
             module.make_tree(modules, objects=objects, index=objects)
@@ -71,7 +71,7 @@ def build(name: str) -> Kernel:
         raise CannotBuildError("no user-mode-linux here: apt-get install --no-install-recommends user-mode-linux")
     made_of = f"linux-source {version}, configuration {hashlib.sha256(recipe.text().encode()).hexdigest()[:12]}\n"
     place = source.CACHE / name
-    with source.only_one():
+    with source.only_one(place):
         if not (place / "made-of").exists() or (place / "made-of").read_text() != made_of:
             shutil.rmtree(place, ignore_errors=True)
             _make_kernel(place, source.unpacked(version), recipe.text())

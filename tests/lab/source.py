@@ -47,12 +47,12 @@ def unpacked(version: str) -> Path:
     if re.search(r"[\s:]", str(CACHE)):
         raise CannotBuildError(f"make cannot build a kernel in a path with spaces or colons: {CACHE}")
     place = CACHE / f"source-{version}"
-    if not place.exists():
-        package = "linux-source-" + ".".join(version.split(".")[:2])
-        unfinished = CACHE / "source-unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        _unpack(package, version, unfinished)
-        unfinished.rename(place)
+    with only_one(place):
+        if not place.exists():
+            unfinished = place.with_name(f"{place.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _unpack("linux-source-" + ".".join(version.split(".")[:2]), version, unfinished)
+            unfinished.rename(place)
     return place
 
 
@@ -74,10 +74,10 @@ def _unpack(package: str, version: str, into: Path) -> None:
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """One builder at a time in the cache; the others wait, and find its work done."""
+def only_one(folder: Path) -> Iterator[None]:
+    """One builder at a time of `folder`; the others wait, and find its work done."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
