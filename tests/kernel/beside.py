@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from hypothesis import note
 
@@ -36,6 +37,7 @@ from tests.kernel.steps import Add, Again, Close, Delete, Edit, Look, Open, Rema
 
 TICK = 0.05  # seconds: the coarsest clock of a kernel, and the time that a step may take
 FIRST_PORT = 1024
+EXPIRE_QUIESCENT = Path("/proc/sys/net/ipv4/vs/expire_quiescent_template")
 Counts = dict[RealKey, tuple[int, int, int]]
 
 
@@ -71,7 +73,10 @@ class Beside:
         self._runner.run(self._play(story))
 
     async def _play(self, story: Story) -> None:
-        model = MemoryIpvs(generation=self._generation, schedulers=MAINLINE | {"hprio"})
+        model = MemoryIpvs(
+            generation=self._generation, expire_quiescent=story.expire_quiescent, schedulers=MAINLINE | {"hprio"}
+        )
+        EXPIRE_QUIESCENT.write_text(str(int(story.expire_quiescent)))
         service = AddressKey(VIP, next(self._ports), story.protocol)
         scene = Scene(story, service, model, self._kernel, self._clients)
         assert await self._kernel.set_timeouts(self._timeouts) is None

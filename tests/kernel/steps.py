@@ -87,7 +87,10 @@ Step: TypeAlias = Look | Add | Edit | Delete | Open | Again | Close | Send | Wai
 
 @dataclass(frozen=True)
 class Story:
-    """One service, and what happens to it. persistence: seconds. one_packet: the flag, which is for UDP."""
+    """One service, and what happens to it.
+
+    persistence: seconds. one_packet: the flag, which is for UDP. expire_quiescent: see `Director`.
+    """
 
     scheduler: str
     steps: list[Step] = field(default_factory=list)
@@ -95,6 +98,7 @@ class Story:
     protocol: Protocol = Protocol.TCP
     persistence: int = 0
     one_packet: bool = False
+    expire_quiescent: bool = False
 
 
 servers = st.integers(0, SERVER_COUNT - 1)
@@ -152,4 +156,5 @@ def stories(draw: st.DrawFn, scheduler: str, setting: Setting) -> Story:
         protocol=draw(st.sampled_from(setting.protocols)),
         persistence=draw(st.sampled_from(setting.persistence)),
         one_packet=draw(st.booleans()),
+        expire_quiescent=draw(st.booleans()),
     )
