@@ -21,6 +21,8 @@ QEMU = "qemu-system-x86_64"
 INIT = Path(__file__).with_name("init")
 PROGRAMS = Path(__file__).with_name("programs")
 BUSYBOX = Path("/bin/busybox")
+# As on Debian, the shell too: that of busybox would take its own `ip` and `modprobe`, which know less than these.
+TOOLS = ("dash", "ipvsadm", "ip", "modprobe", "rmmod")
 CPUS = 2  # as many as it takes for two connections to be scheduled in the same moment
 BEGIN, END = "=== stock: begin ===", "=== stock: end ==="
 STATUS = re.compile(r"=== stock: status (\d+) ===")
@@ -75,13 +77,23 @@ def compiled(source: Path) -> bytes:
     """A C file that may include the headers in PROGRAMS; warnings are errors."""
     with tempfile.TemporaryDirectory(prefix="lvsctl-stock-") as scratch:
         made = Path(scratch, "program")
-        options = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", f"-I{PROGRAMS}"]
+        options = [
+            "-std=gnu11",
+            "-D_GNU_SOURCE",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-static",
+            "-pthread",
+            f"-I{PROGRAMS}",
+        ]
         subprocess.run(["gcc", *options, "-o", made, source], check=True)
         return made.read_bytes()
 
 
 def run(guest: Guest, script: str, *, timeout: float, echo: bool = False) -> Result:
-    """Run `script` by busybox' sh as root in `guest`; its files are in its working folder, programs of PATH at hand.
+    """Run `script` by sh as root in `guest`; its files are in its working folder, programs of PATH at hand.
 
     timeout: seconds for boot and script. echo: print what it says while it says it.
     """
@@ -111,12 +123,7 @@ def _initramfs(guest: Guest, script: str, root: Path) -> Path:
         extra.mkdir(parents=True)
         (extra / f"{MODULE}.ko").write_bytes(guest.module)
     subprocess.run(["depmod", "-b", root, guest.kernel.release], check=True)
-    for name in (
-        "ipvsadm",
-        "ip",
-        "modprobe",
-        "rmmod",
-    ):  # as on Debian: busybox' modprobe does not know soft dependencies
+    for name in TOOLS:
         _with_libraries(name, root)
     (root / "bin").mkdir(exist_ok=True)
     shutil.copy(BUSYBOX, root / "bin")

@@ -10,17 +10,17 @@
 
 #define QUIET 9		/* s of edits alone */
 #define SWITCHING 5	/* s of edits with switches */
-#define SERVERS 12
+#define SERVERS 6
 
 static service_t services[3];
 static bool present[3][SERVERS + 1];
 static uint64_t seed = 0x2545f4914f6cdd1d;
 static uint32_t edits, odd, switches;
 
-/* A real server as it may be: weight 0 to 5, thresholds or none. */
+/* A real server as it may be: weight 0 to 5, thresholds low enough to be reached, rarely none. */
 static server_t any_server(int of, int number)
 {
-	uint32_t upper = draw(&seed, 3) ? draw(&seed, 50) + 1 : 0;
+	uint32_t upper = draw(&seed, 16) ? draw(&seed, 8) + 1 : 0;
 	uint32_t lower = upper && draw(&seed, 2) ? draw(&seed, upper + 1) : 0;
 
 	return server(&services[of], number, draw(&seed, 6), upper, lower);
@@ -65,13 +65,28 @@ static void phase(const char *name, int seconds, bool switching)
 	print_traffic(name);
 }
 
+/* What the spillover server got since the service was made. */
+static uint32_t spilled(int of)
+{
+	struct ip_vs_get_dests *seen = look(&services[of], SERVERS + 1);
+	server_t spillover = server(&services[of], 0, 1, 0, 0);
+	uint32_t got = 0;
+
+	for (uint32_t number = 0; number < seen->num_dests; number++)
+		if (seen->entrytable[number].addr == spillover.addr)
+			got = seen->entrytable[number].stats.conns;
+	free(seen);
+	return got;
+}
+
 static void removal(void)
 {
 	int error, tries = 0;
 
 	start_traffic();
 	usleep(200000);
-	must(change_service(IP_VS_SO_SET_FLUSH, &services[0]), "flush");
+	if (setsockopt(table(), IPPROTO_IP, IP_VS_SO_SET_FLUSH, NULL, 0))
+		die("flush");
 	while ((error = syscall(SYS_delete_module, "ip_vs_hprio", O_NONBLOCK) ? errno : 0) && tries++ < 100)
 		usleep(10000);
 	usleep(200000);
@@ -94,6 +109,8 @@ int main(void)
 	prepare_traffic();
 	phase("quiet", QUIET, false);
 	printf("quiet_scheduled=%u\n", scheduled(&services[0], packets_accepted()));
+	for (int of = 0; of < 3; of++)
+		printf("spilled%d=%u\n", of, spilled(of));
 	phase("switching", SWITCHING, true);
 	removal();
 	return 0;

@@ -146,8 +146,10 @@ static void *ask_for_echoes(void *unused)
 				echoes.accepted++;
 			else if (errno == ECONNREFUSED)
 				echoes.refused++;
-			else
-				echoes.silent++;
+			else {
+				echoes.silent += waiting;
+				break;
+			}
 	}
 	return unused;
 }
