@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from lvsctl.kernel.generation import Generation, generation_of
 from lvsctl.model import Forward, Protocol, Timeouts
 from tests.kernel.beside import Beside
-from tests.kernel.steps import Setting, Story, stories
+from tests.kernel.steps import Add, Close, Open, Setting, Story, stories
 
 pytestmark = pytest.mark.kernel
 
@@ -23,6 +23,8 @@ SCHEDULERS = ("hprio", "fo", "rr", "wrr", "lc", "wlc", "ovf")
 HURRY = Timeouts(900, 1, 300)
 IN_A_HURRY = Setting(pauses=(1.2,), pauses_share=1, forwards=(Forward.ROUTE,))
 """Where time does not travel: a routed connection that is closed by FIN is forgotten after a second."""
+
+EDITS_ALONE = Setting(pauses=(), pauses_share=0)
 
 LEISURE = Timeouts(180, 120, 60)
 PAUSES = (1, 11, 15, 70, 140, 210)
@@ -75,8 +77,11 @@ def test_some_stories_in_the_time_there_is(netns: None, scheduler: str) -> None:
 @pytest.mark.timeout(0)  # it counts the guest's seconds
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_stories(netns: None, scheduler: str) -> None:
+    number = 200 if scheduler in ("hprio", "fo") else 50
     with side_by_side(generation(), LEISURE) as beside:
-        play(beside, scheduler, AT_LEISURE, number=200 if scheduler in ("hprio", "fo") else 50)
+        play(beside, scheduler, AT_LEISURE, number=number)
+        assert beside.stories >= number
+        assert beside.steps >= 40 * number
 
 
 @pytest.mark.kernels("old", "new")
@@ -89,8 +94,17 @@ def test_stories_of_services_with_more_to_them(netns: None, setting: Setting, sc
         assert beside.cut < beside.stories / 2
 
 
+@pytest.mark.parametrize("scheduler", ["lc", "wlc"])
+def test_what_an_active_connection_weighs(netns: None, scheduler: str) -> None:
+    """As much as 256 inactive ones, or a little more: no story that is drawn has so many."""
+    one_by_one = [step for nth in range(256) for step in (Open(), Close(nth))]
+    with side_by_side(generation(), LEISURE) as beside:
+        beside.play(Story(scheduler, [Add(0), *one_by_one, Add(1), Open(), Open(), Open()]))
+        assert beside.steps == 517
+
+
 def test_a_model_of_the_wrong_generation_is_found_out(netns: None) -> None:
     """What the stories are worth: they see a difference that takes three things to come together."""
     wrong = Generation.OLD if generation() is Generation.NEW else Generation.NEW
-    with side_by_side(wrong, HURRY) as beside, pytest.raises(AssertionError, match=r"the model says .*, the kernel "):
-        play(beside, "fo", IN_A_HURRY, number=100, shrink=False)
+    with side_by_side(wrong, LEISURE) as beside, pytest.raises(AssertionError, match=r"the model says .*, the kernel "):
+        play(beside, "fo", EDITS_ALONE, number=100, shrink=False)
