@@ -39,7 +39,7 @@ class Ipvs(Protocol):
         """Zero the traffic counters of one service, or of all."""
 
     async def has_scheduler(self, name: str) -> bool:
-        """Whether the kernel has, or can load, this scheduler. Changes nothing (see netlink.py for how)."""
+        """Whether the kernel has, or can load, this scheduler. Leaves the table as it was (see probe.py for how)."""
 
     def scheduler_signs(self, names: Collection[str]) -> Hashable | None:
         """What can be seen of these schedulers without asking: as long as it is equal, `has_scheduler` would be too.

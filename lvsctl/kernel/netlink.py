@@ -7,20 +7,17 @@ import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import decode, encode, modules
+from lvsctl.kernel import decode, encode, modules, probe
 from lvsctl.kernel.family import resolve
 from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
 from lvsctl.kernel.listing import ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
 from lvsctl.model import Counters, Entry, Info, Op, Refusal, ServiceCounters, ServiceKey, Table, Timeouts
-
-MAX_SCHEDULER_NAME: Final = 15  # bytes; the kernel keeps 16 with the final NUL
 
 # Only a listing is asked again: it changes nothing, and the next attempt has a new socket.
 _retried = retry(
@@ -126,17 +123,9 @@ class NetlinkIpvs:
         return service_refusal(service, number) if number else None
 
     async def has_scheduler(self, name: str) -> bool:
-        """See `Ipvs.has_scheduler`; how it is found out without changing anything: `encode.scheduler_probe`.
-
-        A kernel without IPv6 cannot be asked so. The answer is yes then: the operation itself will be refused.
-        """
-        if not 0 < len(name.encode()) <= MAX_SCHEDULER_NAME:
-            return False
+        """See `Ipvs.has_scheduler`."""
         async with self._conversation() as kernel:
-            (number,) = await kernel.order([(Command.NEW_SERVICE, encode.scheduler_probe(name))])
-            if number == errno.EPERM:
-                raise Refused(number)
-            return number != errno.ENOENT
+            return await probe.has_scheduler(kernel, name)
 
     def scheduler_signs(self, names: Collection[str]) -> Hashable | None:
         """See `Ipvs.scheduler_signs`."""

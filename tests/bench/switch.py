@@ -31,6 +31,7 @@ from lvsctl.model import (
     ServiceAttrs,
     ServiceFlag,
 )
+from tests.lab import here
 
 SWITCHES = 100
 PAUSE = 0.02  # seconds between two, so that what one refused is not taken for the next
@@ -39,8 +40,10 @@ KEY = AddressKey(ip_address(VIP), PORT, Protocol.UDP)
 
 
 def main() -> None:
-    if os.environ.get("LVSCTL_LAB") is None:
-        raise SystemExit("run it in the lab, or on a kernel whose table is nobody's: LVSCTL_LAB=1")
+    if not here.IN_LAB:
+        raise SystemExit(
+            "changes the table of this network namespace: python -m tests.lab -- python -m tests.bench.switch"
+        )
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     asyncio.run(measure())
 

@@ -108,27 +108,6 @@ async def test_what_cannot_be_asked_is_a_kernel_error_and_the_next_question_has_
     await ipvs.close()
 
 
-@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOENT])
-async def test_asking_for_a_scheduler_that_cannot_be_asked_for(
-    kernel: Callable[..., ScriptedKernel], number: int
-) -> None:
-    ipvs = NetlinkIpvs(kernel([refused(number)]).open)
-    if number == errno.EPERM:
-        with pytest.raises(KernelError, match="CAP_NET_ADMIN"):
-            await ipvs.has_scheduler("rr")
-    else:
-        assert not await ipvs.has_scheduler("rr")
-        await ipvs.close()
-
-
-async def test_without_ipv6_in_the_kernel_a_scheduler_is_taken_to_be_there(
-    kernel: Callable[..., ScriptedKernel],
-) -> None:
-    ipvs = NetlinkIpvs(kernel([refused(errno.EAFNOSUPPORT)]).open)
-    assert await ipvs.has_scheduler("hprio")
-    await ipvs.close()
-
-
 async def test_an_operation_without_permission_is_a_refusal(kernel: Callable[..., ScriptedKernel]) -> None:
     ipvs = NetlinkIpvs(kernel([refused(errno.EPERM)]).open)
     assert await ipvs.apply([AddService(SHOP, RR)]) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import decode, genl
+from lvsctl.kernel import decode, encode, genl, probe
 from lvsctl.kernel.listing import ListReader
 from lvsctl.kernel.netlink import NetlinkIpvs, open_ipvs
 from lvsctl.kernel.numbers import Command
@@ -110,6 +111,18 @@ async def test_asking_for_a_scheduler_loads_its_module_and_leaves_no_service(ipv
     assert not await ipvs.has_scheduler("lvsctl-none")
     assert await ipvs.read() == {}
     assert subprocess.run(["ipvsadm", "-Sn"], check=True, capture_output=True).stdout == b""
+
+
+async def test_where_there_is_no_ipv6_a_scheduler_is_asked_for_by_a_service_that_nobody_can_reach(netns: None) -> None:
+    kernel = await open_ipvs()
+    try:
+        for left in ([], [encode.operation(AddService(probe.NOWHERE, RR))]):  # by a probe that was killed half way
+            for name, expected in (("lc", 0), ("lvsctl-none", errno.ENOENT)):
+                assert set(await kernel.order(left)) <= {0}
+                assert await probe.make_and_unmake(kernel, name) == expected
+                assert subprocess.run(["ipvsadm", "-Sn"], check=True, capture_output=True).stdout == b""
+    finally:
+        kernel.close()
 
 
 def test_root_is_not_needed_but_cap_net_admin_is(netns: None) -> None:
