@@ -66,6 +66,7 @@ bench: packages $(VENV)/ready
 	$(LAB) --require -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
+	$(LAB) --require -- $(BIN)/python -m tests.bench.switch
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
