@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.decide.ladder import Ladder
+from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import CheckId, Counters, DeleteService, Health, RealCounters, ServiceKey, Spec, Table
+from lvsctl.model import (
+    CheckId,
+    Counters,
+    DeleteService,
+    EditServer,
+    EditService,
+    Health,
+    RealCounters,
+    ServiceAttrs,
+    ServiceKey,
+    Spec,
+    Table,
+    Traffic,
+)
 from tests.decide.making import (
     DOWN,
     OTHER_VIP,
@@ -25,6 +40,8 @@ from tests.decide.making import (
     spec,
     weights,
 )
+
+CLIENT = IPv4Address("198.51.100.1")
 
 
 @dataclass
@@ -60,10 +77,14 @@ async def one_round(view: View, ipvs: MemoryIpvs) -> Mapping[int, int] | None:
 async def test_a_pool_that_gives_way_first_gets_no_more_and_leaves_when_it_is_idle() -> None:
     view = View(spec(service([server(1)], [server(2)], scheduler="wlc", fallback=None)), healths("UU"))
     ipvs = Kernel({VIP: entry({2: 5}, "wlc")})
+    persistent = ServiceAttrs("wlc", persistence=60)
+    await ipvs.apply([EditService(VIP, persistent)])
+    assert ipvs.connect(VIP, CLIENT, 1024, now=0) == real(2)
     assert await one_round(view, ipvs) == {1: 5, 2: 0}
-    ipvs.counted[VIP, real(2)] = RealCounters(inactive=1)
+    assert ipvs.end(VIP, CLIENT, 1024, End.RST, now=30)
     assert await one_round(view, ipvs) == {1: 5, 2: 0}
-    ipvs.counted[VIP, real(2)] = RealCounters(persistent=1)
+    ipvs.pass_time(50)  # the connection is gone, its template is not
+    assert (await ipvs.counters())[VIP].servers[real(2)] == RealCounters(persistent=1, traffic=Traffic(connections=1))
     assert await one_round(view, ipvs) == {1: 5}
 
 
@@ -74,8 +95,9 @@ async def test_a_server_is_not_taken_for_idle_because_nobody_asked() -> None:
         service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None),
     )
     view = View(two, {**healths("UUUU"), check_of(1): DOWN})
-    ipvs = Kernel({VIP: entry({2: 0}, "wlc"), OTHER_VIP: entry({3: 5, 4: 0}, "wlc")})
-    ipvs.counted[VIP, real(2)] = RealCounters(active=7)
+    ipvs = Kernel({VIP: entry({2: 5}, "wlc"), OTHER_VIP: entry({3: 5, 4: 0}, "wlc")})
+    assert ipvs.connect(VIP, CLIENT, 1024, now=0) == real(2)
+    await ipvs.apply([EditServer(VIP, real(2), replace(server(2).attrs, weight=0))])
     ipvs.meanwhile = lambda: view.health.update({check_of(1): UP})
     assert await one_round(view, ipvs) == {1: 5, 2: 0}
     assert weights(await ipvs.read(), OTHER_VIP) == {3: 5}
@@ -86,7 +108,7 @@ async def test_a_reload_while_the_counters_are_read_takes_nothing_for_idle() -> 
     two = service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None)
     view = View(spec(replace(pools, pools=pools.pools[1:]), two), healths("UUUU"))
     ipvs = Kernel({VIP: entry({2: 5}, "wlc"), OTHER_VIP: entry({3: 5, 4: 0}, "wlc")})
-    ipvs.counted[VIP, real(2)] = RealCounters(active=7)
+    assert ipvs.connect(VIP, CLIENT, 1024, now=0) == real(2)
 
     def reload() -> None:
         view.spec = spec(pools, two)
