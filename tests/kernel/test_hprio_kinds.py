@@ -6,8 +6,6 @@ import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -100,34 +98,46 @@ async def test_a_tunnel_to_the_other_address_family_takes_its_turn(shop: Shop) -
 # --- flushed and unloaded ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def load(shop: Shop) -> Iterator[list[int]]:
-    """New connections all the time, from a thread; [given to a server, refused] so far."""
-    counts = [0, 0]
-    over = threading.Event()
+class Load:
+    """New connections all the time, from a thread, while the context lasts.
 
-    def work() -> None:
-        while not over.is_set():
-            caller = shop.dial()
-            counts[caller is None] += 1
-            if caller is not None:
-                caller.close()
+    A short sleep now and then: where time travels, nobody else has a turn while one computes.
+    """
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield counts
-    finally:
-        over.set()
-        thread.join()
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._accepted = 0
+        self._more = threading.Condition()
+        self._over = False
+        self._thread = threading.Thread(target=self._work)
 
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
 
-async def grows(counts: list[int], index: int) -> None:
-    """Wait until ten more were counted."""
-    goal, deadline = counts[index] + 10, time.monotonic() + 10
-    while counts[index] < goal:
-        assert time.monotonic() < deadline, counts
-        await asyncio.sleep(0.001)
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._over:
+            accepted = sum(self._knock() for _ in range(10))
+            with self._more:
+                self._accepted += accepted
+                self._more.notify()
+            time.sleep(0.001)
+
+    def _knock(self) -> bool:
+        caller = self._shop.dial()
+        if caller is not None:
+            caller.close()
+        return caller is not None
+
+    def is_carried(self) -> bool:
+        """Ten connections more are accepted, soon."""
+        with self._more:
+            goal = self._accepted + 10
+            return self._more.wait_for(lambda: self._accepted >= goal, timeout=10)
 
 
 def loaded() -> bool:
@@ -139,12 +149,12 @@ async def test_a_service_is_flushed_under_load_and_the_module_goes_and_comes_whe
 ) -> None:
     if not loaded():
         pytest.skip("hprio is built into this kernel")
-    with load(shop) as counts:
+    with Load(shop) as load:
         for _ in range(10):
             await shop.open()
             await shop.add("abc", weight=5, upper=20)
             await shop.add("s", weight=1)
-            await grows(counts, 0)
+            assert load.is_carried()
             subprocess.run(["ipvsadm", "-C"], check=True)
     unload()
     assert not loaded()
@@ -166,14 +176,14 @@ def unload() -> None:
 
 
 async def test_traffic_goes_on_whatever_is_done_to_the_service_under_load(shop: Shop) -> None:
-    with load(shop) as counts:
+    with Load(shop) as load:
         for _ in range(20):
             await shop.open()
             await shop.add("ab")
-            await grows(counts, 0)
+            assert load.is_carried()
             await shop.switch("rr")
             await shop.edit("a", weight=7)
             await shop.switch("hprio")
             await shop.delete("a")
-            await grows(counts, 0)
+            assert load.is_carried()
             await shop.close()
