@@ -34,7 +34,7 @@ def main() -> int:
         signal.signal(number, lambda got, _: sys.exit(128 + got))  # and the guest ends with us
     if options.kernel is None and here.native() is None:
         return subprocess.run(options.command, check=False).returncode
-    reason = uml.missing()
+    reason = uml.missing(options.kernel)
     if reason is None:
         return _in_guest(options)
     print(reason, file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import here, kernels, source
+from tests.lab import __main__, here, kernels, source, uml
 
 RUN_LAB = Path("/run/lab")
 VIP, REAL = ("192.0.2.1", 80), ("192.0.2.11", 80)
@@ -82,10 +82,24 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_was_never_built(cache: Path) -> None:
-    with pytest.raises(source.CannotBuildError) as refused:
-        kernels.find("new")
-    assert str(refused.value) == "no kernel new here: python -m tests.lab.kernels new"
+def test_what_was_never_built(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(uml, "missing", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["lab", "--kernel", "new", "--", "true"])
+    assert __main__.main() == 1
+    assert capsys.readouterr().err == "no kernel new here: python -m tests.lab.kernels new\n"
+
+
+def test_an_option_that_this_kernel_does_not_have_is_refused() -> None:
+    with pytest.raises(source.CannotBuildError, match=r"^this kernel does not have: CONFIG_B=y CONFIG_C=m$"):
+        kernels.refuse_lost("# why\nCONFIG_A=y\nCONFIG_B=y\nCONFIG_C=m\n", "CONFIG_A=y\nCONFIG_C=y\nCONFIG_D=y\n")
+
+
+def test_of_a_kernel_only_the_newest_is_kept(cache: Path) -> None:
+    for name in ("one", "two"):
+        (cache / "new" / name).mkdir(parents=True)
+        kernels.make_current(cache / "new" / name)
+    assert sorted(path.name for path in (cache / "new").iterdir()) == ["current", "two"]
+    assert (cache / "new" / "current").resolve().name == "two"
 
 
 def test_a_checkout_whose_path_make_cannot_take(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

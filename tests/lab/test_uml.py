@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab import uml
+from tests.lab.kernels import Kernel
 
 GUEST = """#!/bin/sh
-for word; do case $word in lab=*) lab=${word#lab=} ;; init=*) init=${word#init=} ;; esac; done
+for word; do
+    case $word in lab=*) lab=${word#lab=} ;; init=*) init=${word#init=} ;; time-travel=*) export "TRAVEL=$word" ;; esac
+done
 [ -x "$init" ] || exit 1
 printf 'boot\\n\\n=== lab: begin ===\\n'
 sh "$lab/command"
@@ -48,6 +51,20 @@ def test_the_commands_status_is_passed_on(guest: Path, told: int, status: int) -
 def test_what_the_command_prints_is_passed_on(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert uml.run(["printf", r"a  b\n\nc"], memory="1M", timeout=60, kernel=uml.kernel(None)) == 0
     assert capsys.readouterr().out == "a  b\n\nc\n"
+
+
+SAY = "echo $LVSCTL_LAB $LVSCTL_LAB_KERNEL ${LVSCTL_LAB_TIME_TRAVEL:-0} ${TRAVEL:-none}"
+
+
+@pytest.mark.parametrize(
+    ("name", "travel", "said"), [("debian", False, "1 debian 0 none\n"), ("new", True, "1 new 1 time-travel=inf-cpu\n")]
+)
+def test_a_command_knows_its_kernel(
+    guest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, travel: bool, said: str
+) -> None:
+    kernel = Kernel(name=name, program=tmp_path / uml.DEBIAN, modules=tmp_path, time_travel=travel)
+    assert uml.run(["sh", "-c", SAY], memory="1M", timeout=60, kernel=kernel) == 0
+    assert capsys.readouterr().out == said
 
 
 def test_a_checkout_with_spaces_in_its_path(guest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

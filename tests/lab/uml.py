@@ -24,9 +24,10 @@ BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
 PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
 
 
-def missing() -> str | None:
+def missing(kernel: str | None = None) -> str | None:
     """What keeps the lab from running here, as a sentence that says what to install; None if nothing does."""
-    programs = {DEBIAN: "user-mode-linux", "ipvsadm": "ipvsadm", "ip": "iproute2", "modprobe": "kmod"}
+    own = {} if kernel else {DEBIAN: "user-mode-linux"}
+    programs = {**own, "ipvsadm": "ipvsadm", "ip": "iproute2", "modprobe": "kmod"}
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     packages = [package for program, package in programs.items() if shutil.which(program, path=search) is None]
     if not packages:
