@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ for word; do
 done
 [ -x "$init" ] || exit 1
 printf 'boot\\n\\n=== lab: begin ===\\n'
-sh "$lab/command"
+export COMMAND="$lab/command"
+sh "$COMMAND"
 status=$?
 [ $status = 9 ] || echo $status >"$lab/status"
 printf '\\n=== lab: end ===\\n'
@@ -51,6 +53,17 @@ def test_the_commands_status_is_passed_on(guest: Path, told: int, status: int) -
 def test_what_the_command_prints_is_passed_on(guest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert uml.run(["printf", r"a  b\n\nc"], memory="1M", timeout=60, kernel=uml.kernel(None)) == 0
     assert capsys.readouterr().out == "a  b\n\nc\n"
+
+
+@pytest.mark.parametrize("told", [0, 5])
+def test_what_the_kernel_says_against_itself_is_shown(
+    guest: Path, capsys: pytest.CaptureFixture[str], told: int
+) -> None:
+    report = "[ 1.0] BUG: KASAN: slab-use-after-free in ip_vs_hprio_schedule+0x1/0x2\n[ 1.0] Call Trace:\n"
+    log = f"[ 0.5] IPVS: [hprio] scheduler registered.\n{report}"
+    script = f"printf %s {shlex.quote(log)} >$(dirname $COMMAND)/log; exit {told}"
+    assert uml.run(["sh", "-c", script], memory="1M", timeout=60, kernel=uml.kernel(None)) == (told or 1)
+    assert capsys.readouterr().out == report
 
 
 SAY = "echo $LVSCTL_LAB $LVSCTL_LAB_KERNEL ${LVSCTL_LAB_TIME_TRAVEL:-0} ${TRAVEL:-none}"

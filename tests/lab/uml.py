@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.kernel.kernel_log import ALARMS
 from tests.lab import kernels, module
 from tests.lab.kernels import Kernel
 from tests.lab.source import CannotBuildError
@@ -21,6 +22,8 @@ from tests.lab.source import CannotBuildError
 DEBIAN = "linux.uml"
 INIT = Path(__file__).with_name("init")
 BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
+REPORT = 60
+"""Lines: as long as the report of a faulty access to memory."""
 PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
 
 
@@ -51,7 +54,7 @@ def run(command: Sequence[str], *, memory: str, timeout: float, kernel: Kernel) 
     """Run `command` as root in the guest, in the current folder; its output goes to our stdout.
 
     memory: as the kernel's mem=. timeout: real seconds; then the guest is ended and 124 returned. Returns the command's
-    exit status, or 125 when the guest ended without one.
+    exit status, or 125 when the guest ended without one, or 1 when all went well but for what the kernel has to say.
     """
     with tempfile.TemporaryDirectory(prefix="lvsctl-lab-") as scratch:
         folder = Path(scratch)
@@ -59,7 +62,17 @@ def run(command: Sequence[str], *, memory: str, timeout: float, kernel: Kernel) 
         # The checkout's path may hold spaces, which a kernel's command line cannot: what it names is in this folder.
         shutil.copy(INIT, folder)
         (folder / "modules").symlink_to(kernel.modules)
-        return _boot(folder, memory=memory, timeout=timeout, kernel=kernel)
+        status = _boot(folder, memory=memory, timeout=timeout, kernel=kernel)
+        complaint = _complaint(folder / "log")
+        sys.stdout.writelines(complaint)
+        return status or bool(complaint)
+
+
+def _complaint(log: Path) -> list[str]:
+    """The first report of the kernel against itself, at most: what follows is often of its making."""
+    lines = log.read_text(errors="replace").splitlines(keepends=True) if log.exists() else []
+    first = next((number for number, line in enumerate(lines) if any(alarm in line for alarm in ALARMS)), len(lines))
+    return lines[first : first + REPORT]
 
 
 def _script(command: Sequence[str], kernel: Kernel) -> str:
