@@ -79,17 +79,21 @@ def test_services_pools_and_servers(run: Run, daemon: Daemon) -> None:
 
 def test_a_service_says_what_is_the_matter_with_it(run: Run, daemon: Daemon) -> None:
     stand_in = {"wanted": "hprio", "used": "fo", "reason": "the kernel has no hprio"}
+    waits = "hprio is there now; the service goes on with fo until the next reload"
+    later = {"wanted": "hprio", "used": "fo", "available": True, "reason": waits}
     nothing = {"wanted": "hprio", "used": None, "reason": ""}
     path = daemon(
         status(
             service("spare", scheduler=stand_in, pools=[]),
             service("away", scheduler=nothing, state="refused", reason="load the module ip_vs_hprio", pools=[]),
+            service("soon", scheduler=later, pools=[]),
             service("off", persistent=0, pools=[{"name": "low", "active": False, "servers": []}]),
         )
     )
     assert run("status", "--socket", path).stdout.splitlines()[4:] == [
         "spare  tcp 192.0.2.20:80  ok  scheduler fo (wanted hprio: the kernel has no hprio)  persistent 150s",
         "away  tcp 192.0.2.20:80  refused  scheduler none (wanted hprio)  persistent 150s  load the module ip_vs_hprio",
+        f"soon  tcp 192.0.2.20:80  ok  scheduler fo (wanted hprio: {waits})  persistent 150s",
         "off  tcp 192.0.2.20:80  ok  scheduler hprio",
         "  pool low (not in use)",
     ]

@@ -26,7 +26,7 @@ async def test_status_tells_what_is_wanted_believed_and_there(site: Site, server
     await servers.start(A, B)
     await servers.kill(B)
     key = tcp(VIP, servers.port)
-    keys = {"scheduler": "hprio", "thresholds": "{upper: 50, lower: 20}"}
+    keys = {"scheduler": "nosuch", "scheduler_fallback": "fo", "thresholds": "{upper: 50, lower: 20}"}
     site.write(conf(service("shop", A, address=f"{VIP}:{servers.port}", spare=(B,), **keys)))
     path = site.folder / "lvsctl.sock"
     async with site.running() as daemon, serving(daemon, path), client(path) as http:
@@ -43,8 +43,8 @@ async def test_status_tells_what_is_wanted_believed_and_there(site: Site, server
     [shop] = status["services"]
     assert shop["name"] == "shop"
     assert shop["key"] == {"kind": "address", "address": VIP, "port": servers.port, "protocol": "tcp"}
-    reason = "the kernel has no scheduler hprio"
-    assert shop["scheduler"] == {"wanted": "hprio", "used": "fo", "available": False, "reason": reason}
+    reason = "the kernel has no scheduler nosuch"
+    assert shop["scheduler"] == {"wanted": "nosuch", "used": "fo", "available": False, "reason": reason}
     assert shop["state"] == "ok"
     [upper, lower] = shop["pools"]
     assert (upper["name"], upper["active"], lower["name"], lower["active"]) == ("service", True, "spare", False)

@@ -235,18 +235,16 @@ async def test_with_a_priority_scheduler_all_pools_are_in_the_table(site: Site, 
         await site.until("both pools", lambda table: weights(table, key) == {A: 2, B: 1})
 
 
-async def test_without_hprio_fo_is_used_in_its_place(site: Site, servers: Servers) -> None:
-    if await site.ipvs.has_scheduler("hprio"):
-        pytest.skip("this kernel has hprio")
+async def test_a_fallback_is_used_in_the_place_of_what_the_kernel_lacks(site: Site, servers: Servers) -> None:
     await servers.start(A, B)
     key = tcp(VIP, servers.port)
-    site.write(one_service(servers, A, spare=(B,), scheduler="hprio"))
+    site.write(one_service(servers, A, spare=(B,), scheduler="nosuch", scheduler_fallback="fo"))
     async with site.running() as daemon:
         table = await site.until("both pools", lambda table: weights(table, key) == {A: 2, B: 1})
         assert table[key].attrs.scheduler == "fo"
         assert daemon.last.round is not None
         [missing] = daemon.last.round.decision.desired.schedulers
-        assert (missing.wanted, missing.used, missing.services) == ("hprio", "fo", ("shop",))
+        assert (missing.wanted, missing.used, missing.services) == ("nosuch", "fo", ("shop",))
 
 
 async def test_with_no_fallback_the_service_is_refused_and_others_go_on(site: Site, servers: Servers) -> None:
