@@ -64,6 +64,20 @@ async def test_status(site: tuple[Site, Path]) -> None:
     assert "down: L4CON Connection refused" in wide
 
 
+async def test_explain(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    status, out, err = await lvsctl("explain", "--socket", socket, f"shop/{B}")
+    assert (status, err) == (0, "")
+    at = f"{B}:{port(its)}"
+    assert out.splitlines()[:2] == [
+        f"shop/{at} is not in the table: down: L4CON Connection refused",
+        "  configuration  pool spare (2 of 2 in order of priority), weight 1, forward masquerade",
+    ]
+    assert "  scheduler      the kernel has no scheduler hprio, fo is used in its place\n" in out
+    status, out, err = await lvsctl("explain", "--socket", socket, "shpo")
+    assert (status, out, err) == (1, "", "lvsctl: there is no service `shpo`: did you mean `shop`?\n")
+
+
 async def test_json_and_ipvsadm(site: tuple[Site, Path]) -> None:
     its, socket = site
     _, out, _ = await lvsctl("status", "--socket", socket, "-o", "json")
