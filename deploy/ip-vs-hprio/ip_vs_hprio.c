@@ -204,7 +204,10 @@ static void hprio_done_service(struct ip_vs_service *svc)
 	kfree(state);
 }
 
-/* The next in turn that has room, who then waits for all others; or nobody. */
+/*
+ * The next in turn that has room, or nobody. Who is picked waits for all others;
+ * so does who was passed over, as the turn is not kept for the overloaded.
+ */
 static struct ip_vs_dest *hprio_next(struct hprio_tier *tier)
 {
 	struct hprio_seat *seat;
