@@ -67,6 +67,10 @@ class Beside:
         self._runner.run(self._kernel.close())
         self._runner.close()
 
+    def missing(self, scheduler: str) -> bool:
+        """Whether the kernel has no such scheduler."""
+        return not self._runner.run(self._kernel.has_scheduler(scheduler))
+
     def play(self, story: Story) -> None:
         """Raises AssertionError where kernel and model part."""
         self.stories += 1
@@ -112,7 +116,8 @@ class Scene:
 
     async def begin(self) -> None:
         self._settle(0)
-        await self._carry_out(AddService(self._service, self._attrs()))
+        told, done = await self._carry_out(AddService(self._service, self._attrs()))
+        assert told == done == [None]
 
     async def play(self, step: Step) -> None:
         self._settle(step.seconds if isinstance(step, Wait) else 0)

@@ -16,6 +16,7 @@ from lvsctl.model import AddressKey, Protocol, RealKey
 
 VIP = IPv4Address("192.0.2.1")
 SERVERS = tuple(IPv4Address(f"198.51.100.{host}") for host in range(11, 19))
+SERVER_BY_HARDWARE = {bytes((2, 0, 0, 0, 0, number)): address for number, address in enumerate(SERVERS)}
 ROUTER = IPv4Address("198.51.100.254")  # towards the clients, 10.9.0.0/16
 ETH_P_ALL = 3  # what is sent is shown to nobody who asks for one protocol
 NUMBER = {Protocol.TCP: 6, Protocol.UDP: 17}
@@ -56,7 +57,7 @@ class Clients:
             self._raw.sendto(data, (str(destination), 0))
         except PermissionError:
             return None  # the director drops it
-        reached = [SERVERS[frame[5]] for frame in self._drain() if frame[5] < len(SERVERS)]
+        reached = [SERVER_BY_HARDWARE[frame] for frame in self._drain() if frame in SERVER_BY_HARDWARE]
         assert len(reached) <= 1, f"a packet that reaches {len(reached)} servers"
         return reached[0] if reached else None
 
@@ -70,13 +71,16 @@ class Clients:
 
 
 def _lay_wires() -> None:
-    neighbours = [(address, number) for number, address in enumerate(SERVERS)] + [(ROUTER, 0xFE)]
+    neighbours = [(address, hardware.hex(":")) for hardware, address in SERVER_BY_HARDWARE.items()]
     lines = [
         "link add dummy0 type dummy",
         "link set dummy0 arp on up",
         "address add 198.51.100.1/24 dev dummy0",
         f"address add {VIP}/32 dev lo",
-        *(f"neighbour add {a} lladdr 02:00:00:00:00:{n:02x} dev dummy0 nud permanent" for a, n in neighbours),
+        *(
+            f"neighbour add {address} lladdr {hardware} dev dummy0 nud permanent"
+            for address, hardware in (*neighbours, (ROUTER, "02:00:00:00:00:fe"))
+        ),
         f"route add 10.9.0.0/16 via {ROUTER}",
     ]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
