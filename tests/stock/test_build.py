@@ -37,7 +37,7 @@ def test_no_warning_of_gcc_or_sparse(kernel: Kernel, tmp_path: Path) -> None:
 
 def test_no_word_of_checkpatch() -> None:
     script = source.unpacked(source.newest("linux-source-6.12")) / "scripts" / "checkpatch.pl"
-    check = ["perl", str(script), "--no-tree", "--strict", "--terse", "--file", str(SOURCE / f"{MODULE}.c")]
+    check = ["perl", str(script), "--no-tree", "--strict", "--file", str(SOURCE / f"{MODULE}.c")]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("total: 0 errors, 0 warnings, 0 checks, ")
+    assert "total: 0 errors, 0 warnings, 0 checks, " in done.stdout

@@ -8,8 +8,8 @@
 
 #include "traffic.h"
 
-#define QUIET 9		/* s of edits alone */
-#define SWITCHING 5	/* s of edits with switches */
+#define QUIET 7		/* s of edits alone */
+#define SWITCHING 4	/* s of edits with switches */
 #define SERVERS 6
 
 static service_t services[3];
@@ -85,8 +85,8 @@ static void removal(void)
 
 	start_traffic();
 	usleep(200000);
-	if (setsockopt(table(), IPPROTO_IP, IP_VS_SO_SET_FLUSH, NULL, 0))
-		die("flush");
+	for (int of = 0; of < 3; of++)
+		must(change_service(IP_VS_SO_SET_DEL, &services[of]), "deletion");
 	while ((error = syscall(SYS_delete_module, "ip_vs_hprio", O_NONBLOCK) ? errno : 0) && tries++ < 100)
 		usleep(10000);
 	usleep(200000);
@@ -96,10 +96,18 @@ static void removal(void)
 
 int main(void)
 {
+	/*
+	 * With its last service IPVS leaves the packet path, for which the kernel rewrites its own code; an emulated
+	 * processor that runs this very code may go on with what was there (qemu 7.2: both CPUs in ip_local_deliver
+	 * for ever). That is not what this is about: one service, without traffic, stays.
+	 */
+	service_t stays = service(IPPROTO_UDP, 9, "rr", 0);
+
 	services[0] = service(IPPROTO_UDP, PACKET_PORT, "hprio", ONE_PACKET);
 	services[1] = service(IPPROTO_UDP, FLOW_PORT, "hprio", 0);
 	services[2] = service(IPPROTO_TCP, TCP_PORT, "hprio", 0);
 	udp_timeout(1);
+	must(change_service(IP_VS_SO_SET_ADD, &stays), "service");
 	for (int of = 0; of < 3; of++) {
 		server_t spillover = server(&services[of], 0, 1, 0, 0);
 
