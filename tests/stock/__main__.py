@@ -1,4 +1,4 @@
-"""`python -m tests.stock [--kernel 6.12-cloud] [--timeout 120] [--kvm] -- SCRIPT`: run SCRIPT on a packaged kernel.
+"""`python -m tests.stock [--kernel 6.12-cloud] [--timeout 120] -- SCRIPT`: run SCRIPT on a packaged kernel.
 
 SCRIPT is a line for sh, run as root in a guest of two CPUs, with ipvsadm, ip and the scheduler module as DKMS
 built it. Its output and its exit status are passed on; --log adds what the kernel had to say.
@@ -20,7 +20,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stock", description=__doc__)
     parser.add_argument("--kernel", choices=debian.NAMES, default="6.12-cloud", help="default: %(default)s")
     parser.add_argument("--timeout", type=float, default=120, help="seconds, then the guest is ended")
-    parser.add_argument("--kvm", action="store_true", help="on the processor itself, not emulated")
     parser.add_argument("--log", action="store_true", help="print the kernel's log after the script's output")
     parser.add_argument("script")
     options = parser.parse_args()
@@ -30,7 +29,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(128 + got))  # and the guest ends with us
     kernel = debian.newest(options.kernel)
-    machine = guest.Guest(kernel, module(kernel), {}, options.kvm)
+    machine = guest.Guest(kernel, module(kernel))
     result = guest.run(machine, options.script, timeout=options.timeout, echo=True)
     if options.log or result.status == 125:
         print(*result.log, sep="\n")
