@@ -30,7 +30,9 @@ class Recipe:
     config: tuple[str, ...] = ("base",)
 
     def text(self) -> str:
-        return "".join((CONFIG / name).read_text() for name in self.config)
+        """The options, without the comments: a better comment is no other kernel."""
+        lines = "".join((CONFIG / name).read_text() for name in self.config).splitlines(keepends=True)
+        return "".join(line for line in lines if "CONFIG_" in line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def run(command: Sequence[str], *, memory: str, timeout: float, kernel: Kernel) 
         status = _boot(folder, memory=memory, timeout=timeout, kernel=kernel)
         complaint = _complaint(folder / "log")
         sys.stdout.writelines(complaint)
-        return status or bool(complaint)
+        return status or int(bool(complaint))
 
 
 def _complaint(log: Path) -> list[str]:
