@@ -13,7 +13,7 @@ from lvsctl.daemon.examine.gather import gather
 from lvsctl.daemon.examine.network import networking
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Build, Daemon, Facts, Hprio, Modules, Rival
+from lvsctl.decide.doctor.facts import Build, Daemon, Facts, Hprio, Modules, Network, Rival
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
@@ -239,13 +239,61 @@ def test_what_we_may_not_look_at_is_in_doubt(here: Host) -> None:
         (["--config=/var/lib/kube-proxy/config.conf"], 'kind: X\nmode: "ipvs"\n', True),
         (["--config=/var/lib/kube-proxy/config.conf"], "mode: iptables\n", False),
         (["--config=/var/lib/kube-proxy/config.conf"], 'mode: ""\n', False),
-        (["--config=/elsewhere"], "", True),
+        (["--config=/var/lib/kube-proxy/config.conf"], "kind: X\n", False),
+        (["--config", "/var/lib/kube-proxy/config.conf"], "mode: ipvs\n", True),
+        (["--proxy-mode", "ipvs"], "", True),
+        (["--config=/elsewhere"], "", None),
+        (["--config=/elsewhere", "--proxy-mode=ipvs"], "", None),
     ],
 )
-def test_kube_proxy_by_its_mode(here: Host, options: list[str], config: str, writes: bool) -> None:
+def test_kube_proxy_by_its_mode(here: Host, options: list[str], config: str, writes: bool | None) -> None:
     inner = here.process(5, "/usr/local/bin/kube-proxy", *options)
     Host.write(here, f"{inner.relative_to(here.root)}/var/lib/kube-proxy/config.conf", config)
-    assert rivals(here.root) == (Rival("kube-proxy", 5, writes),)
+    assert rivals(here.root) == (Rival("kube-proxy", 5, writes, sweeps=writes is True),)
+
+
+IPVS = "ipvs:\n  excludeCIDRs:"
+SPARED = frozenset({ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")})
+
+
+@pytest.mark.parametrize(
+    ("config", "spares"),
+    [
+        (f"mode: ipvs\n{IPVS} null\n  strictARP: true\n", frozenset()),
+        (f"mode: ipvs\n{IPVS}\n", frozenset()),
+        (f"mode: ipvs\n{IPVS} [192.0.2.0/24, '2001:db8::/32']\n", SPARED),
+        (f'mode: ipvs\n{IPVS}\n  - "192.0.2.0/24"\n  - 2001:db8::/32\nclusterCIDR: 10.0.0.0/8\n', SPARED),
+    ],
+)
+def test_what_kube_proxy_leaves_alone(here: Host, config: str, spares: frozenset[Network]) -> None:
+    inner = here.process(5, "kube-proxy", "--config=/k.conf")
+    here.write(f"{inner.relative_to(here.root)}/k.conf", config)
+    assert rivals(here.root) == (Rival("kube-proxy", 5, True, sweeps=True, spares=spares),)
+
+
+@pytest.mark.parametrize(
+    ("options", "rival"),
+    [
+        ([], Rival("kube-router", 5, True, sweeps=True)),
+        (["--run-service-proxy=false", "--excluded-cidrs=192.0.2.0/24"], Rival("kube-router", 5, False)),
+        (
+            ["--run-service-proxy=true", "--excluded-cidrs", "192.0.2.0/24,2001:db8::/32"],
+            Rival("kube-router", 5, True, sweeps=True, spares=SPARED),
+        ),
+    ],
+)
+def test_kube_router_by_its_arguments(here: Host, options: list[str], rival: Rival) -> None:
+    here.process(5, "/usr/local/bin/kube-router", *options)
+    assert rivals(here.root) == (rival,)
+
+
+def test_two_of_one_name_with_other_arguments_are_two(here: Host) -> None:
+    """One for VRRP alone, one for virtual servers."""
+    here.process(10, "keepalived", "-P")
+    here.process(11, "keepalived", "-P")
+    here.process(20, "keepalived", "-C", "-f", "/lvs.conf")
+    here.write("proc/20/root/lvs.conf", "virtual_server fwmark 1 {\n}\n")
+    assert [(one.pid, one.writes) for one in rivals(here.root)] == [(10, False), (20, True)]
 
 
 CONF = """\
@@ -289,9 +337,18 @@ def test_what_keepalived_manages(tmp_path: Path) -> None:
     ("arguments", "text", "writes", "flushes"),
     [
         (["-f", "/k.conf"], "vrrp_instance one {\n}\n", False, False),
-        (["-nlf", "x"], None, None, False),
+        (["-nlf", "/k.conf"], "virtual_server 192.0.2.1 80 {\n}\n", True, False),
+        (["-nlf", "/elsewhere"], None, None, False),
+        (["--use-file", "/k.conf"], "vrrp_instance one {\n}\n", False, False),
+        (["-iProd", "-f", "/k.conf"], CONF, True, False),
+        (["-tP", "-f", "/k.conf"], CONF, True, False),
+        (["-f", "/k.conf"], "@^backup virtual_server 192.0.2.1 80 {\n}\n", True, False),
+        (["-f", "/k.conf"], "global_defs {\n  lvs_flush_on_stop VS\n}\n", False, False),
+        (["-f", "/k.conf"], "global_defs {\n  lvs_flush_on_stop\n}\n", True, True),
+        (["-f", "/dev/zero"], None, None, False),
+        (["-f", "/k.conf"], "\n" * 1_000_000, False, False),
         (["--use-file=/k.conf"], "global_defs {\n  lvs_flush\n}\n", True, True),
-        (["-f/k.conf"], "global_defs {\n  lvs_flush_on_stop VS\n}\n", True, True),
+        (["-f/k.conf"], "global_defs {\n  lvs_flush_on_stop # all\n}\n", True, True),
         (["-f", "/k.conf", "--vrrp"], CONF, False, False),
         (["-nP", "-f", "/k.conf"], CONF, False, False),
         (["-p", "/run/keepalived.pid", "-f", "/k.conf"], "virtual_server oops {\n}\n", True, False),
@@ -304,6 +361,19 @@ def test_keepalived_by_arguments_and_file(
         (tmp_path / "k.conf").write_text(text)
     found = keepalived.rival(5, ["keepalived", *arguments], tmp_path)
     assert (found.writes, found.flushes) == (writes, flushes)
+
+
+@pytest.mark.parametrize("pattern", ["/", "a**b", "**", "x\0y", "[", "../../../..", "/k.conf", '"k.conf"', "k\udcff"])
+def test_an_include_of_anything(tmp_path: Path, pattern: str) -> None:
+    text = f"include {pattern}\nvirtual_server 192.0.2.20 80 {{\n}}\n"
+    (tmp_path / "k.conf").write_bytes(text.encode(errors="surrogateescape"))
+    assert keepalived.rival(5, ["keepalived", "-f", "/k.conf"], tmp_path).claims == {tcp("192.0.2.20", 80)}
+
+
+def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "k.conf")
+    assert keepalived.rival(5, ["keepalived", "-f", "/k.conf"], tmp_path).writes is None
+    assert host.text_of(Path("/dev/zero")) == ""
 
 
 # --- all together -------------------------------------------------------------------------------------------------

@@ -362,11 +362,19 @@ RIVALS = [
         ("error", "keepalived (pid 5) empties the whole IPVS table when it starts or stops", KEEPALIVED),
     ),
     (
-        Rival("kube-proxy", 5, True),
+        Rival("kube-proxy", 5, True, sweeps=True, spares=frozenset({ip_network("10.0.0.0/8")})),
+        (
+            "error",
+            "kube-proxy (pid 5) deletes services that it does not know, such as tcp 192.0.2.1:80",
+            "kubectl -n kube-system edit configmap kube-proxy   # mode: nftables; or ipvs.excludeCIDRs",
+        ),
+    ),
+    (
+        Rival("kube-router", 5, True, sweeps=True, spares=frozenset({ip_network("192.0.2.0/24")})),
         (
             "warning",
-            "kube-proxy (pid 5) writes the IPVS table too: no service may be in both configurations",
-            "kubectl -n kube-system edit configmap kube-proxy   # mode: nftables; or ipvs.excludeCIDRs",
+            "kube-router (pid 5) writes the IPVS table too: no service may be in both configurations",
+            "kubectl -n kube-system edit daemonset kube-router   # --run-service-proxy=false; or --excluded-cidrs",
         ),
     ),
     (
@@ -383,6 +391,12 @@ RIVALS = [
 @pytest.mark.parametrize(("rival", "line"), RIVALS)
 def test_other_writers(rival: Rival, line: tuple[str, str, str]) -> None:
     assert wrong(host(rivals=(rival,))) == [line]
+
+
+def test_a_service_by_mark_has_no_address_that_could_be_spared() -> None:
+    rival = Rival("kube-proxy", 5, True, sweeps=True, spares=frozenset({ip_network("0.0.0.0/0")}))
+    assert [row[0] for row in wrong(host(rivals=(rival,)))] == ["warning"]
+    assert [row[0] for row in wrong(host([forwarding(Forward.ROUTE)], rivals=(rival,)))] == ["error"]
 
 
 def test_a_keepalived_for_vrrp_alone_is_welcome() -> None:

@@ -11,12 +11,19 @@ from lvsctl.decide.doctor.hprio import PACKAGE
 
 CAP_NET_ADMIN = 12
 DKMS_PATIENCE = 30  # seconds; it is a shell script
+LARGEST = 1 << 28  # characters of a file; the routes of the whole internet take a third of it
 
 
 def text_of(file: Path) -> str:
-    """The file's text, "" where there is none or we may not read it."""
-    with contextlib.suppress(OSError):
-        return file.read_text(errors="replace")
+    """The file's text, "" where there is none or we may not read it.
+
+    Some files are named by processes of other people. Of a device or a pipe nothing is read: to open it may block, or
+    do worse (/dev/watchdog).
+    """
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a NUL in the name
+        if file.is_file():
+            with file.open(errors="replace") as opened:
+                return opened.read(LARGEST)
     return ""
 
 
@@ -25,7 +32,8 @@ def permitted(root: Path) -> bool:
     for line in text_of(root / "proc/self/status").splitlines():
         name, _, value = line.partition(":")
         if name == "CapEff":
-            return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
+            with contextlib.suppress(ValueError):
+                return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
     return False
 
 

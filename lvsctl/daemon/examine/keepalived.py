@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from glob import glob
 from ipaddress import ip_address
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lvsctl.daemon.examine.host import text_of
 from lvsctl.decide.doctor.facts import Rival
 from lvsctl.model import AddressKey, Family, MarkKey, Protocol, ServiceKey
 
 DEFAULT_FILE = "/etc/keepalived/keepalived.conf"
-MOST_FILES = 100  # of includes that include each other
+MOST_FILES = 10_000  # some sites have one for every service
+VALUED = frozenset("fprcbsAiuS")  # short options with a value, in the same word or in the next
+MAYBE_VALUED = frozenset("gtM")  # those with a value in the same word, or with none
+
 COMMENT = re.compile(r"[!#].*")
-BLOCK = re.compile(r"^\s*virtual_server\s+([^{\n]*)", re.MULTILINE)
-INCLUDE = re.compile(r"^\s*include[a-z_]*\s+(\S+)", re.MULTILINE)
-FLUSH = re.compile(r"^\s*lvs_flush", re.MULTILINE)
-PROTOCOL = re.compile(r"^\s*protocol\s+(\w+)", re.MULTILINE)
+START = r"^[ \t]*(?:@\S+[ \t]+)?"  # of a line; after @ stands for which hosts it is
+BLOCK = re.compile(START + r"virtual_server[ \t]+([^{\n]*)", re.MULTILINE)
+INCLUDE = re.compile(START + r"include[a-z_]*[ \t]+[\"']?([^\s\"']+)", re.MULTILINE)
+FLUSH = re.compile(START + r"lvs_flush(?:_on_stop)?[ \t\r]*$", re.MULTILINE)  # `lvs_flush_on_stop VS`: only its own
+PROTOCOL = re.compile(r"^[ \t]*protocol[ \t]+(\w+)", re.MULTILINE)
+INET6 = re.compile(r"^[ \t]*ip_family[ \t]+inet6", re.MULTILINE)
 
 
 def rival(pid: int, arguments: list[str], its_root: Path) -> Rival:
     """its_root: where the process sees /. A file that cannot be read is one of which nothing is known."""
-    name = _file(arguments)
-    text = "\n".join(_texts(its_root, name))
-    if _only_vrrp(arguments):
+    options = _options(arguments)
+    name = options.get("f", DEFAULT_FILE)
+    if "P" in options:  # VRRP alone
         return Rival("keepalived", pid, writes=False, file=name)
+    text = "\n".join(_texts(its_root, name))
     if not text:
         return Rival("keepalived", pid, writes=None, file=name)
     blocks = list(_blocks(text))
@@ -34,20 +41,31 @@ def rival(pid: int, arguments: list[str], its_root: Path) -> Rival:
     return Rival("keepalived", pid, writes=bool(blocks) or flushes, claims=claims, flushes=flushes, file=name)
 
 
-def _only_vrrp(arguments: list[str]) -> bool:
-    """-P and --vrrp leave IPVS alone; short options may stand together (-nP)."""
-    return any(word == "--vrrp" or re.fullmatch(r"-[a-zA-Z]*P[a-zA-Z]*", word) for word in arguments[1:])
+def _options(arguments: list[str]) -> dict[str, str]:
+    """Letter -> value, "" for none. Short options may stand together: -nlf FILE."""
+    found: dict[str, str] = {}
+    words = iter(arguments[1:])
+    for word in words:
+        match word.partition("="):
+            case ("--vrrp", _, _):
+                found["P"] = ""
+            case ("--use-file", equals, value):
+                found["f"] = value if equals else next(words, "")
+            case (first, _, _) if first.startswith("-") and not first.startswith("--"):
+                found |= _short(word[1:], words)
+    return found
 
 
-def _file(arguments: list[str]) -> str:
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
-        if word in ("-f", "--use-file"):
-            return after
-        if word.startswith("--use-file="):
-            return word.partition("=")[2]
-        if word.startswith("-f"):
-            return word[2:]
-    return DEFAULT_FILE
+def _short(letters: str, words: Iterator[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for index, letter in enumerate(letters):
+        rest = letters[index + 1 :]
+        if letter in VALUED:
+            return {**found, letter: rest or next(words, "")}
+        if letter in MAYBE_VALUED:
+            break
+        found[letter] = ""
+    return found
 
 
 def _texts(its_root: Path, name: str) -> Iterator[str]:
@@ -61,12 +79,15 @@ def _texts(its_root: Path, name: str) -> Iterator[str]:
         text = COMMENT.sub("", text_of(its_root / file.lstrip("/")))
         yield text
         for pattern in INCLUDE.findall(text):
-            due += _matching(its_root, Path(file).parent / pattern)
+            due += _matching(its_root, PurePosixPath(file).parent / pattern)
 
 
-def _matching(its_root: Path, pattern: Path) -> list[str]:
-    relative = str(pattern).lstrip("/")
-    return [f"/{file.relative_to(its_root)}" for file in its_root.glob(relative)]
+def _matching(its_root: Path, pattern: PurePosixPath) -> list[str]:
+    try:
+        found = glob(str(pattern).lstrip("/"), root_dir=its_root)  # noqa: PTH207 - Path.glob objects to `a**b` and to `/`
+    except ValueError:  # a NUL
+        return []
+    return [f"/{file}" for file in sorted(found)]
 
 
 def _blocks(text: str) -> Iterator[tuple[list[str], str]]:
@@ -81,7 +102,7 @@ def _key(words: list[str], body: str) -> ServiceKey | None:
     """None for a group, whose addresses stand elsewhere, and for what keepalived itself would refuse."""
     try:
         if words[0] == "fwmark":
-            family = Family.INET6 if re.search(r"^\s*ip_family\s+inet6", body, re.MULTILINE) else Family.INET
+            family = Family.INET6 if INET6.search(body) else Family.INET
             return MarkKey(family, int(words[1]))
         told = PROTOCOL.search(body)
         protocol = Protocol(told[1].lower()) if told else Protocol.TCP

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from lvsctl.daemon.examine import keepalived
+from lvsctl.daemon.examine import keepalived, kubernetes
 from lvsctl.daemon.examine.host import text_of
 from lvsctl.decide.doctor.facts import Rival
 
@@ -15,21 +16,17 @@ KNOWN = frozenset(
     {"keepalived", "kube-proxy", "kube-router", "ldirectord", "nanny", "seesaw_ncc", "gorb", "merlin", "surealived"}
 )
 INTERPRETERS = re.compile(r"perl|python|ruby|sh$|bash$|dash$")
-MODE = re.compile(r"^\s*mode:\s*[\"']?(\w*)", re.MULTILINE)
 
 
 def rivals(root: Path) -> tuple[Rival, ...]:
-    """One of each name: a program and its children are one writer."""
-    found: dict[str, Rival] = {}
+    """A program and its children, which differ in nothing but the pid, are one writer: the first of them."""
+    found: dict[Rival, Rival] = {}
     for process in sorted(_processes(root), key=lambda process: int(process.name)):
         name = _name(process)
-        if name not in KNOWN or name in found:
-            continue
-        here = _is_here(root, process)
-        if here is None:
-            found[name] = Rival(name, int(process.name), None)
-        elif here:
-            found[name] = _rival(name, process)
+        here = _is_here(root, process) if name in KNOWN else False
+        if here is not False:
+            rival = _rival(name, process) if here else Rival(name, int(process.name), None)
+            found.setdefault(replace(rival, pid=0), rival)
     return tuple(found.values())
 
 
@@ -54,7 +51,7 @@ def _is_here(root: Path, process: Path) -> bool | None:
     """Whether it is in our network namespace; None if we may not know."""
     try:
         return (process / "ns/net").readlink() == (root / "proc/self/ns/net").readlink()
-    except FileNotFoundError:  # it has ended
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
         return False
     except OSError:
         return None
@@ -66,15 +63,7 @@ def _rival(name: str, process: Path) -> Rival:
         case "keepalived":
             return keepalived.rival(pid, _arguments(process), process / "root")
         case "kube-proxy":
-            return Rival(name, pid, writes=_kube_proxy_writes(_arguments(process), process / "root"))
+            return kubernetes.kube_proxy(pid, _arguments(process), process / "root")
+        case "kube-router":
+            return kubernetes.kube_router(pid, _arguments(process))
     return Rival(name, pid, writes=True)
-
-
-def _kube_proxy_writes(arguments: list[str], its_root: Path) -> bool:
-    """Only in mode ipvs; a file given with --config decides before --proxy-mode, and the default is iptables."""
-    options = dict(word.lstrip("-").partition("=")[::2] for word in arguments[1:])
-    config = options.get("config", "")
-    if config:
-        mode = MODE.search(text_of(its_root / config.lstrip("/")))
-        return mode is None or mode[1] == "ipvs"
-    return options.get("proxy-mode", "") == "ipvs"

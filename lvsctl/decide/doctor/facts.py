@@ -133,7 +133,8 @@ class Rival:
     """Another program that writes, or may write, the IPVS table of this network namespace.
 
     writes: None if that could not be found out. claims: services that it manages, as far as is known. flushes: it
-    empties the whole table at times. file: its configuration, "" if unknown.
+    empties the whole table at times. sweeps: it deletes services that it does not know, except those with an address in
+    `spares`. file: its configuration, "" if unknown.
     """
 
     name: str
@@ -141,6 +142,8 @@ class Rival:
     writes: bool | None
     claims: frozenset[ServiceKey] = frozenset()
     flushes: bool = False
+    sweeps: bool = False
+    spares: frozenset[Network] = frozenset()
     file: str = ""
 
 

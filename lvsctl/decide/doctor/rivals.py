@@ -8,7 +8,7 @@ from shlex import quote
 from lvsctl.decide.doctor.facts import Area, Facts, Finding, Level, Rival
 from lvsctl.decide.doctor.kernel import AS_ROOT
 from lvsctl.decide.doctor.words import listed
-from lvsctl.model import ServiceKey
+from lvsctl.model import AddressKey, ServiceKey
 
 
 def judge_rivals(facts: Facts) -> Iterator[Finding]:
@@ -37,15 +37,25 @@ def _rival(rival: Rival, ours: frozenset[ServiceKey], permitted: bool) -> Findin
             return said(Level.WARNING, text, look if permitted else AS_ROOT)
     if rival.flushes:
         return said(Level.ERROR, "empties the whole IPVS table when it starts or stops", _silence(rival))
+    swept = sorted(str(key) for key in ours if rival.sweeps and not _is_spared(key, rival))
+    if swept:
+        return said(Level.ERROR, f"deletes services that it does not know, such as {listed(swept)}", _silence(rival))
     if shared:
         return said(Level.ERROR, f"manages {listed(shared)} too: each undoes what the other does", _silence(rival))
     return said(Level.WARNING, "writes the IPVS table too: no service may be in both configurations", _silence(rival))
+
+
+def _is_spared(key: ServiceKey, rival: Rival) -> bool:
+    return isinstance(key, AddressKey) and any(key.address in network for network in rival.spares)
 
 
 def _silence(rival: Rival) -> str:
     match rival.name:
         case "kube-proxy":
             return "kubectl -n kube-system edit configmap kube-proxy   # mode: nftables; or ipvs.excludeCIDRs"
+        case "kube-router":
+            what = "--run-service-proxy=false; or --excluded-cidrs"
+            return f"kubectl -n kube-system edit daemonset kube-router   # {what}"
         case "keepalived" if rival.file:
             keys = "virtual_server|lvs_flush"
             return f"grep -nE '{keys}' {quote(rival.file)}   # remove these, then: systemctl restart keepalived"
