@@ -73,7 +73,10 @@ class Story:
 
     def rush(self) -> None:
         self.say(f"A rush: {ROOM} clients come, each from an address of its own, and stay connected.")
-        first = self.stage.crowd.arrive(ROOM)
+        first = self.stage.crowd.arrive(30)
+        in_turn = first == Counter(dict.fromkeys(SERVICE, 10)) or not self.has_hprio()
+        self.note(f"the first 30 were served by {told(first)}", right=in_turn)
+        first += self.stage.crowd.arrive(ROOM - 30)
         self.table()
         self.note(f"the first {ROOM} were served by {told(first)}", right=set(first) == set(SERVICE))
         self.say("The service pool is full (50 of 50 each). 30 more clients come: the kernel spills at once.")
@@ -81,6 +84,10 @@ class Story:
         self.table()
         self.note(f"the next 30 were served by {told(more)}", right=more == Counter({SPILLOVER[0]: 30}))
         self.note(f"{self.stage.crowd.refused} of {ROOM + 30} clients were refused", right=not self.stage.crowd.refused)
+
+    def has_hprio(self) -> bool:
+        """Else fo stands in for it, which fills one server after the other."""
+        return "TCP  192.0.2.20:80 hprio" in self.stage.ipvsadm("-L", "-n")
 
     def end_of_rush(self) -> None:
         self.say(

@@ -128,7 +128,9 @@ def test_a_rush_spills_at_once_and_comes_back(running: Stage) -> None:
     crowd = running.crowd
     # A server that was deleted and is added again has its old connections: those of earlier tests must be over.
     running.wait("earlier connections are gone", lambda: idle(running))
-    assert set(crowd.arrive(150)) == set(SERVICE)
+    first = crowd.arrive(30)
+    assert first == Counter(dict.fromkeys(SERVICE, 10)) or scheduler(running) == "fo"  # which fills one after the other
+    assert set(first + crowd.arrive(120)) == set(SERVICE)
     assert running.connections() == dict.fromkeys(SERVICE, (5, 50, 0)) | {SPILLOVER: (1, 0, 0)}
     assert crowd.arrive(30) == Counter({SPILLOVER: 30})
     assert crowd.refused == 0
