@@ -28,7 +28,7 @@ def explain(subject: str, output: str, socket: str) -> None:
 
     from lvsctl.cli import client  # noqa: PLC0415
 
-    answer = client.ask(socket, "GET", f"/v1/explain?subject={quote(subject, safe='')}")
+    answer = client.ask(socket, "GET", f"/v1/explain?subject={quote(subject, safe='', errors='replace')}")
     if answer.status == 404:
         raise LvsctlError(str(answer.body.get("error", "there is no such service")))
     if answer.status != 200:

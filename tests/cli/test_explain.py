@@ -54,6 +54,12 @@ def test_the_answer_and_the_chain(run: Run, daemon: Daemon) -> None:
     assert listener.asked[0].startswith(b"GET /v1/explain?subject=shop%2F192.0.2.22 HTTP/1.0\r\n")
 
 
+def test_a_name_that_is_no_text(run: Run, daemon: Daemon) -> None:
+    listener = daemon({"error": "there is no service `?`"}, 404)
+    assert run("explain", "--socket", listener.path, "\udcff").stderr == "lvsctl: there is no service `?`\n"
+    assert listener.asked[0].startswith(b"GET /v1/explain?subject=%3F HTTP/1.0\r\n")
+
+
 def test_json_is_the_document(run: Run, daemon: Daemon) -> None:
     assert json.loads(run("explain", "-o", "json", "--socket", daemon(WHY).path, "x").stdout) == WHY
 
