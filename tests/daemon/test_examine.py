@@ -7,13 +7,15 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lvsctl.daemon.examine import host, keepalived
 from lvsctl.daemon.examine.gather import gather
 from lvsctl.daemon.examine.network import networking
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Build, Daemon, Facts, Hprio, Modules, Network, Rival
+from lvsctl.decide.doctor.facts import Build, Daemon, DkmsSilent, Facts, Hprio, Modules, Network, Rival
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
@@ -66,7 +68,8 @@ class Host:
 
     def kernel(self, release: str, *modules: str, headers: bool = False) -> None:
         self.write(f"lib/modules/{release}/modules.dep", "".join(f"{module}: kernel/x.ko\n" for module in modules))
-        (self.root / f"lib/modules/{release}/kernel").mkdir()
+        for module in ("kernel/x.ko", *modules):
+            self.write(f"lib/modules/{release}/{module}", "")
         if headers:
             (self.root / f"lib/modules/{release}/build").mkdir()
 
@@ -97,8 +100,10 @@ def test_what_modprobe_would_find(here: Host) -> None:
     assert host.loadable(here.root, "ip_vs") is None
     here.kernel(HERE, "kernel/net/netfilter/ipvs/ip_vs_rr.ko")
     assert host.loadable(here.root, "ip_vs") is False
-    here.write(f"lib/modules/{HERE}/modules.dep", "kernel/net/netfilter/ipvs/ip_vs.ko.xz: kernel/x.ko\n")
+    here.kernel(HERE, "kernel/net/netfilter/ipvs/ip_vs.ko.xz")
     assert host.loadable(here.root, "ip_vs") is True
+    (here.root / f"lib/modules/{HERE}/kernel/net/netfilter/ipvs/ip_vs.ko.xz").unlink()
+    assert host.loadable(here.root, "ip_vs") is False
     here.write(f"lib/modules/{HERE}/modules.dep", "")
     here.write(f"lib/modules/{HERE}/modules.builtin", "kernel/net/netfilter/ipvs/ip_vs.ko\n")
     assert host.loadable(here.root, "ip_vs") is True
@@ -117,7 +122,6 @@ def test_the_module_of_hprio_and_every_kernel_that_can_be_booted(here: Host) -> 
     here.write("lib/modules/5.10.0-1-amd64/modules.dep", "updates/dkms/ip_vs_hprio.ko: \n")  # its kernel was purged
     here.write("sys/module/ip_vs_hprio/version", "1.0.0\n")
     dkms = here.dkms(
-        "Error! Could not locate dkms.conf file.",
         f"nvidia/525.1, {HERE}, x86_64: installed",
         f"ip-vs-hprio/1.0.0, {HERE}, x86_64: installed (original_module exists)",
         "ip-vs-hprio/1.1.0: added",
@@ -128,7 +132,34 @@ def test_the_module_of_hprio_and_every_kernel_that_can_be_booted(here: Host) -> 
         kernels=(Modules(HERE, hprio=True, headers=True), Modules(NEXT, hprio=False, headers=False)),
     )
     assert host.hprio(here.root, None).builds is None
-    assert host.hprio(here.root, str(here.root / "absent")).builds == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "builds"),
+    [
+        ("exit 0", ()),
+        ("echo 'ip-vs-hprio/1.0.0: added'; exit 4", (Build("1.0.0", "", "added"),)),
+        ("echo 'Error! Could not locate\n dkms.conf.' >&2; exit 4", DkmsSilent("Error! Could not locate dkms.conf.")),
+        ("exit 4", DkmsSilent("exit status 4")),
+        ('[ "$*" = "status -m ip-vs-hprio" ]', ()),
+    ],
+)
+def test_a_dkms_that_does_not_tell(here: Host, script: str, builds: tuple[Build, ...] | DkmsSilent) -> None:
+    program = here.root / "dkms"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    assert host.hprio(here.root, str(program)).builds == builds
+
+
+def test_a_dkms_that_is_not_there(here: Host) -> None:
+    assert isinstance(host.hprio(here.root, str(here.root / "absent")).builds, DkmsSilent)
+
+
+async def test_dkms_is_asked_only_where_hprio_is_wanted(here: Host) -> None:
+    told = here.dkms(f"ip-vs-hprio/1.0.0, {HERE}, x86_64: installed")
+    assert (await facts(here, MemoryIpvs(), dkms=told)).hprio.builds == (Build("1.0.0", HERE, "installed"),)
+    other = conf(service("shop", "192.0.2.21", address="192.0.2.20:80", scheduler="rr"))
+    assert (await facts(here, MemoryIpvs(), text=other, dkms=told)).hprio == Hprio()
 
 
 @pytest.mark.parametrize(
@@ -200,6 +231,25 @@ def test_addresses_of_this_host_and_the_ways_out(here: Host) -> None:
     found = networking(here.root, [], asked)
     assert found.local == tuple(ip_network(text) for text in ("192.0.2.10/32", "198.51.100.0/25", "2001:db8::2/128"))
     assert found.outward == dict(zip(asked, ["bond0", "eth0", "eth1"], strict=False))
+
+
+@pytest.mark.parametrize("name", ["fib_trie", "route", "ipv6_route"])
+@given(garbage=st.one_of(st.binary(), st.text().map(str.encode)))
+def test_whatever_stands_there_is_no_traceback(
+    tmp_path_factory: pytest.TempPathFactory, name: str, garbage: bytes
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "garbage"
+    file = root / "proc/net" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    good = {"fib_trie": FIB_TRIE, "route": ROUTE, "ipv6_route": IPV6_ROUTE}[name].encode()
+    middle = len(good) // 2
+    file.write_bytes(good[:middle] + garbage + b"\n |-- x\n /99 host LOCAL\n" + good[middle:])
+    networking(root, [], [ip_address("192.0.2.20"), ip_address("2001:db8::9")])
+
+
+def test_a_status_of_the_process_that_is_garbage(here: Host) -> None:
+    here.write("proc/self/status", "CapEff:\tzz\n")
+    assert not host.permitted(here.root)
 
 
 def test_sysctls_that_are_there(here: Host) -> None:

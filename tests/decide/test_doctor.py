@@ -13,6 +13,7 @@ from lvsctl.decide.doctor.facts import (
     Build,
     Configuration,
     Daemon,
+    DkmsSilent,
     Facts,
     Finding,
     Generation,
@@ -104,8 +105,14 @@ def test_a_healthy_host() -> None:
 
 KERNEL = [
     (
-        "not loaded, and modprobe may find it or nobody knows",
+        "not loaded, and nobody knows whether modprobe finds it",
         {"info": None, "present": False},
+        f"no ip_vs in Linux {HERE}: it is not loaded",
+        "modprobe ip_vs && echo ip_vs > /etc/modules-load.d/lvsctl.conf   # in a container: on its host",
+    ),
+    (
+        "not loaded, and modprobe finds it",
+        {"info": None, "present": False, "loadable": True},
         f"no ip_vs in Linux {HERE}: it is not loaded",
         "modprobe ip_vs && echo ip_vs > /etc/modules-load.d/lvsctl.conf",
     ),
@@ -161,7 +168,7 @@ TABLES = [
         {},
         (
             "connection table of 4,096 buckets for thresholds of 200,000 connections: every packet costs more",
-            "echo 'options ip_vs conn_tab_bits=18' > /etc/modprobe.d/ip_vs.conf   # holds from the next boot on",
+            "echo 'options ip_vs conn_tab_bits=18' >> /etc/modprobe.d/ip_vs.conf   # holds from the next boot on",
         ),
     ),
     (
@@ -239,9 +246,12 @@ def test_without_a_stand_in_a_service_is_not_served() -> None:
 def test_a_scheduler_that_appeared_is_used_from_the_next_reload_on() -> None:
     facts = host(kernel={"table": {VIP: Entry(ServiceAttrs("fo"), {})}})
     text = "hprio is there; not yet used by web"
-    assert wrong(facts) == [("warning", text, "lvsctl reload")]
-    alone = host(kernel={"table": {VIP: Entry(ServiceAttrs("fo"), {})}}, daemon={"silence": "nobody"})
-    assert ("warning", text, "lvsctl plan && lvsctl apply") in wrong(alone)
+    reload = "lvsctl reload --socket /run/lvsctl/lvsctl.sock"
+    assert wrong(facts) == [("warning", text, reload)]
+    shy = replace(facts, daemon=replace(facts.daemon, silence="not allowed to ask", denied=True))
+    assert ("warning", text, reload) in wrong(shy)
+    alone = replace(facts, daemon=replace(facts.daemon, silence="nobody"))
+    assert ("warning", text, "lvsctl apply -c /etc/lvsctl/conf.d") in wrong(alone)
 
 
 DKMS = [
@@ -251,6 +261,24 @@ DKMS = [
         "hprio is not looked after by DKMS: after the next kernel upgrade it is missing",
         f"apt-get install linux-headers-{HERE} && dkms add deploy/ip-vs-hprio && dkms autoinstall -k {HERE}"
         "   # in lvsctl's source",
+    ),
+    (
+        "built and not installed",
+        {"builds": (replace(BUILT, state="built"),)},
+        "hprio is not looked after by DKMS: after the next kernel upgrade it is missing",
+        f"dkms install ip-vs-hprio/1.0.0 -k {HERE}",
+    ),
+    (
+        "its file is gone, and dkms does not know",
+        {"kernels": (replace(OWN_KERNEL, hprio=False),)},
+        f"hprio is in the kernel, and modprobe finds no file of it for Linux {HERE}: the next boot loses it",
+        f"dkms install --force ip-vs-hprio/1.0.0 -k {HERE}",
+    ),
+    (
+        "dkms itself is broken",
+        {"builds": DkmsSilent("Error! Could not locate dkms.conf file.")},
+        "not checked whether DKMS looks after hprio: Error! Could not locate dkms.conf file.",
+        "dkms status -m ip-vs-hprio",
     ),
     (
         "after an upgrade of the module",
@@ -323,6 +351,9 @@ def test_sysctls_by_what_is_configured(one: Service, name: str, value: str, leve
         file = "/etc/sysctl.d/lvsctl.conf"
         assert found[0][1] == f"{name} is {value}: {rule.harm} ({one.name})"
         assert found[0][2].startswith(f"echo '{name} = {rule.good}' >> {file} && sysctl -p {file}")
+        assert found[0][2].endswith(" && echo ip_vs > /etc/modules-load.d/lvsctl.conf") is name.startswith(
+            "net.ipv4.vs."
+        )
 
 
 def test_a_sysctl_that_cannot_be_read_is_not_judged() -> None:
@@ -336,7 +367,7 @@ def test_an_address_that_is_not_ours() -> None:
         (
             "warning",
             "192.0.2.2 is no address of this host: nobody is served there, as is right on standby (two)",
-            "ip address add 192.0.2.2/32 dev bond0",
+            "ip address add 192.0.2.2/32 dev bond0   # on the active director alone",
         )
     ]
     assert wrong(host([WEB, two], networking={"local": (ip_network("192.0.2.0/24"),)})) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from lvsctl.daemon.examine.network import networking
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.reconcile import missing_schedulers
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Generation, Kernel
+from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Generation, Hprio, Kernel
+from lvsctl.decide.doctor.hprio import NAME as HPRIO
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.decide.doctor.network import RULES
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
@@ -36,9 +38,14 @@ async def _with_kernel(config: Path, *, state_dir: Path, daemon: Daemon) -> tupl
 
     ipvs = NetlinkIpvs()
     try:
-        return judge(await gather(config, ipvs, state=State(state_dir), daemon=daemon, dkms=shutil.which("dkms")))
+        return judge(await gather(config, ipvs, state=State(state_dir), daemon=daemon, dkms=_dkms()))
     finally:
         await ipvs.close()
+
+
+def _dkms() -> str | None:
+    """Its path; `su` leaves root without the folder that it is in."""
+    return shutil.which("dkms", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
 
 
 async def gather(
@@ -53,7 +60,7 @@ async def gather(
         version=__version__,
         configuration=configuration,
         kernel=await _kernel(root, ipvs, spec),
-        hprio=host.hprio(root, dkms),
+        hprio=host.hprio(root, dkms) if _wants_hprio(spec) else Hprio(),
         networking=networking(
             root,
             [rule.name for rule in RULES],
@@ -73,6 +80,11 @@ def _configuration(path: Path) -> Configuration:
     except ConfigError as error:
         return Configuration(str(path), None, error.problems)
     return Configuration(str(path), loaded.spec, loaded.warnings)
+
+
+def _wants_hprio(spec: Spec | None) -> bool:
+    """dkms takes its time."""
+    return spec is not None and any(service.attrs.scheduler == HPRIO for service in spec.services.values())
 
 
 def _owned(state: State) -> tuple[frozenset[ServiceKey] | None, str]:

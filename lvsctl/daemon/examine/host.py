@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 from pathlib import Path
 
-from lvsctl.decide.doctor.facts import Build, Hprio, Modules
+from lvsctl.decide.doctor.facts import Build, DkmsSilent, Hprio, Modules
 from lvsctl.decide.doctor.hprio import PACKAGE
 
 CAP_NET_ADMIN = 12
@@ -73,20 +73,32 @@ def _kernels(root: Path) -> list[Modules]:
 
 
 def _known(folder: Path, module: str) -> bool:
-    """depmod wrote down every module file (`updates/dkms/ip_vs_hprio.ko.xz: …`), and what the image itself has."""
-    paths = (text_of(folder / "modules.dep") + text_of(folder / "modules.builtin")).splitlines()
-    return any(path.partition(":")[0].rpartition("/")[2].startswith(f"{module}.ko") for path in paths)
+    """depmod wrote down every module file (`updates/dkms/ip_vs_hprio.ko.xz: …`), and what the image itself has.
+
+    A file may have been deleted since.
+    """
+    files, builtin = (text_of(folder / name).splitlines() for name in ("modules.dep", "modules.builtin"))
+    found = [path for line in files if _is_of(module, path := line.partition(":")[0])]
+    return any((folder / path).exists() for path in found) or any(_is_of(module, path) for path in builtin)
 
 
-def _builds(dkms: str) -> tuple[Build, ...]:
-    """What `dkms status` tells of our package; nothing if it fails."""
+def _is_of(module: str, path: str) -> bool:
+    return path.rpartition("/")[2].startswith(f"{module}.ko")
+
+
+def _builds(dkms: str) -> tuple[Build, ...] | DkmsSilent:
+    """What `dkms status` tells of our package; it fails, for one, when the source of a module that it knows is gone."""
+    command = [dkms, "status", "-m", PACKAGE]
     try:
         told = subprocess.run(
-            [dkms, "status"], capture_output=True, text=True, check=False, timeout=DKMS_PATIENCE, errors="replace"
+            command, capture_output=True, text=True, check=False, timeout=DKMS_PATIENCE, errors="replace"
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return tuple(build for line in told.stdout.splitlines() if (build := build_of(line)) is not None)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return DkmsSilent(str(error))
+    builds = tuple(build for line in told.stdout.splitlines() if (build := build_of(line)) is not None)
+    if told.returncode and not builds:
+        return DkmsSilent(" ".join((told.stderr or told.stdout).split()) or f"exit status {told.returncode}")
+    return builds
 
 
 def build_of(line: str) -> Build | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -14,6 +15,7 @@ from lvsctl.model import Address
 RTF_UP = 0x1
 RTF_REJECT = 0x200
 RTF_LOCAL = 0x80000000
+NOT_UNDERSTOOD = contextlib.suppress(ValueError, IndexError, OverflowError)  # a line that says something else
 
 
 def networking(root: Path, sysctls: Iterable[str], addresses: Iterable[Address]) -> Networking:
@@ -43,16 +45,18 @@ def _local_v4(file: Path) -> Iterator[IPv4Network]:
             case ["|--", leaf]:
                 address = leaf
             case [prefix, _, "LOCAL", *_] if prefix.startswith("/"):
-                yield IPv4Network(f"{address}{prefix}")
+                with NOT_UNDERSTOOD:
+                    yield IPv4Network(f"{address}{prefix}")
 
 
 def _routes_v4(file: Path) -> Iterator[tuple[IPv4Network, str]]:
     """Interface, destination, gateway, flags …, mask at the eighth place; addresses as the CPU keeps them, in hex."""
     for line in text_of(file).splitlines()[1:]:
         words = line.split()
-        flags = int(words[3], 16)
-        if flags & RTF_UP and not flags & RTF_REJECT:
-            yield IPv4Network((_v4(words[1]), str(_v4(words[7])))), words[0]
+        with NOT_UNDERSTOOD:
+            flags = int(words[3], 16)
+            if flags & RTF_UP and not flags & RTF_REJECT:
+                yield IPv4Network((_v4(words[1]), str(_v4(words[7])))), words[0]
 
 
 def _v4(word: str) -> IPv4Address:
@@ -75,4 +79,6 @@ def _lines_v6(file: Path) -> Iterator[tuple[IPv6Network, int, str]]:
     """Destination and its prefix length first, flags and interface last, all in hex."""
     for line in text_of(file).splitlines():
         words = line.split()
-        yield IPv6Network((IPv6Address(int(words[0], 16)), int(words[1], 16))), int(words[-2], 16), words[-1]
+        with NOT_UNDERSTOOD:
+            network = IPv6Network((IPv6Address(int(words[0], 16)), int(words[1], 16)))
+            yield network, int(words[-2], 16), words[-1]

@@ -99,6 +99,13 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class DkmsSilent:
+    """dkms is installed and does not tell, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Modules:
     """What is installed for one kernel. hprio: modprobe finds ip_vs_hprio. headers: a module can be built for it."""
 
@@ -113,7 +120,7 @@ class Hprio:
     signed_only: the running kernel takes no module without a signature that it knows (Secure Boot)."""
 
     loaded: str = ""
-    builds: tuple[Build, ...] | None = None
+    builds: tuple[Build, ...] | DkmsSilent | None = None
     kernels: tuple[Modules, ...] = ()
     signed_only: bool = False
 

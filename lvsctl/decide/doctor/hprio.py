@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lvsctl.decide.doctor.facts import Area, Facts, Finding, Hprio, Level, Modules
+from lvsctl.decide.doctor.facts import Area, Build, DkmsSilent, Facts, Finding, Hprio, Level, Modules
 
 NAME: Final = "hprio"
 PACKAGE: Final = "ip-vs-hprio"  # as DKMS knows it: deploy/ip-vs-hprio/dkms.conf
@@ -36,7 +36,13 @@ def install(facts: Facts) -> str:
 
 def _kept(facts: Facts, found: Hprio, release: str) -> Finding:
     """Whether the module that is in use is there after the next boot, and after the next kernel upgrade."""
-    ours = [build.version for build in found.builds or () if build.kernel == release and build.state == "installed"]
+    modules, ours = _of(found, release), _installed(found, release)
+    if modules is not None and not modules.hprio:
+        text = f"hprio is in the kernel, and modprobe finds no file of it for Linux {release}: the next boot loses it"
+        return _said(Level.WARNING, "dkms", text, _build(found, release))
+    if isinstance(found.builds, DkmsSilent):
+        text = f"not checked whether DKMS looks after hprio: {found.builds.reason}"
+        return _said(Level.WARNING, "dkms", text, f"dkms status -m {PACKAGE}")
     if not ours:
         text = "hprio is not looked after by DKMS: after the next kernel upgrade it is missing"
         return _said(Level.WARNING, "dkms", text, _build(found, release))
@@ -54,15 +60,26 @@ def _of(found: Hprio, release: str) -> Modules | None:
     return next((modules for modules in found.kernels if modules.release == release), None)
 
 
+def _builds(found: Hprio) -> tuple[Build, ...]:
+    return found.builds if isinstance(found.builds, tuple) else ()
+
+
+def _installed(found: Hprio, release: str) -> list[str]:
+    """The versions."""
+    return [build.version for build in _builds(found) if (build.kernel, build.state) == (release, "installed")]
+
+
 def _build(found: Hprio, release: str) -> str:
     """Have DKMS build the module for `release`, with all that it needs for that."""
     modules = _of(found, release)
     packages = ["dkms"] if found.builds is None else []
     packages += [] if modules is not None and modules.headers else [f"linux-headers-{release}"]
     commands = [f"apt-get install {' '.join(packages)}"] if packages else []
-    versions = {build.version for build in found.builds or ()}
+    versions = {build.version for build in _builds(found)}
     if versions:
-        return " && ".join([*commands, f"dkms install {PACKAGE}/{max(versions, key=_order)} -k {release}"])
+        newest = max(versions, key=_order)
+        again = "--force " if newest in _installed(found, release) else ""  # dkms believes that it is there
+        return " && ".join([*commands, f"dkms install {again}{PACKAGE}/{newest} -k {release}"])
     commands += [f"dkms add {SOURCE}", f"dkms autoinstall -k {release}"]
     return " && ".join(commands) + "   # in lvsctl's source"
 

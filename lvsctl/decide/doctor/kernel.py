@@ -10,6 +10,7 @@ from lvsctl.model import Info, Spec
 CROWDED = 8  # connections to a bucket, each of which is looked at for every packet; the kernel's own limit aims at 4
 MAX_BITS = 20  # more than any kernel needs, and the most that 6.12 and later take
 AS_ROOT = "sudo lvsctl doctor"
+AT_BOOT = "echo ip_vs > /etc/modules-load.d/lvsctl.conf"
 EDITED = {
     Generation.OLD: "from the next connection on (as in 6.1.176 and before)",
     Generation.NEW: "at once (as in 6.1.187, 6.12.107 and later)",
@@ -39,7 +40,7 @@ def _absent(kernel: Kernel) -> Finding:
         return error(kernel.refusal, "dmesg | tail")
     if kernel.loadable is False:
         return error(f"no ip_vs: Linux {kernel.release} comes without that module: boot another")
-    mend = "modprobe ip_vs && echo ip_vs > /etc/modules-load.d/lvsctl.conf"
+    mend = f"modprobe ip_vs && {AT_BOOT}" + ("   # in a container: on its host" if kernel.loadable is None else "")
     return error(f"no ip_vs in Linux {kernel.release}: it is not loaded", mend)
 
 
@@ -72,4 +73,4 @@ def _enlarge(kernel: Kernel, bits: int) -> str:
     if kernel.built_in:
         line = f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ip_vs.conn_tab_bits={bits}"'
         return f"echo '{line}' >> /etc/default/grub && update-grub{when}"
-    return f"echo 'options ip_vs conn_tab_bits={bits}' > /etc/modprobe.d/ip_vs.conf{when}"
+    return f"echo 'options ip_vs conn_tab_bits={bits}' >> /etc/modprobe.d/ip_vs.conf{when}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lvsctl.decide.doctor.facts import Area, Facts, Finding, Level, Networking
+from lvsctl.decide.doctor.kernel import AT_BOOT
 from lvsctl.decide.doctor.words import listed
 from lvsctl.decide.ladder import Ladder
 from lvsctl.model import (
@@ -61,6 +62,8 @@ def _sysctl(rule: _Rule, spec: Spec, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.OK, Area.NETWORK, rule.name, text)
         return
     mend = f"echo '{rule.name} = {rule.good}' >> {SYSCTLS_FILE} && sysctl -p {SYSCTLS_FILE}"
+    if rule.name.startswith("net.ipv4.vs.") and not facts.kernel.built_in:
+        mend += f" && {AT_BOOT}"  # else there is no such sysctl yet when they are set
     mend += f"   # {rule.beware}" if rule.beware else ""
     yield Finding(rule.level, Area.NETWORK, rule.name, f"{text}: {rule.harm} ({listed(concerned)})", mend)
 
@@ -80,7 +83,7 @@ def _addresses(spec: Spec, networking: Networking) -> Iterator[Finding]:
             continue
         text = f"{address} is no address of this host: nobody is served there, as is right on standby ({listed(names)})"
         interface = networking.outward.get(address, "lo")
-        mend = f"ip address add {address}/{address.max_prefixlen} dev {interface}"
+        mend = f"ip address add {address}/{address.max_prefixlen} dev {interface}   # on the active director alone"
         yield Finding(Level.WARNING, Area.NETWORK, f"address {address}", text, mend)
 
 

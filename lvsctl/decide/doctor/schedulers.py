@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from lvsctl.decide.doctor import hprio
 from lvsctl.decide.doctor.facts import Area, Facts, Finding, Level
@@ -32,8 +33,7 @@ def _scheduler(name: str, users: list[Service], facts: Facts) -> Iterator[Findin
     late = [service.name for service in users if _runs_another(service, facts)]
     if late:
         text = f"{name} is there; not yet used by {listed(late)}"
-        mend = "lvsctl plan && lvsctl apply" if facts.daemon.silence else "lvsctl reload"
-        yield _said(Level.WARNING, name, text, mend)
+        yield _said(Level.WARNING, name, text, _take(facts))
     else:
         yield _said(Level.OK, name, f"{name} is there")
 
@@ -51,6 +51,13 @@ def _missing(name: str, users: list[Service], facts: Facts) -> Iterator[Finding]
             )
         else:
             yield _said(Level.WARNING, name, f"{name} is missing: {used} is used in its place by {listed(names)}", mend)
+
+
+def _take(facts: Facts) -> str:
+    """The command that gives every service the best scheduler that there is."""
+    if facts.daemon.silence and not facts.daemon.denied:
+        return f"lvsctl apply -c {quote(facts.configuration.path)}"
+    return f"lvsctl reload --socket {quote(facts.daemon.socket)}"
 
 
 def _runs_another(service: Service, facts: Facts) -> bool:
