@@ -38,7 +38,7 @@ def test_ten_switches_of_pools(run: Run) -> None:
     assert seen["to_spillover"] >= seen["spilled"] > 0
     assert seen["to_pool"] + seen["to_spillover"] == seen["connections"]
     assert seen["excess"] <= CPUS - 1
-    assert (seen["races"], seen["races_refused"]) == (500, 0)
+    assert (seen["races"], seen["races_refused"]) == (300, 0)
     assert seen["most_beyond"] <= CPUS - 1
     assert unexpected(result.log) == []
 
@@ -68,4 +68,4 @@ def test_the_moment_without_a_scheduler(run: Run) -> None:
     assert seen["switches"] == 50
     assert 0 < seen["gaps"] <= 50
     assert seen["gap_median_us"] < 1_000_000
-    assert unexpected(result.log) == []
+    assert unexpected(result.log, SWITCHED) == []

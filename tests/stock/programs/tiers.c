@@ -12,7 +12,7 @@
 #define POOL 3
 #define UPPER 250
 #define ALL 1000	/* connections in a round */
-#define RACES 500
+#define RACES 300
 #define TIMEOUT 1	/* s; a round must be over before its first entry ends, or it does not count */
 
 static service_t to;
