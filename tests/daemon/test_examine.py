@@ -426,6 +426,17 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     assert host.text_of(Path("/dev/zero")) == ""
 
 
+def test_a_file_of_any_size_is_no_trouble(tmp_path: Path) -> None:
+    with (tmp_path / "k.conf").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    assert keepalived.rival(5, ["keepalived", "-f", "/k.conf"], tmp_path).writes is None
+
+
+def test_what_the_kernel_makes_up_has_no_size() -> None:
+    for name in ("kernel/osrelease", "net/ipv4/ip_forward"):
+        assert host.text_of(Path("/proc/sys") / name) != ""
+
+
 # --- all together -------------------------------------------------------------------------------------------------
 
 

@@ -11,19 +11,18 @@ from lvsctl.decide.doctor.hprio import PACKAGE
 
 CAP_NET_ADMIN = 12
 DKMS_PATIENCE = 30  # seconds; it is a shell script
-LARGEST = 1 << 28  # characters of a file; the routes of the whole internet take a third of it
+LARGEST = 1 << 24  # bytes of a file; those of /proc have 0
 
 
 def text_of(file: Path) -> str:
-    """The file's text, "" where there is none or we may not read it.
+    """The file's text, "" where there is none, we may not read it, or it is far too large.
 
     Some files are named by processes of other people. Of a device or a pipe nothing is read: to open it may block, or
     do worse (/dev/watchdog).
     """
     with contextlib.suppress(OSError, ValueError):  # ValueError: a NUL in the name
-        if file.is_file():
-            with file.open(errors="replace") as opened:
-                return opened.read(LARGEST)
+        if file.is_file() and file.stat().st_size <= LARGEST:
+            return file.read_text(errors="replace")
     return ""
 
 
