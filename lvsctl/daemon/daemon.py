@@ -193,6 +193,8 @@ class Daemon:
             if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
+            if self.world.found(decision.have):
+                decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             self._remember()
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)

@@ -52,6 +52,15 @@ class World:
         for event in news:
             self._tell(event)
 
+    def found(self, have: Table) -> bool:
+        """Whether the table shows more schedulers than were known of: somebody else has put them to use."""
+        before = self.ladder
+        if before.missing or before.kept:
+            self.ladder, news = climb(self.spec, before, before.missing, have)
+            for event in news:
+                self._tell(event)
+        return self.ladder != before
+
     def heard(self, question: Question, outcome: Outcome) -> float:
         """Take an answer in; returns the seconds until the question is due again."""
         beliefs = []

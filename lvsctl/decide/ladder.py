@@ -7,7 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from lvsctl.events import SchedulerAppeared
-from lvsctl.model import SchedulerUpgrade, Service, ServiceKey, Spec
+from lvsctl.model import SchedulerUpgrade, Service, ServiceKey, Spec, Table
+
+NO_TABLE: Table = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,22 @@ def scheduler_in_effect(service: Service, missing: AbstractSet[str]) -> str | No
     return None if service.fallback in missing else service.fallback
 
 
-def climb(spec: Spec, before: Ladder, missing: frozenset[str]) -> tuple[Ladder, tuple[SchedulerAppeared, ...]]:
+def climb(
+    spec: Spec, before: Ladder, missing: frozenset[str], have: Table = NO_TABLE
+) -> tuple[Ladder, tuple[SchedulerAppeared, ...]]:
     """The ladder now that the kernel lacks `missing`, and what has appeared since `before`.
 
     A service that had no scheduler takes what there is: what the kernel may hold for it was out of our hands. One that
-    has a stand-in changes it by itself only if conf.d says so.
+    has a stand-in changes it by itself only if conf.d says so. have: the kernel's table, as far as it is known: what is
+    in use there is not missing, and who has been given the best by somebody else keeps it.
     """
+    missing = missing - {entry.attrs.scheduler for entry in have.values()}
     kept: dict[ServiceKey, str] = {}
     news: dict[tuple[str, str], list[str]] = {}
     for service in spec.services.values():
         had, best = before.scheduler(service), scheduler_in_effect(service, missing)
-        if best is None or best == had:
+        found = have.get(service.key)
+        if best is None or best in (had, found and found.attrs.scheduler):
             continue
         used = best
         if had is not None and had not in missing and service.upgrade is SchedulerUpgrade.RELOAD:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Hashable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from lvsctl.daemon.status import status
 from lvsctl.decide.plan import SWITCH_MOMENT
 from lvsctl.kernel import modules
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import Spec, Table
+from lvsctl.model import EditService, Spec, Table
 from tests.daemon.site import Site, conf, service, tcp
 
 SHOP, OTHER = tcp("192.0.2.20", 80), tcp("192.0.2.21", 80)
@@ -98,6 +99,28 @@ async def test_it_is_noticed_and_told_of_and_the_next_reload_takes_it(
         "[info ] applied op='edit-service tcp 192.0.2.20:80 (scheduler fo -> hprio)' "
         f"reason='configuration; {SWITCH_MOMENT}'"
     ) in said
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_who_is_given_it_by_hand_keeps_it(site: Site, kernel: MemoryIpvs, *, noticed: bool) -> None:
+    """Going back to the stand-in would refuse new connections, twice."""
+    site.write(conf(shop(), shop("other", "192.0.2.21:80")))
+    async with site.running(recheck_schedulers=SOON if noticed else 3600) as daemon:
+        await site.until("the stand-in", runs("fo"))
+        kernel.schedulers = AFTER
+        if noticed:
+            await waiting(site)
+        await kernel.apply([EditService(SHOP, replace((await kernel.read())[SHOP].attrs, scheduler="hprio"))])
+        written = kernel.written
+        await site.rounds(2)
+        table = await kernel.read()
+        assert (scheduler_of(table), table[OTHER].attrs.scheduler, kernel.written) == ("hprio", "fo", written)
+        told = [one["scheduler"] for one in (await status(daemon))["services"]]
+        assert [(one["used"], one["reason"]) for one in told] == [
+            ("hprio", ""),
+            ("fo", "hprio is there now; the service goes on with fo until the next reload"),
+        ]
+        assert told[0]["available"]
 
 
 async def test_with_auto_it_is_taken_as_soon_as_it_is_noticed(

@@ -12,7 +12,7 @@ from lvsctl.decide.desired import desired
 from lvsctl.decide.ladder import Ladder, climb, way_out
 from lvsctl.decide.plan import SWITCH_MOMENT, diff
 from lvsctl.events import SchedulerAppeared, SchedulerMissing
-from lvsctl.model import SchedulerUpgrade, Service
+from lvsctl.model import Entry, SchedulerUpgrade, Service, ServiceAttrs
 from tests.decide.making import OTHER_VIP, VIP, healths, server, service, spec
 
 AUTO = SchedulerUpgrade.AUTO
@@ -65,6 +65,41 @@ def test_one_that_goes_and_comes_again_is_news_again() -> None:
     assert (gone.scheduler(web()), gone.kept, silent) == ("fo", {}, ())
     _, news = climb(wanted, gone, NONE)
     assert news == (SchedulerAppeared("hprio", "fo", ("web",)),)
+
+
+def on(scheduler: str) -> Entry:
+    return Entry(ServiceAttrs(scheduler), {})
+
+
+@pytest.mark.parametrize(
+    ("sentence", "before"),
+    [
+        ("before hprio was noticed", Ladder(frozenset({"hprio"}))),
+        ("while it waits for the next reload", Ladder(NONE, {VIP: "fo"})),
+    ],
+)
+def test_who_is_given_the_wanted_one_by_somebody_else_keeps_it(sentence: str, before: Ladder) -> None:
+    ladder, news = climb(spec(web()), before, before.missing, {VIP: on("hprio")})
+    assert (ladder, news) == (Ladder(), ()), sentence
+
+
+def test_what_another_service_uses_is_there() -> None:
+    before = Ladder(frozenset({"hprio"}))
+    ladder, news = climb(spec(web()), before, before.missing, {VIP: on("fo"), OTHER_VIP: on("hprio")})
+    assert (ladder, news) == (Ladder(NONE, {VIP: "fo"}), (SchedulerAppeared("hprio", "fo", ("web",)),))
+
+
+@pytest.mark.parametrize("before", [Ladder(frozenset({"hprio"})), Ladder(NONE, {VIP: "fo"})])
+def test_who_is_given_any_other_goes_back_to_the_stand_in(before: Ladder) -> None:
+    assert climb(spec(web()), before, before.missing, {VIP: on("rr")}) == (before, ())
+
+
+def test_a_refused_service_that_somebody_made_is_switched_and_says_what_it_costs() -> None:
+    wanted = spec(web(None))
+    ladder, _ = climb(wanted, Ladder(frozenset({"hprio"})), NONE, {VIP: on("rr")})
+    after = desired(wanted, healths("U"), {VIP: on("rr")}, ladder=ladder)
+    steps = diff(after.table, {VIP: on("rr")}, owned={VIP}, why=after.why)
+    assert ("scheduler rr -> hprio", f"configuration; {SWITCH_MOMENT}") in [(s.change, s.reason) for s in steps]
 
 
 def test_services_decide_each_for_itself_and_are_told_of_together() -> None:
