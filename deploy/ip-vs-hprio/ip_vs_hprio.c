@@ -243,7 +243,7 @@ static struct ip_vs_dest *hprio_schedule(struct ip_vs_service *svc,
 	}
 	spin_unlock_bh(&svc->sched_lock);
 
-	if (!dest)
+	if (state && !dest)
 		ip_vs_scheduler_err(svc, "no destination available");
 	return dest;
 }

@@ -11,8 +11,6 @@ from tests.stock.guest import CPUS, Result
 
 pytestmark = [pytest.mark.stock, pytest.mark.timeout(300)]
 Run = Callable[[str], Result]
-# A pick that was under way when its service lost the scheduler: what refuses it is, for that moment, called "none".
-SWITCHED = r"IPVS: none: UDP 10\.9\.0\.1:5[34] - no destination available"
 
 
 def test_an_exact_split(run: Run) -> None:
@@ -58,7 +56,7 @@ def test_churn(run: Run) -> None:
     assert seen["switching_switches"] > 10
     assert seen["switching_packets_refused"] > 0  # and refusals are seen, where there are some
     assert seen["removal_error"] == 0
-    assert unexpected(result.log, SWITCHED) == []
+    assert unexpected(result.log) == []
 
 
 def test_the_moment_without_a_scheduler(run: Run) -> None:
@@ -68,4 +66,4 @@ def test_the_moment_without_a_scheduler(run: Run) -> None:
     assert seen["switches"] == 50
     assert 0 < seen["gaps"] <= 50
     assert seen["gap_median_us"] < 1_000_000
-    assert unexpected(result.log, SWITCHED) == []
+    assert unexpected(result.log) == []
