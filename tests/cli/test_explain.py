@@ -21,7 +21,7 @@ WHY = {
     "answer": "shop/192.0.2.22:80 is not in the table: down: L4CON Connection refused",
     "chain": [
         {"about": "configuration", "says": "pool service (1 of 2 in order of priority), weight 5, forward route"},
-        {"about": "health", "says": "down: out of the table (on_down remove)"},
+        {"about": "health", "says": "down: does not belong in the table (on_down remove)"},
         {"about": "kernel", "says": "has it not, as wanted"},
     ],
 }
@@ -48,7 +48,7 @@ def test_the_answer_and_the_chain(run: Run, daemon: Daemon) -> None:
     assert result.stdout == (
         "shop/192.0.2.22:80 is not in the table: down: L4CON Connection refused\n"
         "  configuration  pool service (1 of 2 in order of priority), weight 5, forward route\n"
-        "  health         down: out of the table (on_down remove)\n"
+        "  health         down: does not belong in the table (on_down remove)\n"
         "  kernel         has it not, as wanted\n"
     )
     assert listener.asked[0].startswith(b"GET /v1/explain?subject=shop%2F192.0.2.22 HTTP/1.0\r\n")

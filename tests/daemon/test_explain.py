@@ -51,7 +51,7 @@ async def test_a_server_that_lives_and_one_that_is_dead(site: Site, servers: Ser
     assert said(alive, "kernel") == ["has it with weight 2, as wanted"]
     assert dead["answer"] == f"shop/{B}:{port} is not in the table: pool service is in use, pool spare waits"
     assert said(dead, "pools") == ["service is in use; wlc itself knows no priorities"]
-    assert said(dead, "health") == ["down: out of the table (on_down remove)"]
+    assert said(dead, "health") == ["down: does not belong in the table (on_down remove)"]
     assert said(dead, "floor") == ["checks alone leave at least 1 of the servers of pool spare"]
     assert said(dead, "kernel") == ["has it not, as wanted"]
     assert (whole["answer"], whole["server"]) == (f"shop (tcp {VIP}:{port}) is ok: configuration", None)

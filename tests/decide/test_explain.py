@@ -19,6 +19,7 @@ from lvsctl.decide.plan import SWITCH_MOMENT, diff
 from lvsctl.model import (
     AddressKey,
     AddServer,
+    AddService,
     CheckId,
     EditService,
     Family,
@@ -113,7 +114,7 @@ def test_a_server_that_is_down() -> None:
     assert said(found, "check") == [
         "http 10.0.0.1:80 every 2 s: down for 60 s, last answer L4CON connection refused; 0 of 2 passes bring it up"
     ]
-    assert said(found, "health") == ["down: out of the table (on_down remove)"]
+    assert said(found, "health") == ["down: does not belong in the table (on_down remove)"]
     assert said(found, "kernel") == ["has it with weight 5; a round removes it"]
     gone = of_server(evidence(spec(shop()), down, {VIP: entry({1: 5, 3: 1}, "hprio")}), 2)
     assert gone.answer == "web/10.0.0.2:80 is not in the table: down: L4CON connection refused"
@@ -224,6 +225,7 @@ def test_a_guard_that_keeps_it() -> None:
     kept = "down but kept: the floor of pool a is 2"
     assert of_server(found, 1).answer == f"web/10.0.0.1:80 has weight 5: {kept}"
     assert said(of_server(found, 1), "guard") == said(of_service(found), "guard") == [f"withholds 1 step: {kept}"]
+    assert said(of_server(found, 1), "kernel") == ["has it with weight 5; what would change that is withheld"]
     assert said(of_server(found, 1), "floor") == ["checks alone leave at least 2 of the servers of pool a"]
     assert said(of_server(found, 2), "guard") == []
     assert said(of_service(found), "pool a") == [
@@ -240,6 +242,9 @@ def test_what_the_kernel_refused_and_what_a_round_changes() -> None:
         "refused add-server in the newest round: weight out of range",
         "has it not; a round adds it",
     ]
+    assert of_server(found, 3).answer == (
+        "web/10.0.0.3:80 is not in the table: the kernel refused add-server in the newest round: weight out of range"
+    )
     assert said(of_service(found), "kernel") == ["has it with scheduler hprio"]
 
 
@@ -260,9 +265,20 @@ def test_a_server_of_a_service_that_is_not_made() -> None:
 def test_before_the_first_round() -> None:
     found = replace(evidence(spec(shop()), healths("NNN"), {}), desired=None)
     assert of_server(found, 1).answer == (
-        "web/10.0.0.1:80 is not in the table: the service is waiting: not in the table yet"
+        "web/10.0.0.1:80 is not in the table: the service is waiting: there was no round yet"
     )
-    assert of_service(found).answer == "web (tcp 192.0.2.1:80) is waiting: not in the table yet"
+    assert said(of_server(found, 1), "kernel") == ["has it not; there was no round yet"]
+    assert of_service(found).answer == "web (tcp 192.0.2.1:80) is waiting: there was no round yet"
+
+
+def test_a_service_that_somebody_deleted_and_one_that_the_kernel_will_not_have() -> None:
+    found = evidence(spec(shop()), healths("UUU"), {})
+    assert of_service(found).answer == "web (tcp 192.0.2.1:80) is waiting: a round makes it"
+    step = Step(AddService(VIP, ServiceAttrs("hprio")), "scheduler hprio", "configuration")
+    failed = replace(found, refused=((step, Refusal(12, "out of memory")),))
+    why = "the service is waiting: the kernel refused add-service in the newest round: out of memory"
+    assert of_service(failed).answer == f"web (tcp 192.0.2.1:80){why.removeprefix('the service')}"
+    assert of_server(failed, 1).answer == f"web/10.0.0.1:80 is not in the table: {why}"
 
 
 # --- a service --------------------------------------------------------------------------------------------------------
@@ -326,7 +342,7 @@ def test_a_service_that_is_down_and_one_that_is_refused_something() -> None:
     step = Step(EditService(VIP, ServiceAttrs("wrr")), "scheduler rr -> wrr", "configuration")
     found = replace(found, refused=((step, Refusal(2, "the kernel has no scheduler 'wrr'")),))
     told = of_service(found)
-    assert told.answer == "web (tcp 192.0.2.1:80) is down: configuration"
+    assert told.answer == "web (tcp 192.0.2.1:80) is down: no server takes new connections"
     assert said(told, "configuration") == ["scheduler wrr, scheduler_fallback none, on_down remove, on_exit keep"]
     assert said(told, "kernel") == [
         "refused edit-service in the newest round: the kernel has no scheduler 'wrr'",

@@ -78,8 +78,14 @@ def state(service: Service, desired: Desired | None, entry: Entry | None) -> tup
     """
     if desired is not None and service.key in desired.refused:
         return "refused", desired.refused[service.key]
-    why = desired.why.get((service.key, None), "") if desired is not None else ""
     if entry is None:
-        return "waiting", why or "not in the table yet"
-    alive = any(attrs.weight > 0 for attrs in entry.servers.values())
-    return ("ok" if alive else "down"), why
+        return "waiting", _waits(service, desired)
+    if not any(attrs.weight > 0 for attrs in entry.servers.values()):
+        return "down", "no server takes new connections"
+    return "ok", desired.why.get((service.key, None), "") if desired is not None else ""
+
+
+def _waits(service: Service, desired: Desired | None) -> str:
+    if desired is None:
+        return "there was no round yet"
+    return "a round makes it" if service.key in desired.table else desired.why.get((service.key, None), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsctl.decide.desired import pool_in_use
-from lvsctl.decide.explain.evidence import Evidence, Link
+from lvsctl.decide.explain.evidence import Evidence, Link, state
 from lvsctl.decide.ladder import lacks, stand_in, there_now
 from lvsctl.decide.plan import SWITCH_MOMENT
 from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Service
@@ -50,6 +50,14 @@ def soft_thresholds(service: Service, *, limited: bool) -> Iterator[Link]:
             f"makes thresholds soft: a client remembered (persistent {service.attrs.persistence}s) goes to its server "
             "even if that is full, and stays on a lower pool until it is forgotten",
         )
+
+
+def standing(evidence: Evidence, service: Service) -> tuple[str, str]:
+    """As `state`, with what keeps a service from being made."""
+    found, why = state(service, evidence.desired, evidence.have.get(service.key))
+    if found == "waiting":
+        why = next((f"the kernel {link.says}" for link in refused(evidence, service, None)), why)
+    return found, why
 
 
 def place(evidence: Evidence, service: Service, server: RealKey) -> str:

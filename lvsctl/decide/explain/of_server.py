@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsctl.decide.explain import links
-from lvsctl.decide.explain.evidence import Evidence, Explanation, Link, state
+from lvsctl.decide.explain.evidence import Evidence, Explanation, Link
 from lvsctl.decide.health import NEVER, Standing, standing
 from lvsctl.decide.table import real_changes
 from lvsctl.model import CheckId, Forward, OnDown, Pool, RealCounters, Server, Service, Verdict
@@ -23,13 +23,21 @@ def explain_server(evidence: Evidence, service: Service, server: Server) -> Expl
 
 def _reason(evidence: Evidence, service: Service, server: Server) -> str:
     """What decided: the guard before the checks, and before both that the service itself is not made."""
-    for step, why in evidence.withheld:
-        if (step.op.service, getattr(step.op, "server", None)) == (service.key, server.key):
-            return why
-    found, why = state(service, evidence.desired, evidence.have.get(service.key))
+    held = _held(evidence, service, server)
+    if held:
+        return held
+    found, why = links.standing(evidence, service)
     if found in ("refused", "waiting"):
         return f"the service is {found}: {why}"
-    return evidence.why(service.key, server.key)
+    failed = next((f"the kernel {link.says}" for link in links.refused(evidence, service, server.key)), "")
+    return failed or evidence.why(service.key, server.key)
+
+
+def _held(evidence: Evidence, service: Service, server: Server) -> str:
+    """Why a guard withholds a step of this server, "" where it does not."""
+    subject = service.key, server.key
+    found = (why for step, why in evidence.withheld if (step.op.service, getattr(step.op, "server", None)) == subject)
+    return next(found, "")
 
 
 def _links(evidence: Evidence, service: Service, server: Server) -> Iterator[Link]:
@@ -101,9 +109,10 @@ def _health(evidence: Evidence, service: Service, server: Server) -> str:
             return "presumed up: it stays as it was found until its checks have answered"
         case Standing.UNPROVEN:
             return "unproven: a server enters only after its checks have passed"
+        case Standing.DOWN if service.on_down is OnDown.REMOVE:
+            return "down: does not belong in the table (on_down remove)"
         case Standing.DOWN:
-            quiesced = "weight 0, so that its connections may finish (on_down quiesce)"
-            return f"down: {'out of the table (on_down remove)' if service.on_down is OnDown.REMOVE else quiesced}"
+            return "down: weight 0, so that its connections may finish (on_down quiesce)"
 
 
 def _kernel(evidence: Evidence, service: Service, server: Server) -> str:
@@ -111,8 +120,12 @@ def _kernel(evidence: Evidence, service: Service, server: Server) -> str:
     found, entry = evidence.found(service.key, server.key), evidence.wanted(service.key)
     wanted = entry.servers.get(server.key) if entry is not None else None
     has = "has it not" if found is None else f"has it with weight {found.weight}"
+    if evidence.desired is None:
+        return f"{has}; there was no round yet"
     if entry is None:
         return f"{has}; the newest round wanted nothing of this service"
+    if _held(evidence, service, server):
+        return f"{has}; what would change that is withheld"
     if found is None or wanted is None:
         todo = "" if found is wanted else f"; a round {'removes' if wanted is None else 'adds'} it"
         return has + (todo or ", as wanted")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvsctl.decide.explain import links
-from lvsctl.decide.explain.evidence import Evidence, Explanation, Link, state
+from lvsctl.decide.explain.evidence import Evidence, Explanation, Link
 from lvsctl.decide.table import service_changes
 from lvsctl.model import Pool, Service
 
 
 def explain_service(evidence: Evidence, service: Service) -> Explanation:
     """The chain ends with a link for every server."""
-    found, why = state(service, evidence.desired, evidence.have.get(service.key))
+    found, why = links.standing(evidence, service)
     answer = f"{service.name} ({service.key}) is {found}" + (f": {why}" if why else "")
     return Explanation(service.name, answer, (*_links(evidence, service), *_servers(evidence, service)))
 
