@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod
+HEADERS := linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-6.12-amd64 linux-headers-6.12-cloud-amd64
+STOCK := dkms sparse perl qemu-system-x86 busybox-static $(HEADERS)
+STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/test_scheduling.py
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel module bench packages packages-if-possible lock clean
+.PHONY: help demo test check unit kernel module test-kernels debug-kernel bench packages packages-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +20,8 @@ help:
 	@echo "make unit    the tests that need no IPVS kernel"
 	@echo "make kernel  the tests that need one: this kernel if it has ip_vs, else the lab"
 	@echo "make bench   measured ratios (printed, never asserted)"
+	@echo "make test-kernels   slow proofs: hprio on Debian's own kernels, and beside its model where time travels"
+	@echo "make debug-kernel   slower still: hprio on a kernel with KASAN and lockdep"
 
 # Debian packages: installed when root, else the one line to run is printed. `make test` does without what is missing:
 # tests that need a kernel are then skipped, with the reason.
@@ -54,10 +59,29 @@ check: $(VENV)/ready
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/ready
-	$(BIN)/pytest -m "not kernel"
+	$(BIN)/pytest -m "not kernel and not kernels and not stock"
 
 kernel: $(VENV)/ready module
-	$(LAB) --timeout 900 -- $(BIN)/pytest -p no:cacheprovider -m kernel
+	$(LAB) --timeout 900 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels"
+
+# Debian's packaged kernels in qemu, with two CPUs; then user-mode-linux kernels of both generations of the overload
+# code, in which time travels, each on a core of its own.
+test-kernels: packages $(VENV)/ready
+	@tests/lab/packages $(COMPILER) $(STOCK)
+	$(BIN)/pytest -rP -m stock tests/stock
+	$(BIN)/python -m tests.lab.kernels old new
+	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new
+
+stories-%: $(VENV)/ready
+	$(LAB) --kernel $* --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider -m "kernel or kernels" $(STORIES)
+
+# KASAN, lockdep, RCU and list debugging; last the control, a mutant that they have to catch.
+debug-kernel: packages $(VENV)/ready
+	@tests/lab/packages $(COMPILER)
+	$(BIN)/python -m tests.lab.kernels debug
+	$(BIN)/python -m tests.lab.mutant
+	$(MAKE) stories-debug
+	$(LAB) --kernel debug -- $(BIN)/pytest -p no:cacheprovider -m "kernel and kernels" tests/kernel/test_mutant.py
 
 bench: packages $(VENV)/ready
 	@tests/lab/packages nginx-light
@@ -66,6 +90,8 @@ bench: packages $(VENV)/ready
 	$(LAB) --require -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
+	@tests/lab/packages $(STOCK)
+	$(BIN)/python -m tests.bench.picks
 	$(LAB) --require -- $(BIN)/python -m tests.bench.switch
 
 clean:
