@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from hypothesis import note
-
-from lvsctl.kernel.connections import STILL_IN_USE, End, Entry, Template
+from lvsctl.kernel.connections import STILL_IN_USE, Connection, End, Entry, Template
 from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
@@ -33,7 +31,7 @@ from lvsctl.model import (
     Timeouts,
 )
 from tests.kernel.clients import SERVERS, VIP, Clients, Flag
-from tests.kernel.steps import Add, Again, Close, Delete, Edit, Look, Open, Remake, Schedule, Send, Step, Story, Wait
+from tests.kernel.steps import Add, Again, Close, Delete, Edit, Open, Remake, Schedule, Send, Step, Story, Wait, shorter
 
 TICK = 0.05  # seconds: the coarsest clock of a kernel, and the time that a step may take
 FIRST_PORT = 1024
@@ -76,6 +74,21 @@ class Beside:
         self.stories += 1
         self._runner.run(self._play(story))
 
+    def shortest(self, story: Story) -> Story:
+        """As short as `story` gets while kernel and model still part in it."""
+        for attempt in shorter(story):
+            if self.parts(attempt):
+                return self.shortest(attempt)
+        return story
+
+    def parts(self, story: Story) -> bool:
+        """Whether kernel and model part in it."""
+        try:
+            self.play(story)
+        except AssertionError:
+            return True
+        return False
+
     async def _play(self, story: Story) -> None:
         model = MemoryIpvs(
             generation=self._generation, expire_quiescent=story.expire_quiescent, schedulers=MAINLINE | {"hprio"}
@@ -87,13 +100,9 @@ class Beside:
         await model.set_timeouts(self._timeouts)
         try:
             await scene.begin()
-            for played, step in enumerate(story.steps, 1):
-                number = played
+            for step in story.steps:
                 await scene.play(step)
                 self.steps += 1
-        except AssertionError:
-            note(f"played: {[step for step in story.steps[:number] if step != Look()]}")
-            raise
         except Undecided:
             self.cut += 1
         finally:
@@ -129,23 +138,36 @@ class Scene:
     async def _do(self, step: Step) -> tuple[object, object]:
         """What the model says, what the kernel does."""
         match step:
-            case Look() | Wait():
+            case Wait():
                 return None, None
             case Open(client):
                 self._connections.append((IPv4Address(f"10.9.0.{client + 1}"), FIRST_PORT + len(self._connections)))
                 return self._open(*self._connections[-1])
-            case Again(nth) | Close(nth) | Send(nth) if not self._connections:
-                return None, None
-            case Again(nth):
-                answers = self._open(*self._connections[nth % len(self._connections)])
-                time.sleep(TICK)  # the closed one makes way at the next tick
-                return answers
-            case Close(nth, how):
-                return self._close(*self._connections[nth % len(self._connections)], how)
-            case Send(nth):
-                return self._send(*self._connections[nth % len(self._connections)])
+            case Again(nth) | Close(nth) | Send(nth):
+                return self._go_on(step, *self._remembered(nth))
         results = [await self._carry_out(op) for op in self._operations(step)]
         return [told for told, _ in results], [done for _, done in results]
+
+    def _remembered(self, nth: int) -> tuple[IPv4Address, int]:
+        """A connection that has an entry; where none has, any at all."""
+        known = [
+            (client, port)
+            for client, port in self._connections
+            if self._model.connections.find(Connection(self._service, client, port, self._service.protocol))
+        ]
+        choice = known or self._connections or [(IPv4Address("10.9.0.1"), FIRST_PORT - 1)]
+        return choice[nth % len(choice)]
+
+    def _go_on(self, step: Again | Close | Send, client: IPv4Address, port: int) -> tuple[object, object]:
+        match step:
+            case Again():
+                answers = self._open(client, port)
+                time.sleep(TICK)  # the closed one makes way at the next tick
+                return answers
+            case Close(_, how):
+                return self._close(client, port, how)
+            case Send():
+                return self._send(client, port)
 
     def _operations(self, step: Step) -> Iterator[Op]:
         match step:

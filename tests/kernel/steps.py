@@ -1,22 +1,17 @@
-"""What happens to a virtual service, as data: steps to play, and how to draw them."""
+"""What happens to a virtual service, as data: steps to play, and stories made of them by chance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
 from typing import TypeAlias
-
-from hypothesis import strategies as st
 
 from lvsctl.kernel.connections import End
 from lvsctl.model import Forward, Protocol
 
 SERVER_COUNT = 6
 CLIENT_COUNT = 3
-
-
-@dataclass(frozen=True)
-class Look:
-    """Nothing happens. What a story does not need to fail shrinks to it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class Open:
 
 @dataclass(frozen=True)
 class Again:
-    """The client of the nth connection so far begins it anew, from the same port."""
+    """The client of the nth connection that is not forgotten begins it anew, from the same port."""
 
     nth: int
 
@@ -82,7 +77,7 @@ class Remake:
     """The service is deleted and made again, without its servers."""
 
 
-Step: TypeAlias = Look | Add | Edit | Delete | Open | Again | Close | Send | Wait | Schedule | Remake
+Step: TypeAlias = Add | Edit | Delete | Open | Again | Close | Send | Wait | Schedule | Remake
 
 
 @dataclass(frozen=True)
@@ -101,60 +96,84 @@ class Story:
     expire_quiescent: bool = False
 
 
-servers = st.integers(0, SERVER_COUNT - 1)
-numbers = st.integers(0, 30)
-weights = st.sampled_from((0, 1, 1, 1, 2, 2, 3, 4, 6))
-thresholds = st.sampled_from(((0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 3), (4, 2), (5, 0), (8, 3)))
-
-
-@st.composite
-def placed(draw: st.DrawFn, kind: type[Add] | type[Edit]) -> Add | Edit:
-    upper, lower = draw(thresholds)
-    return kind(draw(servers), draw(weights), upper, lower)
+WEIGHTS = ((1,), (1, 1, 2), (5, 5, 1), (0, 1, 2), (2, 4, 6), (2, 3, 4, 4), (0, 1, 1, 2, 3, 4, 6))
+LIMITS = (
+    ((0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (4, 2), (5, 0), (8, 3)),
+    ((3, 0), (3, 1), (3, 2), (3, 3)),
+    ((1, 0), (2, 1), (2, 2)),
+    ((2, 1), (4, 1), (6, 1), (0, 0)),
+)
+PAUSES = ((1, 11, 15), (11, 70), (1, 15, 30, 70, 95, 140, 210))
+"""Of each, a story draws from one row: where every story has a little of everything, none has much of anything."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What stories are drawn from. pauses: how long a Wait may be; schedulers: what a service may get on the way."""
+    """What stories are drawn from. schedulers: what a service may get on the way."""
 
-    pauses: tuple[float, ...]
-    pauses_share: int = 2
+    pauses: tuple[tuple[float, ...], ...] = PAUSES
     forwards: tuple[Forward, ...] = (Forward.ROUTE, Forward.MASQUERADE)
     protocols: tuple[Protocol, ...] = (Protocol.TCP,)
     persistence: tuple[int, ...] = (0,)
     schedulers: tuple[str, ...] = ()
     remade: bool = False
 
-    def steps(self) -> st.SearchStrategy[Step]:
-        rare: list[st.SearchStrategy[Step]] = [
-            st.just(Look()),
-            st.builds(Delete, servers),
-            st.builds(Again, numbers),
-            st.builds(Send, numbers),
-        ]
-        rare += [st.builds(Schedule, st.sampled_from(self.schedulers))] * (2 if self.schedulers else 0)
-        rare += [st.just(Remake())] if self.remade else []
-        usual: list[st.SearchStrategy[Step]] = [
-            *[st.builds(Open, st.integers(0, CLIENT_COUNT - 1))] * 10,
-            *[placed(Add)] * 2,
-            *[placed(Edit)] * 3,
-            *[st.builds(Close, numbers, st.just(End.FIN))] * 2,
-            *[st.builds(Close, numbers, st.just(End.RST))] * 2,
-            *[st.builds(Wait, st.sampled_from(self.pauses))] * self.pauses_share,
-        ]
-        return st.sampled_from(rare + usual).flatmap(lambda strategy: strategy)
+
+class Teller:
+    """Tells one story: it settles first how many servers, which limits, and how often there is a step of each kind."""
+
+    def __init__(self, scheduler: str, setting: Setting, chance: Random) -> None:
+        self._chance = chance
+        self._setting = setting
+        self._schedulers = [scheduler, *chance.sample(setting.schedulers, min(2, len(setting.schedulers)))]
+        self._count = chance.randint(2, SERVER_COUNT)
+        self._weights = chance.choice(WEIGHTS)
+        self._limits = chance.choice(LIMITS)
+        self._pauses = chance.choice(setting.pauses or ((0,),))
+
+    def story(self) -> Story:
+        """At least 40 steps after the servers were added."""
+        chance, setting = self._chance, self._setting
+        kinds, shares = zip(*self._kinds().items(), strict=True)
+        steps: list[Step] = [Add(number, *self._load()) for number in range(self._count)]
+        steps += [kind() for kind in chance.choices(kinds, shares, k=chance.randint(40, 60))]
+        return Story(
+            self._schedulers[0],
+            steps,
+            forward=chance.choice(setting.forwards),
+            protocol=chance.choice(setting.protocols),
+            persistence=chance.choice(setting.persistence),
+            one_packet=chance.random() < 0.5,
+            expire_quiescent=chance.random() < 0.5,
+        )
+
+    def _kinds(self) -> dict[Callable[[], Step], int]:
+        chance, setting = self._chance, self._setting
+        return {
+            lambda: Open(chance.randrange(CLIENT_COUNT)): chance.randint(3, 8),
+            lambda: Add(self._server(), *self._load()): chance.randint(0, 2),
+            lambda: Edit(self._server(), *self._load()): chance.randint(0, 4),
+            lambda: Delete(self._server()): chance.randint(0, 1),
+            lambda: Again(chance.randrange(100)): chance.randint(0, 2),
+            lambda: Close(chance.randrange(100), End.FIN): chance.randint(0, 3),
+            lambda: Close(chance.randrange(100), End.RST): chance.randint(0, 5),
+            lambda: Send(chance.randrange(100)): chance.randint(0, 1),
+            lambda: Wait(chance.choice(self._pauses)): chance.randint(0, 3) if setting.pauses else 0,
+            lambda: Schedule(chance.choice(self._schedulers)): 1 if setting.schedulers else 0,
+            Remake: 1 if setting.remade and chance.random() < 0.3 else 0,
+        }
+
+    def _server(self) -> int:
+        return self._chance.randrange(self._count)
+
+    def _load(self) -> tuple[int, int, int]:
+        return self._chance.choice(self._weights), *self._chance.choice(self._limits)
 
 
-@st.composite
-def stories(draw: st.DrawFn, scheduler: str, setting: Setting) -> Story:
-    """At least 40 steps after three servers were added."""
-    first = [Add(number, draw(weights), *draw(thresholds)) for number in range(3)]
-    return Story(
-        scheduler,
-        [*first, *draw(st.lists(setting.steps(), min_size=40, max_size=60))],
-        forward=draw(st.sampled_from(setting.forwards)),
-        protocol=draw(st.sampled_from(setting.protocols)),
-        persistence=draw(st.sampled_from(setting.persistence)),
-        one_packet=draw(st.booleans()),
-        expire_quiescent=draw(st.booleans()),
-    )
+def shorter(story: Story) -> Iterator[Story]:
+    """The story without some of its steps: many at first, then fewer, one in the end."""
+    size = len(story.steps) // 2
+    while size:
+        for start in range(0, len(story.steps), size):
+            yield replace(story, steps=story.steps[:start] + story.steps[start + size :])
+        size //= 2
