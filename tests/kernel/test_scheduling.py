@@ -10,10 +10,11 @@ from random import Random
 
 import pytest
 
+from lvsctl.kernel.connections import End
 from lvsctl.kernel.generation import Generation, generation_of
 from lvsctl.model import Forward, Protocol, Timeouts
 from tests.kernel.beside import Beside
-from tests.kernel.steps import Add, Close, Open, Setting, Story, Teller
+from tests.kernel.steps import Add, Close, Edit, Open, Setting, Story, Teller, Wait
 
 pytestmark = pytest.mark.kernel
 
@@ -84,8 +85,38 @@ def test_stories(netns: None, scheduler: str) -> None:
 @pytest.mark.parametrize("scheduler", ["hprio", "wlc"])
 def test_stories_of_services_with_more_to_them(netns: None, setting: Setting, scheduler: str) -> None:
     with side_by_side(generation(), LEISURE) as beside:
-        play(beside, scheduler, setting, number=40)
+        play(beside, scheduler, setting, number=80)
         assert beside.cut < beside.stories / 2
+
+
+RARE = {
+    "a level of wrr that an edit rounds": Story(
+        "wrr", [Add(0, 3), Add(1, 4), *[Open()] * 6, Edit(1, 6), Edit(1, 1), *[Open()] * 4]
+    ),
+    "a template that ends makes the old code look at the server again": Story(
+        "fo",
+        [
+            *(Add(0, 1, 4, 2), Open(0), Close(0, End.RST), Wait(15)),
+            *(*[Open(1)] * 4, Close(0, End.RST), Wait(15), Edit(0, 1, 4, 4), Open(2), Wait(70), Open(2)),
+        ],
+        persistence=90,
+    ),
+    "a template that had to live on has a shorter life ever after": Story(
+        "fo",
+        [Add(0), Open(), Wait(105), Open(), Close(0, End.RST), Close(1, End.RST), Wait(15), Wait(70)],
+        persistence=90,
+    ),
+}
+"""What chance comes by seldom, or in one generation alone; here stays every story in which kernel and model parted."""
+
+
+@pytest.mark.kernels("old", "new")
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("story", RARE.values(), ids=RARE)
+def test_rare_stories(netns: None, story: Story) -> None:
+    with side_by_side(generation(), LEISURE) as beside:
+        beside.play(story)
+        assert beside.cut == 0
 
 
 @pytest.mark.parametrize("scheduler", ["lc", "wlc"])
