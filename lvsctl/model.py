@@ -274,6 +274,20 @@ class ServiceCounters:
 Counters: TypeAlias = Mapping[ServiceKey, ServiceCounters]
 
 
+class Generation(StrEnum):
+    """The code that keeps OVERLOAD was rewritten inside the stable series of Linux (kernel/overload.py has the rules).
+
+    OLD: an edit of the thresholds leaves the flag alone, or clears it without looking; it is brought up to date when
+    the next connection is bound or unbound. NEW: an edit of the thresholds brings it up to date at once.
+
+    Nothing that the kernel exports tells the two apart but its version, and only where that is the stable series' own:
+    see kernel/generation.py.
+    """
+
+    OLD = "old"
+    NEW = "new"
+
+
 @dataclass(frozen=True, slots=True)
 class Info:
     """What IPVS says of itself. version: e.g. "1.2.1". table_size: buckets of the connection table."""

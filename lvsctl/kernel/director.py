@@ -19,11 +19,11 @@ from lvsctl.kernel.connections import (
     after,
     lifetime_in,
 )
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Servers, Turn
 from lvsctl.model import (
     AddressKey,
+    Generation,
     Protocol,
     RealAttrs,
     RealKey,

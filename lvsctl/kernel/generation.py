@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Final
 
-
-class Generation(StrEnum):
-    """The code that keeps OVERLOAD was rewritten inside the stable series of Linux (see `overload` for the rules).
-
-    OLD: an edit of the thresholds leaves the flag alone, or clears it without looking; it is brought up to date when
-    the next connection is bound or unbound. NEW: an edit of the thresholds brings it up to date at once.
-
-    Nothing that the kernel exports tells the two apart but its version, and only where that is the stable series' own:
-    see `generation_of`.
-    """
-
-    OLD = "old"
-    NEW = "new"
-
+from lvsctl.model import Generation
 
 LAST_OLD: Final = {(6, 1): 176}
 FIRST_NEW: Final = {(6, 1): 187, (6, 12): 107}

@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 from lvsctl.kernel import encode
 from lvsctl.kernel.connections import Connection, Connections, End
 from lvsctl.kernel.director import Director, Virtual
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.judging import is_unicast, judge_server, judge_service
 from lvsctl.kernel.refusals import refusal, service_refusal, timeouts_refusal
 from lvsctl.model import (
@@ -26,6 +25,7 @@ from lvsctl.model import (
     Entry,
     Family,
     Forward,
+    Generation,
     Info,
     Op,
     Protocol,

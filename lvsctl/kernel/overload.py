@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lvsctl.kernel.generation import Generation
-from lvsctl.model import RealAttrs, RealKey
+from lvsctl.model import Generation, RealAttrs, RealKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from lvsctl.kernel.connections import STILL_IN_USE, Connection, End, Entry, Template
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
@@ -22,6 +21,7 @@ from lvsctl.model import (
     EditServer,
     EditService,
     Forward,
+    Generation,
     Op,
     Protocol,
     RealAttrs,

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.kernel.connections import End
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
 from lvsctl.model import (
     AddressKey,
@@ -21,6 +20,7 @@ from lvsctl.model import (
     EditService,
     Family,
     Forward,
+    Generation,
     MarkKey,
     Op,
     Protocol,

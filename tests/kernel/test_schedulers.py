@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling import bind
 from lvsctl.kernel.scheduling.turn import Servers, Turn
-from lvsctl.model import Forward, RealAttrs, RealKey
+from lvsctl.model import Forward, Generation, RealAttrs, RealKey
 
 MODELLED = ("hprio", "fo", "rr", "wrr", "lc", "wlc", "ovf")
 NEW = Generation.NEW

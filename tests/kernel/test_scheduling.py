@@ -11,8 +11,8 @@ from random import Random
 import pytest
 
 from lvsctl.kernel.connections import End
-from lvsctl.kernel.generation import Generation, generation_of
-from lvsctl.model import Forward, Protocol, Timeouts
+from lvsctl.kernel.generation import generation_of
+from lvsctl.model import Forward, Generation, Protocol, Timeouts
 from tests.kernel.beside import Beside
 from tests.kernel.steps import Add, Close, Edit, Open, Setting, Story, Teller, Wait
 

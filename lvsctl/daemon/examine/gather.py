@@ -15,7 +15,7 @@ from lvsctl.daemon.examine.network import networking
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.reconcile import missing_schedulers
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Generation, Hprio, Kernel
+from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Hprio, Kernel
 from lvsctl.decide.doctor.hprio import NAME as HPRIO
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.decide.doctor.network import RULES
@@ -94,11 +94,6 @@ def _owned(state: State) -> tuple[frozenset[ServiceKey] | None, str]:
         return None, str(error)
 
 
-def _generation(root: Path, release: str) -> Generation | None:
-    found = generation_of(release, host.text_of(root / "proc/version"))
-    return None if found is None else Generation(str(found))
-
-
 async def _kernel(root: Path, ipvs: Ipvs, spec: Spec | None) -> Kernel:
     release, permitted = host.release(root), host.permitted(root)
     try:
@@ -112,7 +107,7 @@ async def _kernel(root: Path, ipvs: Ipvs, spec: Spec | None) -> Kernel:
             built_in=host.built_in(root),
             resizes=(root / RESIZING).exists(),
             table=await ipvs.read(),
-            generation=_generation(root, release),
+            generation=generation_of(release, host.text_of(root / "proc/version")),
             entries=sum(server.active + server.inactive + server.persistent for server in servers),
             missing=frozenset() if spec is None else await missing_schedulers(spec, ipvs),
         )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from lvsctl.model import Address, Info, Problem, ServiceKey, Spec, Table
+from lvsctl.model import Address, Generation, Info, Problem, ServiceKey, Spec, Table
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -43,13 +43,6 @@ class Finding:
     subject: str
     text: str
     mend: str = ""
-
-
-class Generation(StrEnum):
-    """When an edited threshold counts: OLD, with the next connection that begins or ends; NEW, at once."""
-
-    OLD = "old"
-    NEW = "new"
 
 
 # --- what was found out -------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsctl.decide.doctor.facts import Area, Facts, Finding, Generation, Kernel, Level
-from lvsctl.model import Info, Spec
+from lvsctl.decide.doctor.facts import Area, Facts, Finding, Kernel, Level
+from lvsctl.model import Generation, Info, Spec
 
 CROWDED = 8  # connections to a bucket, each of which is looked at for every packet; the kernel's own limit aims at 4
 MAX_BITS = 20  # more than any kernel needs, and the most that 6.12 and later take

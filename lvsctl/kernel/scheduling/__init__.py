@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.scheduling.by_weight import FailOver, Overflow
 from lvsctl.kernel.scheduling.hprio import HighestPriority
 from lvsctl.kernel.scheduling.least import LeastConnections, WeightedLeastConnections
 from lvsctl.kernel.scheduling.none import NoScheduler, NotModelled
 from lvsctl.kernel.scheduling.round_robin import RoundRobin, WeightedRoundRobin
 from lvsctl.kernel.scheduling.turn import Servers, Turn
+from lvsctl.model import Generation
 
 
 def bind(scheduler: str, servers: Servers, generation: Generation) -> Turn:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from lvsctl.kernel.generation import Generation
 from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers, key_of
-from lvsctl.model import RealKey
+from lvsctl.model import Generation, RealKey
 
 
 def load(server: LoadedServer, generation: Generation) -> int:
