@@ -59,7 +59,7 @@ def find(name: str) -> Kernel:
         raise CannotBuildError(f"no kernel {name} here: python -m tests.lab.kernels {name}")
     place = current.resolve()
     modules = place / f"modules-{module.fingerprint(place.name)}"
-    with source.only_one(place):
+    with source.only_one(place / "lock"):
         if not modules.exists():
             (shipped,) = (place / "lib" / "modules").iterdir()
             module.make_tree(modules, objects=place / "objects", index=shipped, others=shipped / "kernel")
@@ -73,7 +73,7 @@ def build(name: str) -> Kernel:
     if not version:
         raise CannotBuildError("no user-mode-linux here: apt-get install --no-install-recommends user-mode-linux")
     place = source.CACHE / name / hashlib.sha256(f"{version}\n{recipe.text()}".encode()).hexdigest()[:12]
-    with source.only_one(source.CACHE / name):
+    with source.only_one(source.CACHE / f"{name}.lock"):
         if not (place / "linux").exists():
             print(f"building kernel {name} from linux-source {version}, which takes minutes", file=sys.stderr)
             shutil.rmtree(place, ignore_errors=True)

@@ -33,7 +33,7 @@ def build() -> Path:
     release, place = _release(), _place()
     if release is None or place is None:
         raise CannotBuildError("no user-mode-linux here: apt-get install --no-install-recommends user-mode-linux")
-    with only_one(CACHE / "debian"):
+    with only_one(CACHE / "debian.lock"):
         if not place.exists():
             shipped = MODULES / release
             make_tree(place, objects=_prepared(release), index=shipped, others=shipped / "kernel")

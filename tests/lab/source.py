@@ -47,7 +47,7 @@ def unpacked(version: str) -> Path:
     if re.search(r"[\s:]", str(CACHE)):
         raise CannotBuildError(f"make cannot build a kernel in a path with spaces or colons: {CACHE}")
     place = CACHE / f"source-{version}"
-    with only_one(place):
+    with only_one(CACHE / f"{place.name}.lock"):
         if not place.exists():
             unfinished = place.with_name(f"{place.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -74,11 +74,11 @@ def _unpack(package: str, version: str, into: Path) -> None:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """One builder at a time of `folder`; the others wait, and find its work done."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def only_one(lock: Path) -> Iterator[None]:
+    """One builder at a time of what that file stands for; the others wait, and find its work done."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 
