@@ -1,7 +1,11 @@
 """`python -m tests.lab.kernels NAME...`: build user-mode-linux kernels of our own from Debian's sources.
 
 `old` and `new` have the two generations of the overload code; `debug` has KASAN and lockdep. Time travels in all of
-them. Each is kept in build/kernels/NAME until its source package or its configuration changes.
+them. Each is kept in build/kernels/NAME until its source package or its configuration changes. Tests run in one by
+
+    python -m tests.lab --kernel debug --timeout 3000 -- .venv/bin/pytest -p no:cacheprovider -m kernel tests/kernel
+
+which fails, with the report, also when all tests pass but the kernel has found fault with itself.
 """
 
 from __future__ import annotations
