@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from lvsctl.kernel.connections import STILL_IN_USE, Connection, End, Entry, Template
+from lvsctl.kernel.connections import Connection, End
 from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
@@ -31,16 +31,12 @@ from lvsctl.model import (
     Timeouts,
 )
 from tests.kernel.clients import SERVERS, VIP, Clients, Flag
+from tests.kernel.patience import TICK, Undecided, settle
 from tests.kernel.steps import Add, Again, Close, Delete, Edit, Open, Remake, Schedule, Send, Step, Story, Wait, shorter
 
-TICK = 0.05  # seconds: the coarsest clock of a kernel, and the time that a step may take
 FIRST_PORT = 1024
 EXPIRE_QUIESCENT = Path("/proc/sys/net/ipv4/vs/expire_quiescent_template")
 Counts = dict[RealKey, tuple[int, int, int]]
-
-
-class Undecided(Exception):
-    """The kernel's timers are not exact enough to tell whether a template ended before or after its connection."""
 
 
 class Beside:
@@ -124,12 +120,12 @@ class Scene:
         self._connections: list[tuple[IPv4Address, int]] = []
 
     async def begin(self) -> None:
-        self._settle(0)
+        settle(self._model, 0)
         told, done = await self._carry_out(AddService(self._service, self._attrs()))
         assert told == done == [None]
 
     async def play(self, step: Step) -> None:
-        self._settle(step.seconds if isinstance(step, Wait) else 0)
+        settle(self._model, step.seconds if isinstance(step, Wait) else 0)
         told, done = await self._do(step)
         assert told == done, f"{step}: the model says {told}, the kernel {done}"
         counted, found = await self._counts()
@@ -222,42 +218,9 @@ class Scene:
         )
         return model, kernel
 
-    def _settle(self, seconds: float) -> None:
-        """Let so much time pass, and more until no timer of the kernel may go off, or may be late, soon.
-
-        A timer goes off late by an eighth of its time at most.
-        """
-        until = time.monotonic() + seconds
-        while (due := min(self._due(), key=lambda item: item.ends, default=None)) and due.ends <= until + TICK:
-            self._judge(due)
-            until = max(until, due.ends + lateness(due))
-            self._model.pass_time(due.ends)
-        time.sleep(max(0.0, until - time.monotonic()))
-        self._model.pass_time(until)
-
-    def _due(self) -> Iterator[Entry | Template]:
-        yield from self._model.connections.entries()
-        yield from self._model.connections.templates().values()
-
-    def _judge(self, due: Entry | Template) -> None:
-        """A template that ends is asked whether it has connections left. Raises Undecided if one ends just then."""
-        templates = self._model.connections.templates()
-        for entry in self._model.connections.entries():
-            template = None if entry.template is None else templates[entry.template]
-            if template is None or not (due is entry or due is template):
-                continue
-            if entry.ends <= template.ends + lateness(template) and template.ends <= entry.ends + lateness(entry):
-                raise Undecided
-
     def _real(self, number: int) -> RealKey:
         return RealKey(SERVERS[number], self._service.port)
 
     def _attrs(self) -> ServiceAttrs:
         flags = ServiceFlag.ONE_PACKET if self._story.one_packet else ServiceFlag(0)
         return ServiceAttrs(self._scheduler, flags, persistence=self._story.persistence)
-
-
-def lateness(due: Entry | Template) -> float:
-    """A template that lives on has waited for late timers before, three times at most with the timeouts given here."""
-    times = 3 if isinstance(due, Template) and due.lifetime == STILL_IN_USE else 1
-    return times * due.lifetime / 8 + TICK

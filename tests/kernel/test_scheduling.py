@@ -63,9 +63,15 @@ def play(beside: Beside, scheduler: str, setting: Setting, *, number: int) -> No
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_some_stories_in_the_time_there_is(netns: None, scheduler: str) -> None:
+def test_some_stories_without_a_pause(netns: None, scheduler: str) -> None:
+    with side_by_side(generation(), LEISURE) as beside:
+        play(beside, scheduler, EDITS_ALONE, number=10 if scheduler in ("hprio", "fo") else 5)
+
+
+@pytest.mark.parametrize("scheduler", ["hprio", "fo"])
+def test_a_story_in_the_time_there_is(netns: None, scheduler: str) -> None:
     with side_by_side(generation(), HURRY) as beside:
-        play(beside, scheduler, IN_A_HURRY, number=4 if scheduler in ("hprio", "fo") else 2)
+        play(beside, scheduler, IN_A_HURRY, number=1)
 
 
 @pytest.mark.kernels("old", "new")
