@@ -76,15 +76,19 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who shares a template: the clients of a prefix, in one service."""
+    """Who shares a template: the clients of a prefix, in one service.
+
+    network: its first address. A template does not know how long its prefix was: where that is edited, an old template
+    serves whoever's new prefix begins with the same address.
+    """
 
     service: ServiceKey
-    network: str
+    network: Address
     protocol: Protocol | None  # None where any will do
 
     @classmethod
     def of(cls, connection: Connection, prefix: int) -> Client:
-        network = str(ip_network((connection.client, prefix), strict=False))
+        network = ip_network((connection.client, prefix), strict=False).network_address
         by_mark = isinstance(connection.service, MarkKey)
         return cls(connection.service, network, None if by_mark else connection.protocol)
 

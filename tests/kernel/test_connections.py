@@ -309,6 +309,17 @@ async def test_a_template_serves_a_prefix() -> None:
     assert [memory.connect(SHOP, client, 1024, now=0) for client in (CLIENT, OTHER, far)] == [B, B, A]
 
 
+async def test_a_template_serves_whoevers_prefix_begins_where_its_own_did() -> None:
+    memory = await memory_of("rr", (A, route()), (B, route()), attrs=STICKY)
+    first, neighbour = IPv4Address("198.51.100.0"), IPv4Address("198.51.100.7")
+    assert memory.connect(SHOP, first, 1024, now=0) == B
+    await done(memory, EditService(SHOP, ServiceAttrs("rr", persistence=60, persistence_prefix=24)))
+    assert memory.connect(SHOP, neighbour, 1024, now=0) == B
+    assert await counts(memory, B) == (2, 0, 1)
+    await done(memory, EditService(SHOP, ServiceAttrs("rr", persistence=60, persistence_prefix=32)))
+    assert memory.connect(SHOP, neighbour, 1025, now=0) == A
+
+
 async def test_a_template_lives_from_the_last_connection_that_it_made() -> None:
     memory = await memory_of("rr", (A, route()), (B, route()), attrs=STICKY)
     for number, now in enumerate((0, 50, 100)):
