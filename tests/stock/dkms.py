@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,14 @@ class Dkms:
     folder: Path
 
     def add(self) -> None:
-        """As `dkms add deploy/ip-vs-hprio`, which would copy it to /usr/src."""
-        shutil.copytree(SOURCE, self.folder / "source" / "-".join(self.package()))
-        (self.folder / "tree").mkdir()
-        self("add", "/".join(self.package()))
+        """By the command of the module's README, which copies it to the tree of sources."""
+        for name in ("source", "tree"):
+            (self.folder / name).mkdir()
+        self("add", str(SOURCE))
+
+    def remove(self) -> None:
+        """From all kernels; the copy in the tree of sources is the user's to delete."""
+        self("remove", "/".join(self.package()), "--all", "--no-depmod")
 
     def package(self) -> tuple[str, str]:
         """Name and version, as the configuration has them."""

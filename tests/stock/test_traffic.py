@@ -51,6 +51,7 @@ def test_churn(run: Run) -> None:
     unanswered = {kind: (seen[f"quiet_{kind}_refused"], seen[f"quiet_{kind}_silent"]) for kind in kinds}
     assert unanswered == dict.fromkeys(kinds, (0, 0))
     assert seen["quiet_scheduled"] == seen["quiet_packets"] + seen["quiet_echoes"]
+    assert seen["spilled0"] < seen["quiet_scheduled"]
     assert min(seen["spilled0"], seen["spilled1"], seen["spilled2"]) > 0  # the others were full, or gone, at times
     assert (seen["quiet_odd"], seen["switching_odd"]) == (0, 0)  # the kernel took every edit
     assert seen["switching_switches"] > 10
