@@ -20,7 +20,7 @@ NOT_NEEDED = (
 
 
 class CannotBuildError(Exception):
-    """One line: what is missing, and what to install."""
+    """What is missing, and what to install, in one line; or else the last words of the program that failed."""
 
 
 def of_user_mode_linux() -> str:
@@ -56,21 +56,32 @@ def unpacked(version: str) -> Path:
     return place
 
 
+def download(package: str, version: str, into: Path) -> Path:
+    """The package as a file in the folder `into`."""
+    wanted = f"{package}={version}"
+    fetch = ["apt-get", "download", "--quiet", wanted]
+    done = subprocess.run(fetch, cwd=into, capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = " ".join(line for line in done.stderr.splitlines() if line.startswith("E: "))
+        raise CannotBuildError(f"cannot download {wanted}; `apt-get update` may help: {why}")
+    (deb,) = into.glob(f"{package}_*.deb")
+    return deb
+
+
 def _unpack(package: str, version: str, into: Path) -> None:
+    if shutil.which("xz") is None:
+        raise CannotBuildError("no xz here: apt-get install --no-install-recommends xz-utils")
     with tempfile.TemporaryDirectory() as scratch:
-        done = subprocess.run(
-            ["apt-get", "download", f"{package}={version}"], cwd=scratch, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise CannotBuildError(f"cannot download {package}={version}: apt-get update\n{done.stderr.strip()}")
-        (deb,) = Path(scratch).glob("*.deb")
+        deb = download(package, version, Path(scratch))
         without = " ".join(f"--exclude='{package}/{pattern}'" for pattern in NOT_NEEDED)
         into.mkdir(parents=True)
         pipe = (
             f"dpkg-deb --fsys-tarfile '{deb}' | tar xf - --to-stdout ./usr/src/{package}.tar.xz"
             f" | xz -dcT0 | tar xf - -C '{into}' --strip-components=1 --wildcards {without}"
         )
-        subprocess.run(["bash", "-o", "pipefail", "-c", pipe], check=True)
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise CannotBuildError(f"cannot unpack {package}={version}:\n{done.stderr.strip()}")
 
 
 @contextmanager

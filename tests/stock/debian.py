@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.source import CannotBuildError, download
+
 CACHE = Path(__file__).parents[2] / "build" / "stock"
 # Debian 12's own series has metapackages without a number.
 SERIES = {"6.1": "", "6.12": "6.12-"}
@@ -75,12 +77,10 @@ def image(kernel: Kernel) -> Path:
 
 
 def _fetch(kernel: Kernel, scratch: Path, whole: Path) -> None:
-    package = f"linux-image-{kernel.release}"
-    fetch = ["apt-get", "download", f"{package}={kernel.version}"]
-    done = subprocess.run(fetch, cwd=scratch, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{package}: cannot be fetched; `apt-get update` may help\n{done.stderr.strip()}")
-    (archive,) = scratch.glob(f"{package}_*.deb")
+    try:
+        archive = download(f"linux-image-{kernel.release}", kernel.version, scratch)
+    except CannotBuildError as problem:
+        raise SystemExit(str(problem)) from None
     subprocess.run(["dpkg-deb", "-x", archive, whole], check=True)
     archive.unlink()
 
