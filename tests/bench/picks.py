@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 from collections import defaultdict
-from pathlib import Path
 
 from tests.stock import debian, guest
-from tests.stock.dkms import Dkms
+from tests.stock.dkms import module
 
 LAYOUTS = {"one": "one weight", "half": "half above", "ten": "ten above", "full": "half above, full"}
 SCHEDULERS = ("hprio", "fo", "wrr", "wlc")
@@ -27,13 +25,10 @@ SCHEDULERS = ("hprio", "fo", "wrr", "wlc")
 def measured(name: str) -> dict[tuple[str, int, str], float]:
     """Connections a second, the median of the rounds, by layout, servers and scheduler."""
     kernel = debian.newest(name)
-    with tempfile.TemporaryDirectory(prefix="lvsctl-dkms-") as folder:
-        dkms = Dkms(Path(folder))
-        dkms.add()
-        dkms.install(kernel)
-        module = dkms.installed(kernel)
     files = {"picks": guest.program("picks"), "local.sh": (guest.PROGRAMS / "local.sh").read_bytes()}
-    result = guest.run(guest.Guest(kernel, module, files, counted=True), ". ./local.sh\nexec ./picks", timeout=900)
+    result = guest.run(
+        guest.Guest(kernel, module(kernel), files, counted=True), ". ./local.sh\nexec ./picks", timeout=900
+    )
     if result.status != 0:
         raise SystemExit(f"{result.output}the guest ended with {result.status}")
     rates: dict[tuple[str, int, str], list[float]] = defaultdict(list)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.stock import debian, guest
-from tests.stock.dkms import Dkms
+from tests.stock.dkms import module
 
 
 def main() -> int:
@@ -34,14 +32,6 @@ def main() -> int:
     if options.log or result.status == 125:
         print(*result.log, sep="\n")
     return result.status
-
-
-def module(kernel: debian.Kernel) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="lvsctl-dkms-") as folder:
-        dkms = Dkms(Path(folder))
-        dkms.add()
-        dkms.install(kernel)
-        return dkms.installed(kernel)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import lzma
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,3 +81,12 @@ class Dkms:
 
     def _logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in self.folder.rglob("make.log"))
+
+
+def module(kernel: Kernel) -> bytes:
+    """The module for this kernel, from trees that are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="lvsctl-dkms-") as folder:
+        dkms = Dkms(Path(folder))
+        dkms.add()
+        dkms.install(kernel)
+        return dkms.installed(kernel)
