@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.errors import LvsctlError
 from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling import bind
 from lvsctl.kernel.scheduling.turn import Servers, Turn
-from lvsctl.model import Forward, Generation, RealAttrs, RealKey
+from lvsctl.model import MAX_WEIGHT, Forward, Generation, RealAttrs, RealKey
 
 MODELLED = ("hprio", "fo", "rr", "wrr", "lc", "wlc", "ovf")
 NEW = Generation.NEW
@@ -104,7 +105,7 @@ def test_the_old_generation_weighs_an_active_connection_as_256_inactive_ones() -
 
 def test_a_scheduler_that_is_not_modelled_says_so() -> None:
     with pytest.raises(
-        NotImplementedError, match=r"^the scheduler sh is not modelled: use hprio, fo, rr, wrr, lc, wlc or ovf$"
+        LvsctlError, match=r"^the scheduler sh is not modelled: use hprio, fo, rr, wrr, lc, wlc or ovf$"
     ):
         bind("sh", table("a1"), NEW).pick(table("a1"))
 
@@ -166,6 +167,15 @@ def test_wrr_that_found_nobody_goes_on_from_where_it_stood() -> None:
     assert picks(turn, busy, 2)[0] == "--"
     _, turn = picks(turn, busy, 1)
     assert picks(turn, table("b1 a1"), 2)[0] == "ab"
+
+
+@pytest.mark.parametrize("heavy", [MAX_WEIGHT, MAX_WEIGHT - 1, 65_535])
+def test_levels_of_wrr_in_which_nobody_has_room_cost_nothing(heavy: int) -> None:
+    servers = (replace(server("b", heavy), overloaded=True), server("a", 1))
+    found, turn = picks(bind("wrr", servers, NEW), servers, 3)
+    assert found == "aaa"
+    found, _ = picks(turn, [server("b", heavy), server("a", 1)], 3)
+    assert found == "bbb"
 
 
 @st.composite

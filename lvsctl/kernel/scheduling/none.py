@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from lvsctl.errors import LvsctlError
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers
 from lvsctl.model import RealKey
 
@@ -24,4 +25,4 @@ class NotModelled(Memoryless):
     name: str
 
     def pick(self, servers: Servers) -> tuple[RealKey | None, Self]:
-        raise NotImplementedError(f"the scheduler {self.name} is not modelled: use hprio, fo, rr, wrr, lc, wlc or ovf")
+        raise LvsctlError(f"the scheduler {self.name} is not modelled: use hprio, fo, rr, wrr, lc, wlc or ovf")

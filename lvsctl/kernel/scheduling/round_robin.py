@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
+from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers, place_of
 from lvsctl.model import RealKey
 
@@ -70,31 +70,31 @@ class WeightedRoundRobin:
         return replace(self, last=None, level=level, step=step, top=top)
 
     def pick(self, servers: Servers) -> tuple[RealKey | None, Self]:
-        if self.top == 0:
-            return None, self
         place = place_of(self.last, servers)
-        level = self.level
-        for level, stretch in self._stretches(place, servers):
-            for server in stretch:
-                if not server.overloaded and server.attrs.weight >= level:
-                    return server.key, replace(self, last=server.key, level=level)
-        if self._ends_at(place):
-            return None, replace(self, level=level)
-        return None, replace(self, last=None, level=self.top)
+        available = [server for server in servers if server.available]
+        if not available:
+            return None, self._after_nobody(place)
+        level, row = self.level, servers[place:]
+        if not any(_takes(server, level) for server in row):
+            level, row = self._level_below(max(server.attrs.weight for server in available)), servers
+        picked = next(server.key for server in row if _takes(server, level))
+        return picked, replace(self, last=picked, level=level)
 
-    def _ends_at(self, place: int) -> bool:
-        """Begun in the midst of the lowest level, which is the last to be tried: the search ends where it began."""
-        return place > 0 and self.level <= self.step
+    def _level_below(self, weight: int) -> int:
+        """The next level that somebody of this weight takes part in: the kernel tries all of them on its way."""
+        level = self.level - self.step if self.level > self.step else self.top
+        missed = max(0, level - weight)
+        return level - (missed + self.step - 1) // self.step * self.step
 
-    def _stretches(self, place: int, servers: Servers) -> Iterator[tuple[int, Servers]]:
-        """Levels with the servers to try at each, until every server was tried at the lowest."""
-        yield self.level, servers[place:]
-        if place == 0 and self.level <= self.step:
-            return
-        first = self.level - self.step if self.level > self.step else self.top
-        for level in range(first, 0, -self.step):
-            ends = level <= self.step and self._ends_at(place)
-            yield level, servers[:place] if ends else servers
+    def _after_nobody(self, place: int) -> Self:
+        """The search ends after the lowest level; begun in the midst of that, where it began."""
+        if place > 0 and self.level <= self.step:
+            return self
+        return replace(self, last=None, level=self.top)
+
+
+def _takes(server: LoadedServer, level: int) -> bool:
+    return server.available and server.attrs.weight >= level
 
 
 def _levels(servers: Servers) -> tuple[int, int]:
