@@ -10,7 +10,8 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Final, TypeAlias
 
-from lvsctl.model import Address, Forward, MarkKey, Protocol, RealKey, ServiceKey, Timeouts
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Address, AddressKey, Forward, MarkKey, Protocol, RealKey, ServiceKey, Timeouts
 
 TIME_WAIT_TIMEOUT: Final = 120.0
 CLOSE_TIMEOUT: Final = 10.0
@@ -72,6 +73,15 @@ class Connection:
     client: Address
     port: int
     protocol: Protocol = Protocol.TCP
+
+    @classmethod
+    def to(cls, service: ServiceKey, client: Address, port: int, protocol: Protocol) -> Connection:
+        """protocol: for a service by firewall mark, others have their own. LvsctlError: for one not modelled."""
+        if isinstance(service, AddressKey):
+            protocol = service.protocol
+        if protocol is Protocol.SCTP:
+            raise LvsctlError("connections by sctp are not modelled: use a service for tcp or udp")
+        return cls(service, client, port, protocol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ class Director:
     service, or to one that was deleted and made again, it has its old counts and its old flag. (The kernel keeps it
     some minutes longer, in which only the count of connections ever can tell.)
 
-    expire_quiescent: the sysctl expire_quiescent_template, by which weight 0 frees a client from its template.
+    expire_quiescent: the sysctl expire_quiescent_template, by which weight 0 frees a client from its template. The
+    others are as the kernel sets them: expire_nodest_conn=0, conn_reuse_mode=1, sloppy_tcp=0.
     """
 
     def __init__(self, generation: Generation, *, expire_quiescent: bool = False) -> None:
@@ -80,6 +81,8 @@ class Director:
     def delete_service(self, key: ServiceKey) -> None:
         for server in self.services.pop(key).servers.values():
             self._discard((key, server.key), server)
+        for which in [which for which in self._trash if which[0] == key]:
+            self._trash[which] = replace(self._trash[which], scheduled=0)  # the next service counts for itself
 
     def add_server(self, key: ServiceKey, server: RealKey, attrs: RealAttrs) -> None:
         service = self.services[key]
@@ -125,7 +128,9 @@ class Director:
         return self._go_on(connection, now, lambda entry: entry.state)
 
     def end(self, connection: Connection, how: End, now: float) -> bool:
-        """A TCP connection is closed; False: nobody hears of it."""
+        """A TCP connection is closed; False: nobody hears of it. Of UDP nothing can be closed."""
+        if connection.protocol is Protocol.UDP:
+            return False
         return self._go_on(connection, now, lambda entry: after(entry.state, how, entry.forward))
 
     def pass_time(self, now: float) -> None:
@@ -236,10 +241,6 @@ class Director:
         self._keep(entry.server, server)
 
     def _unbind(self, ended: Ended) -> None:
-        server = self.server(ended.server)
-        match ended:
-            case Entry():
-                server = overload.unbound(server, self._generation, active=ended.active)
-            case Template():
-                server = overload.unbound(server, self._generation, template=True)
+        active, template = isinstance(ended, Entry) and ended.active, isinstance(ended, Template)
+        server = overload.unbound(self.server(ended.server), self._generation, active=active, template=template)
         self._keep(ended.server, server)

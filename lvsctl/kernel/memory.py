@@ -14,7 +14,6 @@ from lvsctl.kernel.judging import is_unicast, judge_server, judge_service
 from lvsctl.kernel.refusals import refusal, service_refusal, timeouts_refusal
 from lvsctl.model import (
     Address,
-    AddressKey,
     AddServer,
     AddService,
     Counters,
@@ -63,8 +62,9 @@ class MemoryIpvs:
 
     written: how many orders were given since the start: operations, zeroing, timeouts.
 
-    `connect`, `send` and `end` are what clients do, at `now` in seconds of any clock that does not go back; the
-    counters tell it. Of the traffic only connections are counted.
+    `connect`, `send` and `end` are what clients do, at `now` in seconds of any clock that begins at 0 or later; the
+    counters tell it. Of the traffic only connections are counted. LvsctlError: for a scheduler or a protocol that is
+    not modelled.
     """
 
     def __init__(
@@ -146,17 +146,17 @@ class MemoryIpvs:
         self, service: ServiceKey, client: Address, port: int, *, now: float, protocol: Protocol = Protocol.TCP
     ) -> RealKey | None:
         """See `Director.connect`. protocol: of what comes to a service by firewall mark."""
-        return self._director.connect(_connection(service, client, port, protocol), now)
+        return self._director.connect(Connection.to(service, client, port, protocol), now)
 
     def send(
         self, service: ServiceKey, client: Address, port: int, *, now: float, protocol: Protocol = Protocol.TCP
     ) -> bool:
         """See `Director.send`."""
-        return self._director.send(_connection(service, client, port, protocol), now)
+        return self._director.send(Connection.to(service, client, port, protocol), now)
 
     def end(self, service: ServiceKey, client: Address, port: int, how: End = End.FIN, *, now: float) -> bool:
         """See `Director.end`."""
-        return self._director.end(_connection(service, client, port, Protocol.TCP), how, now)
+        return self._director.end(Connection.to(service, client, port, Protocol.TCP), how, now)
 
     def pass_time(self, now: float) -> None:
         """Let it be `now`: entries and templates whose time is over are gone."""
@@ -224,10 +224,6 @@ class MemoryIpvs:
         put = self._director.add_server if new else self._director.edit_server
         put(key, server, replace(attrs, forward=forward, tunnel=tunnel))
         return 0
-
-
-def _connection(service: ServiceKey, client: Address, port: int, protocol: Protocol) -> Connection:
-    return Connection(service, client, port, service.protocol if isinstance(service, AddressKey) else protocol)
 
 
 def _entry(service: Virtual) -> Entry:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.errors import LvsctlError
 from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MAINLINE, MemoryIpvs
 from lvsctl.model import (
@@ -165,6 +166,23 @@ async def test_closed_twice() -> None:
     assert not memory.end(SHOP, CLIENT, 1024, End.FIN, now=15)
 
 
+async def test_of_udp_nothing_is_closed() -> None:
+    memory = await memory_of("rr", (A, route()), key=DNS)
+    assert memory.connect(DNS, CLIENT, 1024, now=0) == A
+    assert not memory.end(DNS, CLIENT, 1024, End.RST, now=290)
+    memory.pass_time(299)
+    assert await counts(memory, key=DNS) == (0, 1, 0)
+    memory.pass_time(300)
+    assert await counts(memory, key=DNS) == (0, 0, 0)
+
+
+async def test_of_sctp_nothing_is_known() -> None:
+    sctp = AddressKey(SHOP.address, 80, Protocol.SCTP)
+    memory = await memory_of("rr", (A, route()), key=sctp)
+    with pytest.raises(LvsctlError, match=r"^connections by sctp are not modelled: use a service for tcp or udp$"):
+        memory.connect(sctp, CLIENT, 1024, now=0)
+
+
 async def test_refused() -> None:
     memory = await memory_of("rr", (A, route(1, 1)))
     assert connect(memory, 2) == [A, None]
@@ -258,6 +276,16 @@ async def test_a_service_made_again_finds_its_old_servers_as_they_were() -> None
     assert await counts(memory) == (1, 0, 0)
     assert memory.connect(SHOP, CLIENT, 2000, now=1) is None
     assert memory.send(SHOP, CLIENT, 1025, now=1)
+
+
+async def test_a_service_made_again_counts_anew_what_it_schedules() -> None:
+    memory = await memory_of("rr", (A, route()), (B, route()))
+    connect(memory, 4)
+    await done(memory, DeleteServer(SHOP, B), AddServer(SHOP, B, route()))
+    assert (await memory.counters())[SHOP].servers[B] == RealCounters(active=2, traffic=Traffic(connections=2))
+    await done(memory, DeleteServer(SHOP, B), DeleteService(SHOP), AddService(SHOP, ServiceAttrs("rr")))
+    await done(memory, AddServer(SHOP, A, route()), AddServer(SHOP, B, route()))
+    assert (await memory.counters())[SHOP].servers == {A: RealCounters(active=2), B: RealCounters(active=2)}
 
 
 async def test_the_old_generation_forgives_a_server_that_comes_back_with_a_higher_threshold() -> None:
