@@ -7,10 +7,12 @@ from collections.abc import Collection
 from typing import Final
 
 from lvsctl.model import (
+    MAX_THRESHOLD,
     MAX_WEIGHT,
     Address,
     Family,
     Forward,
+    Generation,
     RealAttrs,
     RealKey,
     ServiceAttrs,
@@ -35,13 +37,15 @@ def judge_service(key: ServiceKey, attrs: ServiceAttrs, schedulers: Collection[s
     return 0
 
 
-def judge_server(key: ServiceKey, server: RealKey, attrs: RealAttrs) -> int:
+def judge_server(key: ServiceKey, server: RealKey, attrs: RealAttrs, generation: Generation) -> int:
     """errno, or 0. What is judged of a new server alone: `is_unicast`."""
     family = Family.INET if server.address.version == 4 else Family.INET6
     if family is not key.family and attrs.forward is not Forward.TUNNEL:
         return errno.EINVAL
     if not 0 <= attrs.weight <= MAX_WEIGHT or attrs.lower > attrs.upper:
         return errno.ERANGE
+    if generation is Generation.NEW and attrs.upper > MAX_THRESHOLD:
+        return errno.EINVAL
     if attrs.forward is Forward.TUNNEL and attrs.tunnel.type is TunnelType.GUE and attrs.tunnel.port == 0:
         return errno.EINVAL
     return 0

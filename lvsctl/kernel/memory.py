@@ -81,6 +81,7 @@ class MemoryIpvs:
         self.refuse = refuse
         self.schedulers = frozenset(schedulers)
         self._local = frozenset(local)
+        self._generation = generation
         self._director = Director(generation, expire_quiescent=expire_quiescent)
         given: Mapping[ServiceKey, Entry] = {} if table is None else table
         for key, entry in given.items():
@@ -212,7 +213,7 @@ class MemoryIpvs:
         service = self._director.services.get(key)
         if service is None:
             return errno.ESRCH
-        number = judge_server(key, server, attrs)
+        number = judge_server(key, server, attrs, self._generation)
         if number:
             return number
         if new == (server in service.servers):

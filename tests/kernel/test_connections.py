@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -239,6 +240,13 @@ async def test_a_threshold_that_is_raised() -> None:
         assert connect(memory, 5) == [A, A, A, A, None]
         await done(memory, EditServer(SHOP, A, route(1, 6, 2)))
         assert connect(memory, 3, first=2000) == expected
+
+
+async def test_a_threshold_above_the_kernels_int_is_refused_by_the_new_generation_alone() -> None:
+    for generation, number in ((Generation.OLD, None), (Generation.NEW, errno.EINVAL)):
+        memory = await memory_of("fo", (A, route()), generation=generation)
+        ops = [AddServer(SHOP, B, route(1, 2**31)), EditServer(SHOP, A, route(1, 2**31))]
+        assert [answer and answer.errno for answer in await memory.apply(ops)] == [number, number]
 
 
 # --- deleted, and added again -----------------------------------------------------------------------------------
