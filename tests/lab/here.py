@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+TABLE = Path("/proc/net/ip_vs")
 IN_LAB = "LVSCTL_LAB" in os.environ
 KERNEL = os.environ.get("LVSCTL_LAB_KERNEL")
 """The lab's kernel: `debian`, or one of ours (tests.lab.kernels); None outside the lab."""
@@ -17,9 +19,10 @@ def native() -> str | None:
     """Why kernel tests cannot run on this very kernel; None if they can."""
     if os.geteuid() != 0:
         return "needs root and a kernel with ip_vs; `make kernel` runs it in the lab"
-    if not Path("/proc/net/ip_vs").exists() and not IN_LAB:
-        subprocess.run(["modprobe", "ip_vs"], capture_output=True, check=False)
-    if not Path("/proc/net/ip_vs").exists():
+    modprobe = shutil.which("modprobe", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if modprobe is not None and not TABLE.exists() and not IN_LAB:
+        subprocess.run([modprobe, "ip_vs"], capture_output=True, check=False)
+    if not TABLE.exists():
         return "this kernel has no ip_vs; `make kernel` runs it in the lab"
     return None
 

@@ -21,6 +21,8 @@ PLACE = source.CACHE / "debug" / "current" / "mutant"
 
 def build() -> Path:
     """Raises CannotBuildError."""
+    if not PLACE.parent.exists():
+        raise CannotBuildError("no kernel debug here: python -m tests.lab.kernels debug")
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "mutant"
         shutil.copytree(module.SOURCE, copy)
