@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -94,11 +95,16 @@ def only_one(lock: Path) -> Iterator[None]:
 
 
 def run_make(arguments: Sequence[str]) -> str:
-    """What `make` prints. LOCALVERSION= keeps a `+` out of the release: to make, a checkout is a changed kernel."""
+    """What `make` prints, as if it had not been called by another make.
+
+    LOCALVERSION= keeps a `+` out of the release: to make, a checkout is a changed kernel.
+    """
+    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     try:
         done = subprocess.run(
-            ["make", "-s", "LOCALVERSION=", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            ["make", "LOCALVERSION=", *arguments],
+            env=outside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False,
         )  # fmt: skip
     except FileNotFoundError:
         raise CannotBuildError("no make here: apt-get install --no-install-recommends make gcc flex bison bc") from None

@@ -40,11 +40,9 @@ def test_nothing_is_left_of_it_but_the_source_after_its_removal(tmp_path: Path) 
 def test_no_warning_of_gcc_or_sparse(kernel: Kernel, tmp_path: Path) -> None:
     folder = tmp_path / "module"
     shutil.copytree(SOURCE, folder)
-    make = ["make", "-C", str(built(kernel)), f"M={folder}", "C=2", "W=1", "CHECK=sparse", "modules"]
-    done = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    said = [line for line in done.stdout.splitlines() if not line.strip().startswith((*EXPECTED, *STEPS))]
-    assert (done.returncode, said) == (0, [])
-    assert f"CHECK   {folder}/{MODULE}.c" in done.stdout
+    told = source.run_make(["-C", str(built(kernel)), f"M={folder}", "C=2", "W=1", "CHECK=sparse", "modules"])
+    assert [line for line in told.splitlines() if not line.strip().startswith((*EXPECTED, *STEPS))] == []
+    assert f"CHECK   {folder}/{MODULE}.c" in told
     assert (folder / f"{MODULE}.ko").exists()
 
 
