@@ -7,7 +7,7 @@ PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod
 HEADERS := linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-6.12-amd64 linux-headers-6.12-cloud-amd64
 STOCK := dkms sparse perl qemu-system-x86 busybox-static $(HEADERS)
 STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/test_scheduling.py
-COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev
+COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
 .PHONY: help demo test check unit kernel module test-kernels debug-kernel bench packages packages-if-possible lock clean
@@ -95,4 +95,5 @@ bench: packages $(VENV)/ready
 	$(LAB) --require -- $(BIN)/python -m tests.bench.switch
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
