@@ -92,6 +92,7 @@ bench: packages $(VENV)/ready
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
 	@tests/lab/packages $(STOCK)
 	$(BIN)/python -m tests.bench.picks
+	$(LAB) --require --memory 3000M -- $(BIN)/python -m tests.bench.picks
 	$(LAB) --require -- $(BIN)/python -m tests.bench.switch
 
 clean:

@@ -2,11 +2,13 @@
  * What a pick costs: one-packet connections from one CPU, as many as go, scheduled by each scheduler in turn, with few
  * and many servers, in layouts that are easy or hard for one or the other. Prints "layout servers scheduler count us".
  */
+#include <sys/sysinfo.h>
+
 #include "ipvs.h"
 
 #define ROUNDS 3
 #define SLICE 20000	/* us for each measurement */
-#define BATCH 8
+#define BATCH 64
 
 static const char *const schedulers[] = { "rr", "hprio", "fo", "wrr", "wlc" };
 static service_t to;
@@ -119,7 +121,7 @@ static void compare(const struct layout *layout, int size)
 
 int main(void)
 {
-	pin(1);
+	pin(get_nprocs() - 1);
 	prepare_batch();
 	for (const struct layout *layout = layouts; layout < layouts + sizeof(layouts) / sizeof(*layouts); layout++)
 		for (int size = 10; size <= layout->most; size *= 10)
