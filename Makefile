@@ -62,7 +62,7 @@ unit: $(VENV)/ready
 	$(BIN)/pytest -m "not kernel and not kernels and not stock"
 
 kernel: $(VENV)/ready module
-	$(LAB) --timeout 900 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels"
+	$(LAB) --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels"
 
 # Debian's packaged kernels in qemu, with two CPUs; then user-mode-linux kernels of both generations of the overload
 # code, in which time travels, each on a core of its own.
