@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.kernel.kernel_log import ALARMS
-from tests.lab import kernels, module
+from tests.lab import kernels, module, process
 from tests.lab.kernels import Kernel
 from tests.lab.source import CannotBuildError
 
@@ -98,40 +95,13 @@ def _boot(folder: Path, *, memory: str, timeout: float, kernel: Kernel) -> int:
         "con=null", "con0=fd:0,fd:1", "quiet", f"lab={folder}", f"modules={folder / 'modules'}",
         *(["time-travel=inf-cpu"] if kernel.time_travel else []),
     ]  # fmt: skip
-    guest = subprocess.Popen(
-        [kernel.program, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        _kill(guest)
-
-    timer = threading.Timer(timeout, end)
-    timer.start()
-    try:
+    with process.running([kernel.program, *arguments], timeout=timeout) as (guest, late):
         _pass_on(guest)
-        guest.communicate()
-    except BaseException:
-        _kill(guest)
-        guest.wait()
-        raise
-    finally:
-        timer.cancel()
     if late.is_set():
         print(f"lab: ended after {timeout:.0f} s", flush=True)
         return 124
     status = folder / "status"
     return int(status.read_text()) if status.exists() else 125
-
-
-def _kill(guest: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(guest.pid, signal.SIGKILL)
 
 
 def _pass_on(guest: subprocess.Popen[bytes]) -> None:

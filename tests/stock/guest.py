@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.lab import process
 from tests.stock.debian import Kernel, image
 from tests.stock.dkms import MODULE
 
@@ -165,47 +163,19 @@ def _with_libraries(name: str, root: Path) -> None:
 
 def _boot(command: Sequence[str], *, timeout: float, echo: bool) -> tuple[str, bool]:
     """What came over the second serial port, and whether the guest had to be ended for taking too long."""
-    guest = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        _kill(guest)
-
-    timer = threading.Timer(timeout, end)
-    timer.start()
-    try:
+    with process.running(command, timeout=timeout) as (guest, late):
         output = _listen(guest, echo=echo)
-        guest.wait()
-    except BaseException:
-        _kill(guest)
-        guest.wait()
-        raise
-    finally:
-        timer.cancel()
     return output, late.is_set()
-
-
-def _kill(guest: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(guest.pid, signal.SIGKILL)
 
 
 def _listen(guest: subprocess.Popen[bytes], *, echo: bool) -> str:
     assert guest.stdout is not None
     heard: list[str] = []
-    with guest.stdout as port:
-        for raw in port:
-            line = raw.decode(errors="replace").replace("\r", "")
-            heard.append(line)
-            if echo and not STATUS.fullmatch(line.strip()):
-                print(line, end="", flush=True)
+    for raw in guest.stdout:
+        line = raw.decode(errors="replace").replace("\r", "")
+        heard.append(line)
+        if echo and not STATUS.fullmatch(line.strip()):
+            print(line, end="", flush=True)
     return "".join(heard)
 
 
