@@ -48,18 +48,19 @@ class World:
 
     def found_missing(self, missing: frozenset[str]) -> None:
         """The kernel was asked again, without a reload: tells what has appeared."""
-        self.ladder, news = climb(self.spec, self.ladder, missing)
-        for event in news:
-            self._tell(event)
+        self._climb(missing, {})
 
     def found(self, have: Table) -> bool:
         """Whether the table shows more schedulers than were known of: somebody else has put them to use."""
         before = self.ladder
         if before.missing or before.kept:
-            self.ladder, news = climb(self.spec, before, before.missing, have)
-            for event in news:
-                self._tell(event)
+            self._climb(before.missing, have)
         return self.ladder != before
+
+    def _climb(self, missing: frozenset[str], have: Table) -> None:
+        self.ladder, news = climb(self.spec, self.ladder, missing, have)
+        for event in news:
+            self._tell(event)
 
     def heard(self, question: Question, outcome: Outcome) -> float:
         """Take an answer in; returns the seconds until the question is due again."""
