@@ -1,4 +1,4 @@
-"""What tests of a scheduler on the real kernel share: a shop in a network namespace of its own."""
+"""What tests of the kernel room share: a kernel that answers by a script, a shop on the real one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,24 @@ import pytest
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import Family, Protocol
 from tests.kernel.kernel_log import KernelLog
+from tests.kernel.scripted import Answer, ScriptedKernel
 from tests.kernel.shop import PORT, Shop, furnish
 
 Shops: TypeAlias = Callable[..., Shop]
+
+
+@pytest.fixture
+async def kernel() -> AsyncIterator[Callable[..., ScriptedKernel]]:
+    """Makes kernels that answer as they are told."""
+    made: list[ScriptedKernel] = []
+
+    def make(*answers: list[Answer]) -> ScriptedKernel:
+        made.append(ScriptedKernel(*answers))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import pytest
@@ -23,19 +23,6 @@ from tests.kernel.scripted import Answer, ScriptedKernel
 RR = ServiceAttrs("rr")
 ONE = RealKey(IPv4Address("10.0.0.1"), 80)
 ROUTE = RealAttrs(Forward.ROUTE, 1)
-
-
-@pytest.fixture
-async def kernel() -> AsyncIterator[Callable[..., ScriptedKernel]]:
-    made: list[ScriptedKernel] = []
-
-    def make(*answers: list[Answer]) -> ScriptedKernel:
-        made.append(ScriptedKernel(*answers))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 def request(op: Op) -> bytes:

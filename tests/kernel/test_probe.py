@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
@@ -14,19 +14,6 @@ from tests.kernel.echo import answer
 from tests.kernel.scripted import Answer, ScriptedKernel
 
 NEW, DELETE = Command.NEW_SERVICE, Command.DEL_SERVICE
-
-
-@pytest.fixture
-async def kernel() -> AsyncIterator[Callable[..., ScriptedKernel]]:
-    made: list[ScriptedKernel] = []
-
-    def make(*answers: list[Answer]) -> ScriptedKernel:
-        made.append(ScriptedKernel(*answers))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 def says(*numbers: int) -> list[Answer]:
