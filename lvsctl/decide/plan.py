@@ -39,7 +39,7 @@ SWITCH_MOMENT = "new connections are refused while the kernel changes it: about 
 
 The kernel takes the old scheduler away, waits until no CPU can be using it (synchronize_rcu), and only then binds the
 new one; packets of established connections pass meanwhile. Measured on Debian's kernels with two CPUs, 50 switches
-each: medians of 17 to 28 ms (tests/stock, program `moment`, prints them); with one CPU it is next to nothing
+each: medians of 16 to 28 ms (tests/stock, program `moment`, prints them); with one CPU it is next to nothing
 (tests/bench/switch.py).
 """
 
