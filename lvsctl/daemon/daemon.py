@@ -13,6 +13,7 @@ import structlog
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics import Metrics
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
@@ -73,6 +74,7 @@ class Daemon:
         self.state = state
         self.metrics = Metrics()
         self.loop = asyncio.get_running_loop()
+        self.clock = Clock(self.loop.time)
         self.started = time.time()
         self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
         self.last = LastRound()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,7 +83,7 @@ class _Teller:
         self.desired: Desired | None = daemon.last.round.decision.desired if daemon.last.round else None
         self.table = table
         self.counters = counters
-        self.offset = time.time() - daemon.loop.time()
+        self.clock = daemon.clock
 
     def service(self, service: Service) -> Json:
         found, reason = state(service, self.desired, self.table.get(service.key))
@@ -136,7 +135,9 @@ class _Teller:
 
     def _since(self, health: Health | None) -> str | None:
         """When a belief that rests on an answer changed; None where it is the first, or was presumed before."""
-        return rfc3339(health.since + self.offset) if health is not None and health.answered and health.since else None
+        if health is None or not health.answered or not health.since:
+            return None
+        return rfc3339(self.clock.at(health.since))
 
 
 def _health(health: Health | None) -> str:
