@@ -1,16 +1,33 @@
-"""What happened, as values: the log, the metrics and (later) the alerts are made from these."""
+"""What happened, as values: the log, the history, the metrics and the alerts are made from these.
+
+Events name services and pools as conf.d does. Durations are seconds. What goes on is told once, when it begins, and
+once when it ends.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lvsctl.model import CheckId, Outcome, Question, Refusal, ServiceKey, Step
+from lvsctl.model import (
+    CheckId,
+    Outcome,
+    Override,
+    Problem,
+    Question,
+    RealKey,
+    Refusal,
+    ServiceKey,
+    ServiceState,
+    Step,
+)
+
+# --- who is alive -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChanged:
-    """A check's belief changed."""
+    """A check's belief changed, for however many servers that ask it."""
 
     check: CheckId
     question: Question
@@ -19,11 +36,132 @@ class HealthChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerChanged:
+    """A server of a service went down, or came up, or was heard of for the first time.
+
+    kind: of the check that decided (tcp, http, …), with its outcome.
+    """
+
+    service: str
+    pool: str
+    server: RealKey
+    up: bool
+    kind: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A service stands otherwise than after the round before. before: None for the first round of the service."""
+
+    service: str
+    state: ServiceState
+    before: ServiceState | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotAsked:
     """A question that had been asked before cannot be asked now: its servers stay as they are."""
 
     question: Question
     outcome: Outcome
+
+
+# --- which pool takes connections -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpillStarted:
+    """Every server of `pool` is full, or was between two looks: connections go to the pool `to`."""
+
+    service: str
+    pool: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpillEnded:
+    """The pool has room again. connections: how many went to `to`; peak: most of them at once."""
+
+    service: str
+    pool: str
+    to: str
+    duration: float
+    connections: int
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolExhausted:
+    """No server of any pool has room: new connections are refused."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRelieved:
+    """A server has room again after a PoolExhausted."""
+
+    service: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityHigh:
+    """A pool has held more than the set share of its thresholds for the set time. share: now, 0 to 1."""
+
+    service: str
+    pool: str
+    share: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityFine:
+    """It holds less again after a CapacityHigh."""
+
+    service: str
+    pool: str
+    share: float
+    duration: float
+
+
+# --- what operators did -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideSet:
+    """An operator drained, disabled or weighted something, or changed what he had said of it before."""
+
+    override: Override
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideEnded:
+    """It holds no longer. by: who ended it; "" where its time was over."""
+
+    override: Override
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """conf.d was taken."""
+
+    services: int
+    questions: int
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused:
+    """conf.d cannot be used: the configuration in force goes on."""
+
+    problems: tuple[Problem, ...]
+
+
+# --- what rounds found and did ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +189,22 @@ class GuardTripped:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectorSuspected:
+    """Most of everything fails at once: this director takes nobody out for now. seen: what it sees of itself."""
+
+    why: str
+    seen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorTrusted:
+    """It acts on its checks again. why: the time is over, a canary answered, or the servers are back."""
+
+    why: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulerMissing:
     """The kernel lacks a wanted scheduler. used: what stands in for it, or None: these services are refused."""
 
@@ -72,6 +226,20 @@ class SchedulerAppeared:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelSilent:
+    """The kernel cannot be asked, or not any more: the table stays as it is."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelAnswers:
+    """A round came to its end after a KernelSilent."""
+
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoundDone:
     """One round ended. done: steps carried out; refused: all that the kernel refused, news or not."""
 
@@ -79,6 +247,52 @@ class RoundDone:
     refused: tuple[tuple[Step, Refusal], ...]
 
 
+# --- who could not be told --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed:
+    """A receiver of alerts does not take them, or refuses one for good. waiting: notifications that wait for it."""
+
+    receiver: str
+    why: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecovered:
+    """It takes them again. lost: notifications that its queue had no room for."""
+
+    receiver: str
+    duration: float
+    lost: int
+
+
 Event: TypeAlias = (
-    HealthChanged | NotAsked | DriftFound | OpRefused | GuardTripped | SchedulerMissing | SchedulerAppeared | RoundDone
+    HealthChanged
+    | ServerChanged
+    | ServiceChanged
+    | NotAsked
+    | SpillStarted
+    | SpillEnded
+    | PoolExhausted
+    | PoolRelieved
+    | CapacityHigh
+    | CapacityFine
+    | OverrideSet
+    | OverrideEnded
+    | Reloaded
+    | ReloadRefused
+    | DriftFound
+    | OpRefused
+    | GuardTripped
+    | DirectorSuspected
+    | DirectorTrusted
+    | SchedulerMissing
+    | SchedulerAppeared
+    | KernelSilent
+    | KernelAnswers
+    | RoundDone
+    | DeliveryFailed
+    | DeliveryRecovered
 )

@@ -14,19 +14,20 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.clock import Clock
+from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics import Metrics
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
-from lvsctl.daemon.report import log_event, round_events
+from lvsctl.daemon.report import round_events, service_events
 from lvsctl.daemon.state import State
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.world import World
 from lvsctl.decide.farewell import farewell
 from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
-from lvsctl.events import Event
+from lvsctl.events import Event, KernelAnswers, KernelSilent, Reloaded, ReloadRefused
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Outcome, Problem, Question
+from lvsctl.model import DeleteService, Outcome, Problem, Question, ServiceState
 
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
@@ -35,12 +36,17 @@ log = structlog.get_logger("lvsctl")
 
 @dataclass(slots=True)
 class LastRound:
-    """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked."""
+    """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked.
+
+    failing_since: when it could first not be asked, on the loop's clock.
+    """
 
     number: int = 0
     at: float = 0.0
     round: Round | None = None
     error: str | None = None
+    failing_since: float = 0.0
+    states: dict[str, ServiceState] = field(default_factory=dict)  # how each service stood after it
 
 
 @dataclass(slots=True)
@@ -80,6 +86,8 @@ class Daemon:
         self.last = LastRound()
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
+        self.herald = Herald(lambda: self.world.names)
+        self.herald.listeners.append(to_log(log))
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -89,9 +97,9 @@ class Daemon:
     # --- what happens ---------------------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> None:
-        """Log and count one event."""
-        log_event(log, event)
+        """Count one event, and tell everybody who listens."""
         self.metrics.tell(event)
+        self.herald.tell(event)
 
     def _heard(self, question: Question, outcome: Outcome) -> float:
         self.metrics.heard(outcome)
@@ -126,7 +134,7 @@ class Daemon:
         problems = error.problems if isinstance(error, ConfigError) else (here,)
         self.last_load.ok, self.last_load.problems = False, problems
         self.metrics.loaded(ok=False, at=time.time())
-        log.error("reload refused: the configuration in force goes on", problems=len(problems))
+        self.tell(ReloadRefused(problems))
         for problem in problems:
             log.error("not reloaded", problem=str(problem))
 
@@ -141,7 +149,7 @@ class Daemon:
         self.metrics.loaded(ok=True, at=self.last_load.at)
         for problem in loaded.warnings:
             log.warning("conf.d", problem=str(problem))
-        log.info("configuration taken", services=len(loaded.spec.services), questions=len(loaded.spec.questions))
+        self.tell(Reloaded(len(loaded.spec.services), len(loaded.spec.questions), loaded.warnings))
 
     async def _look_for_schedulers(self) -> None:
         spec = self.world.spec
@@ -201,13 +209,9 @@ class Daemon:
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:
-            self.metrics.kernel_failed()
-            if self.last.error != str(error):
-                log.error("round failed; the table stays as it is, the next round tries again", error=str(error))
-            self.last.error = str(error)
+            self._failed(str(error))
             return False
-        for event in round_events(done, self.last.round):
-            self.tell(event)
+        self._tell_round(done)
         wanted = {service.key for service in self.world.spec.services.values()}
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
@@ -215,6 +219,25 @@ class Daemon:
         self.metrics.schedulers(done.decision.desired.schedulers, kept=len(self.world.ladder.kept))
         self._remember()
         return True
+
+    def _failed(self, error: str) -> None:
+        self.metrics.kernel_failed()
+        if self.last.error is None:
+            self.last.failing_since = self.loop.time()
+        if self.last.error != error:
+            self.tell(KernelSilent(error))
+        self.last.error = error
+
+    def _tell_round(self, done: Round) -> None:
+        if self.last.error is not None:
+            self.tell(KernelAnswers(self.loop.time() - self.last.failing_since))
+        for event in round_events(done, self.last.round):
+            self.tell(event)
+        spec, states = self.world.spec, self.last.states
+        for changed in service_events(spec, done, states):
+            states[changed.service] = changed.state
+            self.tell(changed)
+        self.last.states = {name: states[name] for name in spec.services if name in states}
 
     def _remember(self) -> None:
         """A full disk must not keep a dead server in the table: say so, once, and go on."""

@@ -13,10 +13,7 @@ from lvsctl.events import (
     Event,
     GuardTripped,
     HealthChanged,
-    NotAsked,
-    OpRefused,
     RoundDone,
-    SchedulerAppeared,
     SchedulerMissing,
 )
 from lvsctl.model import Outcome, Verdict
@@ -90,7 +87,7 @@ class Metrics:
                 self._withheld.inc()
             case HealthChanged(up=up):
                 self._transitions.labels("up" if up else "down").inc()
-            case NotAsked() | OpRefused() | SchedulerMissing() | SchedulerAppeared():  # counted elsewhere
+            case _:  # counted elsewhere
                 pass
 
     def text(self) -> bytes:

@@ -8,11 +8,11 @@ from typing import Any
 
 from lvsctl import __version__
 from lvsctl.daemon.daemon import Daemon
-from lvsctl.daemon.report import describe
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
 from lvsctl.decide.ladder import lacks, there_now
+from lvsctl.decide.record import describe
 from lvsctl.model import (
     Counters,
     Entry,

@@ -5,17 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from lvsctl.decide.health import carry, judge, pace
+from lvsctl.decide.health import Standing, carry, judge, pace, standing
 from lvsctl.decide.ladder import Ladder, climb
-from lvsctl.events import Event, HealthChanged, NotAsked
-from lvsctl.model import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceKey, Spec, Table, Verdict
+from lvsctl.events import Event, HealthChanged, NotAsked, ServerChanged
+from lvsctl.model import (
+    Check,
+    CheckId,
+    Health,
+    Outcome,
+    Pool,
+    Question,
+    QuestionId,
+    Server,
+    Service,
+    ServiceKey,
+    Spec,
+    Table,
+    Verdict,
+)
 
 
 class World:
     """Everything that a round looks at, except the kernel.
 
     owned: services in conf.d or made by lvsctl earlier. left: the whole table as the last round left it, for
-    telling drift from our own changes. ladder: which scheduler each service is given.
+    telling drift from our own changes. ladder: which scheduler each service is given. names: of the services by key.
     """
 
     def __init__(
@@ -35,7 +49,12 @@ class World:
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
+        self._index(spec)
+
+    def _index(self, spec: Spec) -> None:
+        self.names = {service.key: service.name for service in spec.services.values()}
         self._askers = _askers(spec)
+        self._members = _members(spec)
 
     def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
         """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
@@ -43,7 +62,7 @@ class World:
         self.spec = spec
         self.ladder = Ladder(missing)
         self.owned = self.owned | {service.key for service in spec.services.values()}
-        self._askers = _askers(spec)
+        self._index(spec)
         self.wake.set()
 
     def found_missing(self, missing: frozenset[str]) -> None:
@@ -71,13 +90,27 @@ class World:
         for check in askers:
             before = self.health[check.id]
             after = judge(check, before, outcome, self._clock())
-            self.health[check.id] = after
             beliefs.append(after)
-            if after.up != before.up:
-                self._tell(HealthChanged(check.id, question, after.up, outcome))
+            if after.up is before.up and after.answered is before.answered:
+                self.health[check.id] = after
+            else:
+                self._changed(check, question, after)
             if after.up != before.up or before.last is None:
                 self.wake.set()
         return pace(question, beliefs)
+
+    def _changed(self, check: Check, question: Question, after: Health) -> None:
+        """Take a belief in that is another than before, and tell what it means for the servers that rest on it."""
+        members = self._members.get(check.id, ())
+        were = [_alive(server, self.health) for _, _, server in members]
+        before, self.health[check.id] = self.health[check.id], after
+        assert after.last is not None  # noqa: S101 - nothing but an outcome changes a belief
+        if after.up is not before.up:
+            self._tell(HealthChanged(check.id, question, after.up, after.last))
+        for (service, pool, server), was in zip(members, were, strict=True):
+            now = _alive(server, self.health)
+            if now is not None and now is not was:
+                self._tell(ServerChanged(service.name, pool.name, server.key, now, question.kind, after.last))
 
     def all_spoken(self) -> bool:
         """Whether every check has had an answer, UNKNOWN included."""
@@ -86,6 +119,24 @@ class World:
 
 def _unknown(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.verdict is Verdict.UNKNOWN
+
+
+_ALIVE = {Standing.UP: True, Standing.PRESUMED: True, Standing.DOWN: False, Standing.UNPROVEN: None}
+
+
+def _alive(server: Server, health: Mapping[CheckId, Health]) -> bool | None:
+    """None: not known yet."""
+    return _ALIVE[standing(server.checks, health)]
+
+
+def _members(spec: Spec) -> dict[CheckId, list[tuple[Service, Pool, Server]]]:
+    members: dict[CheckId, list[tuple[Service, Pool, Server]]] = {}
+    for service in spec.services.values():
+        for pool in service.pools:
+            for server in pool.servers:
+                for check in server.checks:
+                    members.setdefault(check, []).append((service, pool, server))
+    return members
 
 
 def _askers(spec: Spec) -> dict[QuestionId, list[Check]]:

@@ -97,7 +97,7 @@ async def test_it_is_noticed_and_told_of_and_the_next_reload_takes_it(
     assert [line for line in said if "scheduler hprio now" in line] == [f"[info ] {here}"]
     assert (
         "[info ] applied op='edit-service tcp 192.0.2.20:80 (scheduler fo -> hprio)' "
-        f"reason='configuration; {SWITCH_MOMENT}'"
+        f"reason='configuration; {SWITCH_MOMENT}' service=shop"
     ) in said
 
 

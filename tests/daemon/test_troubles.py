@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from lvsctl.config.load import load
-from lvsctl.daemon.report import log_event
+from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import DriftFound, Event, GuardTripped
 from lvsctl.kernel.memory import MemoryIpvs
@@ -180,8 +180,10 @@ async def test_a_probe_that_will_not_end_does_not_keep_the_table_from_its_farewe
 
 def test_a_line_of_the_log_names_a_few_of_the_steps_withheld() -> None:
     step = Step(DeleteServer(SHOP, real(1)), "", "down")
+    herald = Herald(dict)
     with capture_logs() as logs:
-        log_event(structlog.get_logger(), GuardTripped((step,) * 5000, "why"))
+        herald.listeners.append(to_log(structlog.get_logger()))
+        herald.tell(GuardTripped((step,) * 5000, "why"))
     assert [(log["event"], log["why"], log["count"], len(log["steps"])) for log in logs] == [
         ("steps withheld", "why", 5000, 10)
     ]

@@ -17,6 +17,7 @@ from lvsctl.model import (
     Refusal,
     Service,
     ServiceKey,
+    ServiceState,
     Spec,
     Step,
     Table,
@@ -71,18 +72,18 @@ class Explanation:
     chain: tuple[Link, ...]
 
 
-def state(service: Service, desired: Desired | None, entry: Entry | None) -> tuple[str, str]:
+def state(service: Service, desired: Desired | None, entry: Entry | None) -> tuple[ServiceState, str]:
     """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections); and why.
 
     entry: the service as the kernel has it.
     """
     if desired is not None and service.key in desired.refused:
-        return "refused", desired.refused[service.key]
+        return ServiceState.REFUSED, desired.refused[service.key]
     if entry is None:
-        return "waiting", _waits(service, desired)
+        return ServiceState.WAITING, _waits(service, desired)
     if not any(attrs.weight > 0 for attrs in entry.servers.values()):
-        return "down", "no server takes new connections"
-    return "ok", desired.why.get((service.key, None), "") if desired is not None else ""
+        return ServiceState.DOWN, "no server takes new connections"
+    return ServiceState.OK, desired.why.get((service.key, None), "") if desired is not None else ""
 
 
 def _waits(service: Service, desired: Desired | None) -> str:

@@ -1,0 +1,71 @@
+"""What the kernel counts, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from lvsctl.model.table import RealKey, ServiceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Cumulative since the service or server was added (or zeroed); they lag up to 2 s and lose nothing."""
+
+    connections: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RealCounters:
+    """Connection entries of one real server at this moment: established, in any other state, persistence templates."""
+
+    active: int = 0
+    inactive: int = 0
+    persistent: int = 0
+    traffic: Traffic = Traffic()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCounters:
+    traffic: Traffic
+    servers: Mapping[RealKey, RealCounters]
+
+
+Counters: TypeAlias = Mapping[ServiceKey, ServiceCounters]
+
+
+class Generation(StrEnum):
+    """The code that keeps OVERLOAD was rewritten inside the stable series of Linux (kernel/overload.py has the rules).
+
+    OLD: an edit of the thresholds leaves the flag alone, or clears it without looking; it is brought up to date when
+    the next connection is bound or unbound. NEW: an edit of the thresholds brings it up to date at once.
+
+    Nothing that the kernel exports tells the two apart but its version, and only where that is the stable series' own:
+    see kernel/generation.py.
+    """
+
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What IPVS says of itself. version: e.g. "1.2.1". table_size: buckets of the connection table."""
+
+    version: str
+    table_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that an idle connection entry lives."""
+
+    tcp: int
+    tcp_fin: int
+    udp: int

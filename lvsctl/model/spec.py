@@ -1,0 +1,85 @@
+"""What the operator wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lvsctl.model.health import Check, CheckId, Question, QuestionId
+from lvsctl.model.table import RealAttrs, RealKey, ServiceAttrs, ServiceKey
+
+
+class OnDown(StrEnum):
+    """What becomes of a server that is down: out of the table, or in it with weight 0 (its connections may finish)."""
+
+    REMOVE = "remove"
+    QUIESCE = "quiesce"
+
+
+class OnExit(StrEnum):
+    """What the daemon does with a service when it stops."""
+
+    KEEP = "keep"
+    DRAIN = "drain"
+    FLUSH = "flush"
+
+
+class SchedulerUpgrade(StrEnum):
+    """When a service that another scheduler stands in for takes the wanted one, once the kernel has it.
+
+    The kernel refuses new connections for a moment while a service changes its scheduler, so it is not done unasked.
+    """
+
+    RELOAD = "reload"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A real server as configured; attrs.weight is its weight while up. checks: all must pass; empty: always up."""
+
+    key: RealKey
+    attrs: RealAttrs
+    checks: tuple[CheckId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Servers of one priority. floor: how many servers checks alone must leave in the table (0: no limit)."""
+
+    name: str
+    servers: tuple[Server, ...]
+    floor: int = 0
+
+
+PRIORITY_SCHEDULERS = frozenset({"hprio", "fo"})
+"""With these the kernel itself takes the highest weight that has room, so all pools are in the table at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A virtual service as configured; attrs.scheduler is the one that is wanted. pools: highest priority first.
+
+    fallback: the scheduler used where the kernel lacks the wanted one, or None to refuse the service. upgrade: when the
+    wanted one takes the fallback's place, if it appears while the service runs.
+    """
+
+    name: str
+    key: ServiceKey
+    attrs: ServiceAttrs
+    pools: tuple[Pool, ...]
+    fallback: str | None
+    on_down: OnDown
+    on_exit: OnExit
+    upgrade: SchedulerUpgrade = SchedulerUpgrade.RELOAD
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The compiled configuration: names resolved, defaults filled, ids given. period: seconds between rounds."""
+
+    services: Mapping[str, Service]
+    questions: Mapping[QuestionId, Question]
+    checks: Mapping[CheckId, Check]
+    period: float = 5.0
