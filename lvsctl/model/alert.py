@@ -1,0 +1,181 @@
+"""Alerts, and what is sent of them to one receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values, sorted by name; none of the values is empty."""
+
+
+def labels(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
+    """The pairs as Labels: sorted, those with an empty value left out, as Alertmanager does."""
+    return tuple(sorted((name, value) for name, value in dict(pairs).items() if value))
+
+
+def fingerprint(identity: Labels) -> str:
+    """16 hex digits that stand for a set of labels, the same on every host and in every version."""
+    return sha256(repr(identity).encode()).hexdigest()[:16]
+
+
+class AlertSeverity(StrEnum):
+    """CRITICAL: somebody should look now. WARNING: in the morning. INFO: nobody needs to."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that is wrong, or was. Its labels are its identity; the rest may change while it goes on.
+
+    labels: always alertname, severity and director; service, pool, server, host and others where they apply.
+    annotations: in the order in which they are to be shown: summary (one line), then further facts. starts_at, ends_at:
+    Unix time; ends_at None: it is firing.
+    """
+
+    labels: Labels
+    annotations: tuple[tuple[str, str], ...]
+    starts_at: float
+    ends_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.label("alertname")
+
+    @property
+    def severity(self) -> AlertSeverity:
+        return AlertSeverity(self.label("severity"))
+
+    @property
+    def summary(self) -> str:
+        return dict(self.annotations).get("summary", self.name)
+
+    @property
+    def firing(self) -> bool:
+        return self.ends_at is None
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.labels)
+
+    def label(self, name: str) -> str:
+        """The value of a label, "" if it has none."""
+        return next((value for key, value in self.labels if key == name), "")
+
+
+class Reason(StrEnum):
+    """Why a notification is sent.
+
+    FIRST: of its group. NEW: alerts came to it. RESOLVED: some ended, and none came. REPEAT: nothing is new, the repeat
+    interval is over. TEST: an operator asked for it; it is about nothing.
+    """
+
+    FIRST = "first"
+    NEW = "new"
+    RESOLVED = "resolved"
+    REPEAT = "repeat"
+    TEST = "test"
+
+
+class Status(StrEnum):
+    """RESOLVED: every alert in it has ended."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one receiver about one group of alerts.
+
+    id: the same however often this message is handed over or tried (Standard Webhooks' webhook-id). group_key: names
+    the group, the same for every message about it. alerts: every firing alert of the group, then those that ended since
+    the last message, each once. at: Unix time at which it was made. truncated: alerts that were left out.
+    """
+
+    id: str
+    receiver: str
+    group_key: str
+    group_labels: Labels
+    alerts: tuple[Alert, ...]
+    at: float
+    reason: Reason
+    truncated: int = 0
+
+    @property
+    def status(self) -> Status:
+        return Status.FIRING if any(alert.firing for alert in self.alerts) else Status.RESOLVED
+
+    @property
+    def common_labels(self) -> Labels:
+        """What all of its alerts have in common."""
+        return _common([alert.labels for alert in self.alerts])
+
+    @property
+    def common_annotations(self) -> Labels:
+        return _common([alert.annotations for alert in self.alerts])
+
+
+def _common(many: list[Labels]) -> Labels:
+    if not many:
+        return ()
+    shared = set(many[0]).intersection(*many[1:])
+    return tuple(pair for pair in many[0] if pair in shared)
+
+
+# --- on disk and over the control socket --------------------------------------------------------------------------
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """The alert as JSON values."""
+    return {
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+    }
+
+
+def alert_from_json(value: Mapping[str, Any]) -> Alert:
+    """The inverse of `alert_json`; raises KeyError, ValueError, TypeError or AttributeError on anything else."""
+    ends_at = value["ends_at"]
+    return Alert(
+        labels({str(key): str(item) for key, item in value["labels"].items()}),
+        tuple((str(key), str(item)) for key, item in value["annotations"].items()),
+        float(value["starts_at"]),
+        float(ends_at) if ends_at is not None else None,
+    )
+
+
+def notification_json(notification: Notification) -> dict[str, Any]:
+    """The notification as JSON values."""
+    return {
+        "id": notification.id,
+        "receiver": notification.receiver,
+        "group_key": notification.group_key,
+        "group_labels": dict(notification.group_labels),
+        "alerts": [alert_json(alert) for alert in notification.alerts],
+        "at": notification.at,
+        "reason": str(notification.reason),
+        "truncated": notification.truncated,
+    }
+
+
+def notification_from_json(value: Mapping[str, Any]) -> Notification:
+    """The inverse of `notification_json`; raises KeyError, ValueError, TypeError or AttributeError on anything else."""
+    return Notification(
+        str(value["id"]),
+        str(value["receiver"]),
+        str(value["group_key"]),
+        labels({str(key): str(item) for key, item in value["group_labels"].items()}),
+        tuple(alert_from_json(alert) for alert in value["alerts"]),
+        float(value["at"]),
+        Reason(value["reason"]),
+        int(value["truncated"]),
+    )
