@@ -15,6 +15,7 @@ from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.herald import Herald, to_log
+from lvsctl.daemon.lag import Lag
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics import Metrics
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
@@ -81,6 +82,7 @@ class Daemon:
         self.metrics = Metrics()
         self.loop = asyncio.get_running_loop()
         self.clock = Clock(self.loop.time)
+        self.lag = Lag(self.loop)
         self.started = time.time()
         self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
         self.last = LastRound()
@@ -168,6 +170,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""
+        self.lag.start()
         while not self._stop.is_set():
             complete = self.world.all_spoken()
             self.world.wake.clear()
@@ -182,6 +185,7 @@ class Daemon:
             await self._wait(rest=self.loop.time() - began)
         notify("STOPPING=1")
         await self._leave()
+        self.lag.stop()
         await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
 
     async def _wait(self, *, rest: float) -> None:
