@@ -25,13 +25,13 @@ class Answer(NamedTuple):
     body: Json
 
 
-def ask(path: str, method: str, resource: str, *, timeout: float = 10.0) -> Answer:
-    """The answer of the daemon at `path` to e.g. GET /v1/status. timeout: seconds for all of it.
+def ask(path: str, method: str, resource: str, *, body: Json | None = None, timeout: float = 10.0) -> Answer:
+    """The answer of the daemon at `path` to e.g. GET /v1/status. body: sent as JSON. timeout: seconds for all of it.
 
     Raises DaemonUnreachable when nobody answers, or when what answers cannot be lvsctl's daemon. Not being allowed to
     ask says nothing of the daemon, so it is a plain failure: a watchdog that acts on status 4 must not act on it.
     """
-    request = f"{method} {resource} HTTP/1.0\r\nHost: lvsctl\r\nContent-Length: 0\r\n\r\n".encode()
+    request = _request(method, resource, body)
     try:
         return _parse(path, _exchange(path, request, timeout))
     except TimeoutError as error:
@@ -48,6 +48,13 @@ def ask(path: str, method: str, resource: str, *, timeout: float = 10.0) -> Answ
         raise _cut_off(path) from error
     except OSError as error:
         raise DaemonUnreachable(f"cannot use {path} as a control socket: {error.strerror or error}") from error
+
+
+def _request(method: str, resource: str, body: Json | None) -> bytes:
+    said = b"" if body is None else json.dumps(body).encode()
+    form = "" if body is None else "Content-Type: application/json\r\n"
+    head = f"{method} {resource} HTTP/1.0\r\nHost: lvsctl\r\n{form}Content-Length: {len(said)}\r\n\r\n"
+    return head.encode() + said
 
 
 def _exchange(path: str, request: bytes, timeout: float) -> bytes:

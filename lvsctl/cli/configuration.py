@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,7 +42,8 @@ def validate(verbose: bool, config: str) -> None:
 
 
 @click.command()
-def schema() -> None:
+@click.option("--api", is_flag=True, help="Print the OpenAPI 3.1 document of the control socket instead.")
+def schema(api: bool) -> None:
     """Print the JSON Schema (draft 7) of conf.d.
 
     It has the keys of the check kinds that are installed. An editor checks files against it that begin with
@@ -50,10 +51,21 @@ def schema() -> None:
     """
     import json  # noqa: PLC0415
 
+    click.echo(json.dumps(_api() if api else _grammar(), indent=2))
+
+
+def _grammar() -> dict[str, Any]:
     from lvsctl.checks.registry import installed  # noqa: PLC0415
     from lvsctl.config.schema import json_schema  # noqa: PLC0415
 
-    click.echo(json.dumps(json_schema(installed()), indent=2))
+    return json_schema(installed())
+
+
+def _api() -> dict[str, Any]:
+    from lvsctl.daemon.api.openapi import document  # noqa: PLC0415
+    from lvsctl.daemon.api.routes import ROUTES  # noqa: PLC0415
+
+    return document(ROUTES)
 
 
 def show_warnings(warnings: Iterable[Problem]) -> None:

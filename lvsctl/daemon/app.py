@@ -48,7 +48,7 @@ def _allow_many_files() -> None:
 
 
 async def _serve(*, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], socket: Path, state: State) -> None:
-    from lvsctl.daemon.control import serving  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
+    from lvsctl.daemon.api.server import serving  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415   a refused start should not wait for them
 
     ipvs = NetlinkIpvs()

@@ -29,6 +29,17 @@ def test_an_answer(listen: Listen) -> None:
     assert daemon.asked == [b"GET /v1/status HTTP/1.0\r\nHost: lvsctl\r\nContent-Length: 0\r\n\r\n"]
 
 
+def test_a_body_is_sent_as_json(listen: Listen) -> None:
+    daemon = listen(http(b"{}"))
+    client.ask(daemon.path, "POST", "/v1/overrides", body={"subject": "shöp", "for": None})
+    head, _, body = daemon.asked[0].partition(b"\r\n\r\n")
+    assert json.loads(body) == {"subject": "shöp", "for": None}
+    assert head == (
+        b"POST /v1/overrides HTTP/1.0\r\nHost: lvsctl\r\nContent-Type: application/json\r\n"
+        + f"Content-Length: {len(body)}".encode()
+    )
+
+
 def test_an_answer_without_a_length_ends_with_the_connection(listen: Listen) -> None:
     daemon = listen(b'HTTP/1.0 422 Unprocessable\r\nServer: x\r\n\r\n{"ok": false}')
     assert client.ask(daemon.path, "POST", "/v1/reload") == (422, {"ok": False})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lvsctl.daemon.control import serving
+from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lvsctl.daemon.control import serving
+from lvsctl.daemon.api.server import serving
 from lvsctl.errors import AlreadyRunning, LvsctlError
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights

@@ -1,0 +1,76 @@
+"""What a handler may want to know of a request: whose daemon it is for, who sends it, and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pwd
+import socket
+import struct
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from lvsctl.config import wording
+from lvsctl.config.document import Document
+from lvsctl.daemon.api.failures import BadRequest
+from lvsctl.daemon.daemon import Daemon
+
+DAEMON = web.AppKey("daemon", Daemon)
+NAMING = 1.0  # seconds that a directory service may take to tell a user's name
+
+_PEER = web.RequestKey("peer", str)
+_CREDENTIALS = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
+
+_NO_CHECKS: dict[str, Any] = {
+    "Check": {"properties": {}, "oneOf": []}
+}  # `wording` asks whether a key is one of a check
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def peer(request: web.Request) -> str:
+    """Who sends a request that changes something: `alice (uid 1000)`, or `uid 1000` where that has no name.
+
+    As the kernel says (SO_PEERCRED): it is who connected, whatever the request says.
+    """
+    return request[_PEER]
+
+
+async def find_peer(request: web.Request) -> str:
+    """Find out for `peer` who it is."""
+    uid = _uid(request)
+    try:
+        async with asyncio.timeout(NAMING):
+            entry = await asyncio.to_thread(pwd.getpwuid, uid)
+        name = f"{entry.pw_name} (uid {uid})"
+    except (KeyError, TimeoutError):
+        name = f"uid {uid}"
+    request[_PEER] = name
+    return name
+
+
+def _uid(request: web.Request) -> int:
+    connection: socket.socket | None = request.get_extra_info("socket")
+    if connection is None:
+        raise ConnectionResetError("who asked has hung up")
+    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
+
+
+async def body(request: web.Request, model: type[Model]) -> Model:
+    """The body of the request, a JSON object that `model` takes; raises BadRequest, which names the key."""
+    try:
+        value = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is no JSON") from error
+    if not isinstance(value, dict):
+        raise BadRequest("the body must be a JSON object")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        schema = model.model_json_schema(ref_template="#/definitions/{model}")
+        keys = {**schema, "definitions": {**_NO_CHECKS, **schema.get("$defs", {})}}
+        found = wording.problems(Document("", value, {}), error, keys)
+        raise BadRequest("; ".join(f"{one.path}: {one.message}".removeprefix(": ") for one in found)) from error

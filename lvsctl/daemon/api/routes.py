@@ -1,0 +1,39 @@
+"""The table of everything that the control socket answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aiohttp import web
+
+from lvsctl.daemon.api import explain, metrics, openapi, readiness, reload, status
+from lvsctl.daemon.api.shapes import Operation
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing to ask. handler: may raise LvsctlError, see `failures`.
+
+    changes: it does more than tell: it is logged with who asked, and `request.peer` tells the handler.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    operation: Operation
+    changes: bool = False
+
+
+ROUTES = (
+    Route("GET", "/v1/status", status.show, status.SHOW),
+    Route("GET", "/v1/explain", explain.show, explain.SHOW),
+    Route("POST", "/v1/reload", reload.reload, reload.RELOAD, changes=True),
+    Route("GET", "/v1/openapi.json", openapi.show, openapi.SHOW),
+    Route("GET", "/metrics", metrics.show, metrics.SHOW),
+    Route("GET", "/-/healthy", readiness.healthy, readiness.HEALTHY),
+    Route("GET", "/-/ready", readiness.ready, readiness.READY),
+)

@@ -1,0 +1,81 @@
+"""Words for JSON Schema (2020-12, as in OpenAPI 3.1), and the shapes that several resources have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+Json: TypeAlias = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+TRUTH: Json = {"type": "boolean"}
+WHOLE: Json = {"type": "integer"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+NUMBER: Json = {"type": "number"}
+MOMENT: Json = {"type": "string", "format": "date-time"}
+
+
+def one_of(*words: str) -> Json:
+    """Text that is one of these."""
+    return {"type": "string", "enum": list(words)}
+
+
+def or_null(schema: Json) -> Json:
+    """What the schema says, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def listed(schema: Json) -> Json:
+    """An array of these."""
+    return {"type": "array", "items": schema}
+
+
+def shape(title: str, properties: Mapping[str, Json], *, optional: tuple[str, ...] = ()) -> Json:
+    """An object. title: its name among the document's components, which no other shape may have.
+
+    Readers have to expect properties that are not listed: later versions add some.
+    """
+    required = [name for name in properties if name not in optional]
+    return {"title": title, "type": "object", "properties": dict(properties), "required": required}
+
+
+ERROR = shape("Error", {"error": {"type": "string", "description": "one line that says what to do"}})
+
+SERVICE_KEY: Json = {
+    "title": "ServiceKey",
+    "oneOf": [
+        shape(
+            "AddressKey",
+            {
+                "kind": {"const": "address"},
+                "address": TEXT,
+                "port": COUNT,
+                "protocol": one_of("tcp", "udp", "sctp"),
+            },
+        ),
+        shape("MarkKey", {"kind": {"const": "mark"}, "mark": COUNT, "family": one_of("inet", "inet6")}),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the OpenAPI document says of a route.
+
+    answer: schema of the body of a 200, {} for text; media: its type. query: parameters, each with a schema, which may
+    have a description. required: those that may not be left out. body: the model that `request.body` was given.
+    fails: statuses that come with an Error; 500, and 413 and 422 of a body, go without saying. others: statuses with a
+    shape of their own.
+    """
+
+    summary: str
+    answer: Json
+    media: str = "application/json"
+    query: Mapping[str, Json] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+    fails: tuple[int, ...] = ()
+    others: Mapping[int, Json] = field(default_factory=dict)

@@ -1,0 +1,125 @@
+"""GET /v1/status: the status document."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from lvsctl.daemon.api.request import DAEMON
+from lvsctl.daemon.api.shapes import (
+    COUNT,
+    MOMENT,
+    NUMBER,
+    SERVICE_KEY,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    Operation,
+    listed,
+    one_of,
+    or_null,
+    shape,
+)
+from lvsctl.daemon.status import status
+from lvsctl.model import Forward, ServiceState
+
+_COUNTS = {"active": COUNT, "inactive": COUNT, "persistent": COUNT}
+
+SERVER = shape(
+    "Server",
+    {
+        "address": TEXT,
+        "port": COUNT,
+        "health": one_of("up", "down", "presumed up", "not asked yet", "no check"),
+        "reason": TEXT,
+        "latency": or_null({**NUMBER, "description": "seconds"}),
+        "since": or_null(MOMENT),
+        "in_table": TRUTH,
+        "weight": or_null(COUNT),
+        "weight_configured": COUNT,
+        "upper": COUNT,
+        "lower": COUNT,
+        **_COUNTS,
+        "why": TEXT,
+    },
+)
+POOL = shape("Pool", {"name": TEXT, "active": TRUTH, "servers": listed(SERVER)})
+SCHEDULER = shape("Scheduler", {"wanted": TEXT, "used": or_null(TEXT), "available": TRUTH, "reason": TEXT})
+SERVICE = shape(
+    "Service",
+    {
+        "name": TEXT,
+        "key": SERVICE_KEY,
+        "scheduler": SCHEDULER,
+        "state": one_of(*ServiceState),
+        "reason": TEXT,
+        "persistent": {**COUNT, "description": "seconds; 0: it is not"},
+        "pools": listed(POOL),
+    },
+)
+ENTRY = shape(
+    "Entry",
+    {
+        "key": SERVICE_KEY,
+        "scheduler": TEXT,
+        "flags": COUNT,
+        "persistence": COUNT,
+        "persistence_prefix": COUNT,
+        "persistence_engine": TEXT,
+        "servers": listed(
+            shape(
+                "EntryServer",
+                {
+                    "address": TEXT,
+                    "port": COUNT,
+                    "forward": one_of(*Forward),
+                    "weight": WHOLE,
+                    "upper": COUNT,
+                    "lower": COUNT,
+                    **_COUNTS,
+                },
+            )
+        ),
+    },
+)
+ROUND = shape(
+    "Round",
+    {
+        "number": COUNT,
+        "at": MOMENT,
+        "error": or_null(TEXT),
+        "refused": listed(shape("Refused", {"op": TEXT, "message": TEXT})),
+        "withheld": listed(shape("Withheld", {"op": TEXT, "why": TEXT})),
+        "drift": listed(TEXT),
+    },
+)
+STATUS = shape(
+    "Status",
+    {
+        "apiVersion": {"const": "lvsctl/v1"},
+        "kind": {"const": "Status"},
+        "version": TEXT,
+        "pid": COUNT,
+        "started": MOMENT,
+        "ready": TRUTH,
+        "config": shape(
+            "Configuration", {"path": TEXT, "loaded": MOMENT, "reload_ok": TRUTH, "problems": listed(TEXT)}
+        ),
+        "kernel": shape("Kernel", {"version": TEXT, "table_size": COUNT, "written": COUNT}),
+        "round": ROUND,
+        "services": listed(SERVICE),
+        "foreign": listed(TEXT),
+        "table": listed(ENTRY),
+    },
+)
+SHOW = Operation(
+    "Services, pools and servers as the daemon sees them; reads the kernel's table and counters.",
+    STATUS,
+    query={"table": {**one_of("yes", "no"), "description": "no: `table` is left empty"}},
+    fails=(503,),
+)
+
+
+async def show(request: web.Request) -> web.Response:
+    """The status document."""
+    with_table = request.query.get("table") != "no"
+    return web.json_response(await status(request.app[DAEMON], with_table=with_table))
