@@ -15,15 +15,15 @@ from lvsctl.decide.explain.subject import find
 async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
     """words: as an operator names a service or a server; reads table and counters. Raises LvsctlError."""
     find(daemon.world.spec, words)
-    table, counters = await daemon.ipvs.read(), await daemon.ipvs.counters()
+    seen = await daemon.ipvs.look()
     service, server = find(daemon.world.spec, words)  # there may have been a reload meanwhile
     done = daemon.last.round
     evidence = Evidence(
         daemon.world.spec,
         daemon.world.health,
         daemon.world.ladder,
-        table,
-        counters,
+        seen.table,
+        seen.counters,
         desired=done.decision.desired if done is not None else None,
         withheld=done.withheld if done is not None else (),
         refused=done.refused if done is not None else (),

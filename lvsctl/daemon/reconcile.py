@@ -18,10 +18,12 @@ from lvsctl.events import DriftFound
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
+    Counters,
     Health,
     Plan,
     RealKey,
     Refusal,
+    Seen,
     ServiceKey,
     Spec,
     Step,
@@ -44,6 +46,7 @@ class Decision:
     """What was found, what ought to be, and the steps from one to the other."""
 
     have: Table
+    counters: Counters
     desired: Desired
     plan: Plan
     withheld: tuple[tuple[Step, str], ...]
@@ -61,6 +64,11 @@ class Round:
     left: Table
 
     @property
+    def counters(self) -> Counters:
+        """What was counted when the round looked."""
+        return self.decision.counters
+
+    @property
     def done(self) -> Plan:
         return tuple(step for step, result in zip(self.steps, self.results, strict=True) if result is None)
 
@@ -72,12 +80,13 @@ class Round:
 
 async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     """Read the kernel and decide; writes nothing."""
-    have = await ipvs.read()
-    idle = await _idle(view, ipvs, have)
+    seen = await ipvs.look()
+    have = seen.table
+    idle = _idle(view, seen)
     want = desired(view.spec, view.health, have, left=view.left, ladder=view.ladder, idle=idle)
     plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys())
     guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
-    return Decision(have, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
+    return Decision(have, seen.counters, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
 
 
 async def act(decision: Decision, ipvs: Ipvs) -> Round:
@@ -115,16 +124,9 @@ def _done(steps: Plan, results: Iterable[Refusal | None]) -> list[Step]:
     return [step for step, result in zip(steps, results, strict=True) if result is None]
 
 
-async def _idle(view: View, ipvs: Ipvs, have: Table) -> frozenset[tuple[ServiceKey, RealKey]]:
-    """Servers of pools that stand by and have no connections; the counters are read only if there may be any."""
-    waiting = standing_by(view.spec, view.health, have, left=view.left, ladder=view.ladder)
-    if not waiting:
-        return frozenset()
-    counters = await ipvs.counters()
+def _idle(view: View, seen: Seen) -> frozenset[tuple[ServiceKey, RealKey]]:
+    """Servers of pools that stand by and have no connections."""
+    waiting = standing_by(view.spec, view.health, seen.table, left=view.left, ladder=view.ladder)
     return frozenset(
-        (service, server)
-        for service, server in waiting
-        if (found := counters.get(service)) is not None
-        and (count := found.servers.get(server)) is not None
-        and count.active + count.inactive == 0
+        (service, server) for service, server in waiting if seen.counters[service].servers[server].total == 0
     )

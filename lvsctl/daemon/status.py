@@ -32,8 +32,8 @@ _NO_COUNT = RealCounters()
 
 async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
     """The whole document, or all but the kernel's table as it is; reads table and counters. Raises KernelError."""
-    table = await daemon.ipvs.read()
-    counters = await daemon.ipvs.counters()
+    seen = await daemon.ipvs.look()
+    table, counters = seen.table, seen.counters
     info = await daemon.ipvs.info()
     load = daemon.last_load
     teller = _Teller(daemon, table, counters)

@@ -55,7 +55,10 @@ _KEY_HEADERS: Final = tuple(
 
 def service(attributes: bytes) -> tuple[ServiceKey, ServiceAttrs] | None:
     """A service as GET_SERVICE dumps it; None for one that the model has no words for (a protocol that we lack)."""
-    svc = Attributes(attributes).nested(Top.SERVICE)
+    return _read_service(Attributes(attributes).nested(Top.SERVICE))
+
+
+def _read_service(svc: Attributes) -> tuple[ServiceKey, ServiceAttrs] | None:
     key = _read_service_key(svc)
     if key is None:
         return None
@@ -66,11 +69,11 @@ def service(attributes: bytes) -> tuple[ServiceKey, ServiceAttrs] | None:
     return key, ServiceAttrs(scheduler, ServiceFlag(flags & OPERATOR_FLAGS), persistence, prefix, engine)
 
 
-def service_traffic(attributes: bytes) -> tuple[ServiceKey, Traffic] | None:
-    """The counters of the same dump."""
+def counted_service(attributes: bytes) -> tuple[ServiceKey, ServiceAttrs, Traffic] | None:
+    """The same with its counters."""
     svc = Attributes(attributes).nested(Top.SERVICE)
-    key = _read_service_key(svc)
-    return None if key is None else (key, _read_traffic(svc, wide=Svc.STATS64, narrow=Svc.STATS))
+    found = _read_service(svc)
+    return None if found is None else (*found, _read_traffic(svc, wide=Svc.STATS64, narrow=Svc.STATS))
 
 
 def server(attributes: bytes) -> tuple[RealKey, RealAttrs] | None:
@@ -78,7 +81,10 @@ def server(attributes: bytes) -> tuple[RealKey, RealAttrs] | None:
 
     Such a one is not hidden for long where it matters: adding it is refused with EEXIST, and the refusal is reported.
     """
-    dest = Attributes(attributes).nested(Top.DEST)
+    return _read_server(Attributes(attributes).nested(Top.DEST))
+
+
+def _read_server(dest: Attributes) -> tuple[RealKey, RealAttrs] | None:
     key, attrs = _read_real_key(dest), real_attrs(dest)
     return None if key is None or attrs is None else (key, attrs)
 
@@ -102,14 +108,15 @@ def key_block(block: bytes) -> RealKey | None:
     return None if found is None else RealKey(found, int.from_bytes(port, "big"))
 
 
-def server_counters(attributes: bytes) -> tuple[RealKey, RealCounters] | None:
-    """The counters of the same dump."""
+def counted_server(attributes: bytes) -> tuple[RealKey, RealAttrs, RealCounters] | None:
+    """The same with its counters."""
     dest = Attributes(attributes).nested(Top.DEST)
-    key = _read_real_key(dest)
-    if key is None:
+    found = _read_server(dest)
+    if found is None:
         return None
     active, inactive, persistent = (dest.number(kind, 4) for kind in (Dest.ACTIVE, Dest.INACTIVE, Dest.PERSISTENT))
-    return key, RealCounters(active, inactive, persistent, _read_traffic(dest, wide=Dest.STATS64, narrow=Dest.STATS))
+    traffic = _read_traffic(dest, wide=Dest.STATS64, narrow=Dest.STATS)
+    return (*found, RealCounters(active, inactive, persistent, traffic))
 
 
 def info(attributes: bytes) -> Info:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 from typing import Protocol
 
-from lvsctl.model import Counters, Info, Op, Refusal, ServiceKey, Table, Timeouts
+from lvsctl.model import Info, Op, Refusal, Seen, ServiceKey, Table, Timeouts
 
 
 class Ipvs(Protocol):
@@ -20,11 +20,11 @@ class Ipvs(Protocol):
     async def read(self) -> Table:
         """The whole table, servers in the order in which they were added. Counters are not in it."""
 
+    async def look(self) -> Seen:
+        """The table with what is counted of every service and server, at the cost of little more than `read`."""
+
     async def apply(self, ops: Sequence[Op]) -> Sequence[Refusal | None]:
         """Carry out `ops` in order; one answer each: None for done. A refused one does not stop the others."""
-
-    async def counters(self) -> Counters:
-        """Connection entries and cumulative traffic of every service and server."""
 
     async def info(self) -> Info:
         """IPVS version and connection table size."""

@@ -2,21 +2,21 @@
 
 The table is read every round and hardly changes between two, so `ServerMemory` keeps what the bytes of a server meant:
 the next time they are looked up instead of parsed. What is returned for bytes seen before are the objects of before,
-down to the same `Entry` for a service in which nothing changed, so comparing two rounds is cheap as well.
+down to the same `Entry` for a service in which nothing changed, so comparing two rounds is cheap as well. Counters
+change all the time, and are numbers at known places. Whatever looks different is parsed message by message.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Container
-from struct import Struct
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import decode, wire
-from lvsctl.kernel.numbers import Dest, Top
+from lvsctl.kernel import decode
+from lvsctl.kernel.layout import FIXED, Layout, counted_layout, table_layout
 from lvsctl.kernel.wire import Attributes
-from lvsctl.model import Entry, RealAttrs, RealKey, ServiceAttrs, ServiceKey
+from lvsctl.model import Entry, RealAttrs, RealCounters, RealKey, ServiceAttrs, ServiceKey, Traffic
 
 Row: TypeAlias = tuple[RealKey, RealAttrs]
 T = TypeVar("T")
@@ -40,31 +40,17 @@ class ListReader(Generic[T]):
             self.found.append(item)
 
 
-# The layout in which Linux has dumped a server since 5.3 (which brought tunnel types). What it is (KEY: ADDRESS and
-# PORT; ATTRS: FORWARD to LOWER; FAMILY, behind the counts) is kept as bytes; the headers of everything else are
-# compared, but for the statistics at the end. Whatever looks different is parsed message by message instead.
-_HEAD: Final = "12s 8x 4s"  # length, type, flags, sequence; port, generic header; header of DEST
-_KEY: Final = "28s"
-_ATTRS: Final = "56s"
-_COUNTS: Final = "4s 4x 4s 4x 4s 4x"  # ACTIVE, INACTIVE, PERSISTENT: headers only
-_FAMILY: Final = "8s"
-_LAYOUT: Final = f"={_HEAD}{_KEY}{_ATTRS}{_COUNTS}{_FAMILY}"
-_FIXED: Final = Struct(_LAYOUT).size
-_ACTIVE, _INACTIVE, _PERSISTENT = (
-    wire.ATTRIBUTE.pack(8, kind) for kind in (Dest.ACTIVE, Dest.INACTIVE, Dest.PERSISTENT)
-)
-
-
 class ServerMemory:
     """What the bytes of earlier readings meant."""
 
     def __init__(self) -> None:
         self.keys: dict[bytes, RealKey] = {}
         self.attrs: dict[bytes, RealAttrs] = {}
-        self.layouts: dict[int, Struct] = {}  # by length of a message
+        self._layouts: dict[int, Layout] = {}  # by length of a message
+        self._counted: dict[int, Layout] = {}
         self._entries: dict[ServiceKey, tuple[list[Row], Entry]] = {}
 
-    def learn(self, key_bytes: bytes, attrs_bytes: bytes) -> Row | None:
+    def _learn(self, key_bytes: bytes, attrs_bytes: bytes) -> Row | None:
         """Parse the attributes of a server that was not seen before; None where they are not those expected."""
         try:
             key = self.keys.get(key_bytes) or decode.key_block(key_bytes)
@@ -75,6 +61,27 @@ class ServerMemory:
             return None
         self.keys[key_bytes], self.attrs[attrs_bytes] = key, attrs
         return key, attrs
+
+    def row(self, key_bytes: bytes, attrs_bytes: bytes) -> Row | None:
+        """What these bytes meant; None where they are not those expected."""
+        try:
+            return self.keys[key_bytes], self.attrs[attrs_bytes]
+        except KeyError:
+            return self._learn(key_bytes, attrs_bytes)
+
+    def layout(self, length: int) -> Layout:
+        """Of messages of this length, without their counters."""
+        layout = self._layouts.get(length)
+        if layout is None:
+            layout = self._layouts[length] = table_layout(length)
+        return layout
+
+    def counted(self, message: memoryview) -> Layout | None:
+        """Of messages like this one, with their counters."""
+        layout = self._counted.get(len(message))
+        if layout is None and (layout := counted_layout(bytes(message))) is not None:
+            self._counted[len(message)] = layout
+        return layout
 
     def entry(self, service: ServiceKey, attrs: ServiceAttrs, rows: list[Row]) -> Entry:
         """The service with its servers in the order in which they were added; the last reading's if it is equal."""
@@ -103,23 +110,15 @@ class ServerReader:
 
     def bulk(self, datagram: memoryview) -> bool:
         """See `genl.Reader`."""
-        first = bytes(datagram[:12])
-        length = int.from_bytes(first[:4], sys.byteorder)
-        if length < _FIXED or len(datagram) % length:
+        length = _message_length(datagram)
+        if not length:
             return False
-        dest = wire.ATTRIBUTE.pack(length - wire.MESSAGE.size - wire.GENERIC.size, Top.DEST)
-        headers = (first, dest, _ACTIVE, _INACTIVE, _PERSISTENT)
-        keys, attrs, rows = self._memory.keys, self._memory.attrs, []
-        for h0, h1, key, attr, h2, h3, h4, family in self._layout(length).iter_unpack(datagram):
-            if (h0, h1, h2, h3, h4) != headers:
+        layout = self._memory.layout(length)
+        headers, row_of, rows = (bytes(datagram[:12]), *layout.headers), self._memory.row, []
+        for h0, h1, key, attr, h2, h3, h4, family in layout.struct.iter_unpack(datagram):
+            if (h0, h1, h2, h3, h4) != headers or (row := row_of(key + family, attr)) is None:
                 return False
-            try:
-                rows.append((keys[key + family], attrs[attr]))
-            except KeyError:
-                row = self._memory.learn(key + family, attr)
-                if row is None:
-                    return False
-                rows.append(row)
+            rows.append(row)
         self.rows += rows
         return True
 
@@ -129,8 +128,46 @@ class ServerReader:
         if row is not None:
             self.rows.append(row)
 
-    def _layout(self, length: int) -> Struct:
-        layout = self._memory.layouts.get(length)
+
+class CountingReader:
+    """As ServerReader; `counts` has what is counted of each server, in the same order."""
+
+    def __init__(self, memory: ServerMemory) -> None:
+        self.rows: list[Row] = []
+        self.counts: list[tuple[RealKey, RealCounters]] = []
+        self._memory = memory
+
+    def bulk(self, datagram: memoryview) -> bool:
+        """See `genl.Reader`."""
+        length = _message_length(datagram)
+        layout = self._memory.counted(datagram[:length]) if length else None
         if layout is None:
-            layout = self._memory.layouts[length] = Struct(f"{_LAYOUT}{length - _FIXED}x")
-        return layout
+            return False
+        headers, row_of, rows, counts = (bytes(datagram[:12]), *layout.headers), self._memory.row, [], []
+        for parts in layout.struct.iter_unpack(datagram):
+            # fmt: off
+            (h0, h1, key, attr, h2, active, h3, inactive, h4, persistent, family,
+             h5, connections, h6, packets_in, h7, packets_out, h8, bytes_in, h9, bytes_out) = parts
+            # fmt: on
+            if (h0, h1, h2, h3, h4, h5, h6, h7, h8, h9) != headers or (row := row_of(key + family, attr)) is None:
+                return False
+            rows.append(row)
+            traffic = Traffic(connections, packets_in, packets_out, bytes_in, bytes_out)
+            counts.append((row[0], RealCounters(active, inactive, persistent, traffic)))
+        self.rows += rows
+        self.counts += counts
+        return True
+
+    def one(self, attributes: bytes) -> None:
+        """See `genl.Reader`."""
+        found = decode.counted_server(attributes)
+        if found is not None:
+            key, attrs, counters = found
+            self.rows.append((key, attrs))
+            self.counts.append((key, counters))
+
+
+def _message_length(datagram: memoryview) -> int:
+    """Of the first message; 0 where not all can be as long, or it is too short to be a server's."""
+    length = int.from_bytes(datagram[:4], sys.byteorder)
+    return length if length >= FIXED and len(datagram) % length == 0 else 0

@@ -16,7 +16,6 @@ from lvsctl.model import (
     Address,
     AddServer,
     AddService,
-    Counters,
     DeleteServer,
     DeleteService,
     EditServer,
@@ -32,6 +31,7 @@ from lvsctl.model import (
     RealCounters,
     RealKey,
     Refusal,
+    Seen,
     ServiceAttrs,
     ServiceCounters,
     ServiceKey,
@@ -97,9 +97,10 @@ class MemoryIpvs:
         """See `Ipvs.apply`."""
         return [self._answer(op) for op in ops]
 
-    async def counters(self) -> Counters:
-        """See `Ipvs.counters`."""
-        return {key: _counters(service) for key, service in self._director.services.items()}
+    async def look(self) -> Seen:
+        """See `Ipvs.look`."""
+        services = self._director.services.items()
+        return Seen(await self.read(), {key: _counters(service) for key, service in services})
 
     async def info(self) -> Info:
         """See `Ipvs.info`."""

@@ -14,10 +14,10 @@ from lvsctl.errors import KernelError
 from lvsctl.kernel import decode, encode, modules, probe
 from lvsctl.kernel.family import resolve
 from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
-from lvsctl.kernel.listing import ListReader, ServerMemory, ServerReader
+from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
-from lvsctl.model import Counters, Entry, Info, Op, Refusal, ServiceCounters, ServiceKey, Table, Timeouts
+from lvsctl.model import Entry, Info, Op, Refusal, Seen, ServiceCounters, ServiceKey, Table, Timeouts
 
 # Only a listing is asked again: it changes nothing, and the next attempt has a new socket.
 _retried = retry(
@@ -65,6 +65,23 @@ class NetlinkIpvs:
             self._memory.forget(but=table)
             return table
 
+    @_retried
+    async def look(self) -> Seen:
+        """See `Ipvs.look`; the table is as that of `read`, from the same listings as the counters."""
+        async with self._conversation() as kernel:
+            services = ListReader(decode.counted_service)
+            await kernel.dump(Command.GET_SERVICE, b"", services)
+            table: dict[ServiceKey, Entry] = {}
+            counters: dict[ServiceKey, ServiceCounters] = {}
+            for service, attrs, traffic in services.found:
+                servers = CountingReader(self._memory)
+                await kernel.dump(Command.GET_DEST, encode.service_key(service), servers)
+                table[service] = self._memory.entry(service, attrs, servers.rows)
+                counters[service] = ServiceCounters(traffic, dict(reversed(servers.counts)))
+                await asyncio.sleep(0)
+            self._memory.forget(but=table)
+            return Seen(table, counters)
+
     async def apply(self, ops: Sequence[Op]) -> Sequence[Refusal | None]:
         """See `Ipvs.apply`."""
         if not ops:
@@ -82,20 +99,6 @@ class NetlinkIpvs:
         for index, number in zip(sent, await self._order(orders), strict=True):
             refusals[index] = refusal(ops[index], number) if number else None
         return refusals
-
-    @_retried
-    async def counters(self) -> Counters:
-        """See `Ipvs.counters`."""
-        async with self._conversation() as kernel:
-            services = ListReader(decode.service_traffic)
-            await kernel.dump(Command.GET_SERVICE, b"", services)
-            counters: dict[ServiceKey, ServiceCounters] = {}
-            for service, traffic in services.found:
-                servers = ListReader(decode.server_counters)
-                await kernel.dump(Command.GET_DEST, encode.service_key(service), servers)
-                counters[service] = ServiceCounters(traffic, dict(reversed(servers.found)))
-                await asyncio.sleep(0)
-            return counters
 
     async def info(self) -> Info:
         """See `Ipvs.info`."""

@@ -98,6 +98,21 @@ def nested(kind: int, attributes: bytes) -> bytes:
     return attribute(kind | NESTED, attributes)
 
 
+def spans(data: bytes, start: int = 0, end: int | None = None) -> dict[int, tuple[int, int]]:
+    """Where in `data` the payload of each attribute begins and ends; they are looked for from `start` to `end`."""
+    found: dict[int, tuple[int, int]] = {}
+    offset, end = start, len(data) if end is None else end
+    while offset < end:
+        if end - offset < ATTRIBUTE.size:
+            raise KernelError(f"netlink attribute cut short: {end - offset} bytes where a header was due")
+        length, kind = ATTRIBUTE.unpack_from(data, offset)
+        if length < ATTRIBUTE.size or offset + length > end:
+            raise KernelError(f"netlink attribute {kind & TYPE_MASK} cut short: {length} bytes announced")
+        found[kind & TYPE_MASK] = (offset + ATTRIBUTE.size, offset + length)
+        offset += _padded(length)
+    return found
+
+
 class Attributes:
     """The attributes of one message, or of one nested attribute, by number.
 
@@ -108,16 +123,7 @@ class Attributes:
     __slots__ = ("_payloads",)
 
     def __init__(self, data: bytes) -> None:
-        self._payloads: dict[int, bytes] = {}
-        offset, end = 0, len(data)
-        while offset < end:
-            if end - offset < ATTRIBUTE.size:
-                raise KernelError(f"netlink attribute cut short: {end - offset} bytes where a header was due")
-            length, kind = ATTRIBUTE.unpack_from(data, offset)
-            if length < ATTRIBUTE.size or offset + length > end:
-                raise KernelError(f"netlink attribute {kind & TYPE_MASK} cut short: {length} bytes announced")
-            self._payloads[kind & TYPE_MASK] = data[offset + ATTRIBUTE.size : offset + length]
-            offset += _padded(length)
+        self._payloads = {kind: data[begin:end] for kind, (begin, end) in spans(data).items()}
 
     def __contains__(self, kind: int) -> bool:
         return kind in self._payloads

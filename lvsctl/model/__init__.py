@@ -18,7 +18,7 @@ from lvsctl.model.alert import (
     notification_from_json,
     notification_json,
 )
-from lvsctl.model.counts import Counters, Generation, Info, RealCounters, ServiceCounters, Timeouts, Traffic
+from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
 from lvsctl.model.ops import (
     AddServer,
@@ -135,6 +135,7 @@ __all__ = [
     "Refusal",
     "SchedulerUpgrade",
     "Secret",
+    "Seen",
     "Server",
     "ServerSubject",
     "Service",

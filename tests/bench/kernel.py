@@ -3,8 +3,9 @@
     .venv/bin/python -m tests.lab -- .venv/bin/python -m tests.bench.kernel [servers per service] [rounds]
 
 100 services of 100 servers. Reading is timed warm, as in every round of the daemon but its first, and cold, as in
-`lvsctl plan`; ipvsadm prints what it reads into /dev/null. A settled round is what the daemon does every period: read,
-decide, compare, find nothing to do. The sides take turns; medians are printed, and the ratios of medians.
+`lvsctl plan`; ipvsadm prints what it reads into /dev/null. Looking is reading the table with its counters. A settled
+round is what the daemon does every period: look, decide, compare, find nothing to do. The sides take turns; medians
+are printed, and the ratios of medians.
 """
 
 from __future__ import annotations
@@ -150,10 +151,11 @@ async def reads(clock: Clock, spec: Spec, rounds: int) -> None:
 
     for _ in range(rounds):
         await clock.time("ipvsadm -Sn", lambda: ipvsadm("-Sn"))
+        await clock.time("ipvsadm -Ln --stats", lambda: ipvsadm("-Ln", "--stats"))
         await clock.time("read", ipvs.read)
         await clock.time("read cold", read_cold)
         await clock.time("round", settled)
-        await clock.time("counters", ipvs.counters)
+        await clock.time("look", ipvs.look)
     await ipvs.close()
 
 
@@ -190,9 +192,12 @@ async def main() -> None:
     print(f"{SERVICES} services of {per_service} servers")
     print(f"  reading, of ipvsadm -Sn                  {clock.ratio('read', 'ipvsadm -Sn'):6.2f}  (at most 1.2)")
     print(f"  reading for the first time               {clock.ratio('read cold', 'ipvsadm -Sn'):6.2f}")
-    print(f"  reading counters                         {clock.ratio('counters', 'ipvsadm -Sn'):6.2f}")
+    print(
+        f"  looking, of ipvsadm -Ln --stats          {clock.ratio('look', 'ipvsadm -Ln --stats'):6.2f}  (at most 1.5)"
+    )
+    print(f"  looking, of reading                      {clock.ratio('look', 'read'):6.2f}  (at most 3)")
     print(f"  ipvsadm -R, of writing                   {clock.ratio('ipvsadm -R', 'write'):6.2f}  (at least 10)")
-    print(f"  a settled round, of reading              {clock.ratio('round', 'read'):6.2f}  (at most 3)")
+    print(f"  a settled round, of looking              {clock.ratio('round', 'look'):6.2f}  (at most 3)")
     print(f"  a settled round, of ipvsadm -Sn          {clock.ratio('round', 'ipvsadm -Sn'):6.2f}")
     async for line in memory(per_service):
         print(line)

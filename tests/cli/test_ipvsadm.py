@@ -241,10 +241,10 @@ def found() -> tuple[list[dict[str, Any]], str, int]:
     async def read() -> tuple[list[dict[str, Any]], str, int]:
         ipvs = NetlinkIpvs()
         try:
-            table, counters, info = await ipvs.read(), await ipvs.counters(), await ipvs.info()
+            seen, info = await ipvs.look(), await ipvs.info()
         finally:
             await ipvs.close()
-        return [_entry(key, at, counters) for key, at in table.items()], info.version, info.table_size
+        return [_entry(key, at, seen.counters) for key, at in seen.table.items()], info.version, info.table_size
 
     return asyncio.run(read())
 

@@ -20,13 +20,13 @@ from lvsctl.decide.doctor.judge import judge
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
-    Counters,
     Entry,
     Family,
     Info,
     MarkKey,
     RealCounters,
     RealKey,
+    Seen,
     ServiceAttrs,
     ServiceCounters,
     ServiceKey,
@@ -469,12 +469,12 @@ async def test_the_kernel_is_asked_and_not_written(here: Host) -> None:
 
 
 class Busy(MemoryIpvs):
-    async def counters(self) -> Counters:
+    async def look(self) -> Seen:
         servers = {
             RealKey(ip_address("192.0.2.21"), 80): RealCounters(active=1000, inactive=200, persistent=30),
             RealKey(ip_address("192.0.2.22"), 80): RealCounters(active=4),
         }
-        return {tcp("192.0.2.20", 80): ServiceCounters(Traffic(), servers)}
+        return Seen(await self.read(), {tcp("192.0.2.20", 80): ServiceCounters(Traffic(), servers)})
 
 
 async def test_connection_entries_are_counted(here: Host) -> None:

@@ -141,7 +141,7 @@ async def until(site: Site, what: str) -> None:
 
 async def counts(site: Site) -> list[int]:
     """Connections of the pool and of the spare one."""
-    servers = (await site.ipvs.counters())[KEY].servers
+    servers = (await site.ipvs.look()).counters[KEY].servers
     return [row.active + row.inactive for row in servers.values()]
 
 

@@ -12,12 +12,12 @@ from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
     CheckId,
-    Counters,
     DeleteService,
     EditServer,
     EditService,
     Health,
     RealCounters,
+    Seen,
     ServiceAttrs,
     ServiceKey,
     Spec,
@@ -57,12 +57,12 @@ class View:
 
 
 class Kernel(MemoryIpvs):
-    """Does something when its counters are read, as the world does while one waits for an answer."""
+    """Does something when it is looked at, as the world does while one waits for an answer."""
 
     meanwhile: Callable[[], None] | None = None
 
-    async def counters(self) -> Counters:
-        found = await super().counters()
+    async def look(self) -> Seen:
+        found = await super().look()
         if self.meanwhile is not None:
             self.meanwhile()
         return found
@@ -84,12 +84,14 @@ async def test_a_pool_that_gives_way_first_gets_no_more_and_leaves_when_it_is_id
     assert ipvs.end(VIP, CLIENT, 1024, End.RST, now=30)
     assert await one_round(view, ipvs) == {1: 5, 2: 0}
     ipvs.pass_time(50)  # the connection is gone, its template is not
-    assert (await ipvs.counters())[VIP].servers[real(2)] == RealCounters(persistent=1, traffic=Traffic(connections=1))
+    assert (await ipvs.look()).counters[VIP].servers[real(2)] == RealCounters(
+        persistent=1, traffic=Traffic(connections=1)
+    )
     assert await one_round(view, ipvs) == {1: 5}
 
 
 async def test_a_server_is_not_taken_for_idle_because_nobody_asked() -> None:
-    """The upper pool comes back while the counters are read: its lower pool was not among those asked about."""
+    """The upper pool comes back while the kernel is looked at: its lower pool has connections."""
     two = spec(
         service([server(1)], [server(2)], scheduler="wlc", fallback=None),
         service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None),
@@ -103,7 +105,7 @@ async def test_a_server_is_not_taken_for_idle_because_nobody_asked() -> None:
     assert weights(await ipvs.read(), OTHER_VIP) == {3: 5}
 
 
-async def test_a_reload_while_the_counters_are_read_takes_nothing_for_idle() -> None:
+async def test_a_reload_while_the_kernel_is_looked_at_takes_nothing_for_idle() -> None:
     pools = service([server(1)], [server(2)], scheduler="wlc", fallback=None)
     two = service([server(3)], [server(4)], name="two", key=OTHER_VIP, scheduler="wlc", fallback=None)
     view = View(spec(replace(pools, pools=pools.pools[1:]), two), healths("UUUU"))

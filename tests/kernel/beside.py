@@ -211,7 +211,7 @@ class Scene:
         return told, server is not None
 
     async def _counts(self) -> tuple[Counts, Counts]:
-        told, found = await self._model.counters(), await self._kernel.counters()
+        told, found = (await self._model.look()).counters, (await self._kernel.look()).counters
         model, kernel = (
             {key: (row.active, row.inactive, row.persistent) for key, row in both[self._service].servers.items()}
             for both in (told, found)

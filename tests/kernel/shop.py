@@ -177,7 +177,7 @@ class Shop:
         return made
 
     async def counters(self) -> dict[str, RealCounters]:
-        rows = (await self.ipvs.counters())[self.key].servers
+        rows = (await self.ipvs.look()).counters[self.key].servers
         return {name: rows[self.server(name)] for name in self.servers}
 
     async def held(self) -> dict[str, int]:

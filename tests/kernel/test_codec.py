@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lvsctl.errors import KernelError
 from lvsctl.kernel import decode, encode, wire
-from lvsctl.kernel.listing import ListReader, ServerMemory, ServerReader
+from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.model import (
     AddressKey,
     AddServer,
@@ -83,11 +83,12 @@ def test_servers_dumped_by_the_kernel() -> None:
 
 def test_counters_dumped_by_the_kernel() -> None:
     (service,), (server,) = bodies(golden.BUSY_SERVICE), bodies(golden.BUSY_SERVER)
-    assert decode.service_traffic(service) == (golden.SHOP, BUSY)
-    assert decode.server_counters(server) == (
-        RealKey(IPv4Address("192.0.2.2"), 80),
-        RealCounters(active=2, inactive=1, persistent=1, traffic=BUSY),
-    )
+    key, attrs = RealKey(IPv4Address("192.0.2.2"), 80), RealAttrs(Forward.MASQUERADE, 5, 50, 20)
+    assert decode.counted_service(service) == (golden.SHOP, ServiceAttrs("rr", persistence=100), BUSY)
+    assert decode.counted_server(server) == (key, attrs, RealCounters(2, 1, 1, BUSY))
+    reader = CountingReader(ServerMemory())
+    assert reader.bulk(memoryview(golden.BUSY_SERVER))
+    assert (reader.rows, reader.counts) == ([(key, attrs)], [(key, RealCounters(2, 1, 1, BUSY))])
 
 
 def test_info_and_timeouts_of_the_kernel() -> None:
@@ -178,7 +179,11 @@ def test_narrow_counters_where_there_are_no_wide_ones() -> None:
     (body,) = bodies(golden.BUSY_SERVER)
     old = body.replace(struct.pack("=HH", 0xA0, 12), struct.pack("=HH", 0xA0, 99))
     assert old != body
-    assert decode.server_counters(old) == decode.server_counters(body)
+    assert decode.counted_server(old) == decode.counted_server(body)
+    reader = CountingReader(ServerMemory())
+    assert not reader.bulk(memoryview(golden.BUSY_SERVER.replace(body, old)))
+    reader.one(old)
+    assert [count.traffic for _, count in reader.counts] == [BUSY]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +205,7 @@ def test_a_service_without_words_is_left_out() -> None:
     esp = dump.replace(struct.pack("=HHHxx", 6, 2, 6), struct.pack("=HHHxx", 6, 2, 50))
     assert esp != dump
     assert decode.service(esp) is None
-    assert decode.service_traffic(esp) is None
+    assert decode.counted_service(esp) is None
 
 
 def test_the_probe_for_a_scheduler_is_an_ipv6_service_with_a_prefix_of_nothing() -> None:
@@ -240,11 +245,15 @@ def test_reading_at_once_is_reading_one_by_one(rounds: list[Table]) -> None:
         for service, entry in table.items():
             datagram = datagram_of(table, service)
             reader, slow = ServerReader(memory), ListReader(decode.server)
+            counting, counted = CountingReader(memory), CountingReader(memory)
             if datagram:
                 assert reader.bulk(memoryview(datagram))
+                assert counting.bulk(memoryview(datagram))
             for body in bodies(datagram):
                 slow.one(body)
-            assert reader.rows == slow.found
+                counted.one(body)
+            assert reader.rows == slow.found == counting.rows == counted.rows
+            assert counting.counts == counted.counts
             found = memory.entry(service, entry.attrs, reader.rows)
             assert found == entry
             assert list(found.servers) == list(entry.servers)
@@ -293,9 +302,9 @@ def test_bytes_that_nobody_sends_any_more_are_forgotten() -> None:
 
 DECODERS: list[Callable[[bytes], object]] = [
     decode.service,
-    decode.service_traffic,
+    decode.counted_service,
     decode.server,
-    decode.server_counters,
+    decode.counted_server,
     decode.info,
     decode.timeouts,
 ]
@@ -369,13 +378,42 @@ def test_reading_at_once_notices_every_change_of_layout(data: st.DataObject) -> 
     assert reader.rows == [decode.server(body) for body in bodies(bytes(first + second))]
 
 
+COUNTED = [*range(16, PARTS), *range(PARTS + 100, PARTS + 160)]  # the same, and the first five of the wide counters
+
+
+@given(st.data())
+def test_counting_at_once_notices_every_change_of_layout(data: st.DataObject) -> None:
+    """As above. Where the counters are is learnt from the first message: that may be the changed one."""
+    changed = bytearray(golden.BUSY_SERVER)
+    for at in data.draw(st.lists(st.sampled_from(COUNTED), min_size=1, max_size=3)):
+        changed[at] = data.draw(st.integers(0, 255))
+    both = data.draw(st.sampled_from([golden.BUSY_SERVER + changed, changed + golden.BUSY_SERVER]))
+    reader = CountingReader(ServerMemory())
+    if not reader.bulk(memoryview(bytes(both))):
+        assert reader.rows == reader.counts == []
+        return
+    found = [decode.counted_server(body) for body in bodies(bytes(both))]
+    assert [(*row, count) for row, (_, count) in zip(reader.rows, reader.counts, strict=True)] == found
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_counters_are_found_whether_the_kernel_pads_them_or_not(padded: bool) -> None:
+    padding = wire.attribute(11, b"") if padded else b""
+    wide = b"".join(wire.attribute(kind, struct.pack("=Q", 10**12 + kind)) + padding for kind in range(1, 11))
+    plain = dumped_server(request(AddServer(KEY, REAL, RealAttrs(Forward.ROUTE, 5, 50, 20))), (7, 8, 9))
+    datagram = message(wire.attribute(2, plain[4:-124] + wire.attribute(12, wide)), sequence=4)
+    reader = CountingReader(ServerMemory())
+    assert reader.bulk(memoryview(datagram * 3))
+    assert reader.counts == [(REAL, RealCounters(7, 8, 9, Traffic(*(10**12 + kind for kind in range(1, 6)))))] * 3
+
+
 def test_other_layouts_are_left_to_the_general_parser() -> None:
     done = bytes.fromhex("14000000030002000b000000b602000000000000")
     short = message(wire.nested(2, b""), sequence=1)
     for datagram in (golden.SHOP_SERVERS + done, golden.SHOP_SERVERS[:-4], short, golden.SERVICES, done):
-        reader = ServerReader(ServerMemory())
-        assert not reader.bulk(memoryview(datagram))
-        assert reader.rows == []
+        for reader in (ServerReader(ServerMemory()), CountingReader(ServerMemory())):
+            assert not reader.bulk(memoryview(datagram))
+            assert reader.rows == []
 
 
 @pytest.mark.parametrize(

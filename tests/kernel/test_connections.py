@@ -65,7 +65,7 @@ async def done(memory: MemoryIpvs, *ops: Op) -> None:
 
 
 async def counts(memory: MemoryIpvs, server: RealKey = A, key: ServiceKey = SHOP) -> tuple[int, int, int]:
-    row = (await memory.counters())[key].servers[server]
+    row = (await memory.look()).counters[key].servers[server]
     return row.active, row.inactive, row.persistent
 
 
@@ -139,7 +139,7 @@ async def test_one_packet_scheduling_leaves_no_entry() -> None:
     )
     assert [memory.connect(DNS, CLIENT, 1024, now=0) for _ in range(4)] == [B, A, B, A]
     assert await counts(memory, key=DNS) == (0, 0, 0)
-    assert (await memory.counters())[DNS].traffic == Traffic(connections=4)
+    assert (await memory.look()).counters[DNS].traffic == Traffic(connections=4)
 
 
 async def test_one_packet_is_for_udp_alone() -> None:
@@ -194,9 +194,9 @@ async def test_refused() -> None:
 async def test_connections_are_counted_from_the_last_zeroing() -> None:
     memory = await memory_of("rr", (A, route()))
     connect(memory, 2)
-    assert (await memory.counters())[SHOP].servers[A] == RealCounters(active=2, traffic=Traffic(connections=2))
+    assert (await memory.look()).counters[SHOP].servers[A] == RealCounters(active=2, traffic=Traffic(connections=2))
     await memory.zero()
-    assert (await memory.counters())[SHOP].servers[A] == RealCounters(active=2)
+    assert (await memory.look()).counters[SHOP].servers[A] == RealCounters(active=2)
 
 
 async def test_a_service_by_mark_and_one_for_ipv6() -> None:
@@ -290,10 +290,10 @@ async def test_a_service_made_again_counts_anew_what_it_schedules() -> None:
     memory = await memory_of("rr", (A, route()), (B, route()))
     connect(memory, 4)
     await done(memory, DeleteServer(SHOP, B), AddServer(SHOP, B, route()))
-    assert (await memory.counters())[SHOP].servers[B] == RealCounters(active=2, traffic=Traffic(connections=2))
+    assert (await memory.look()).counters[SHOP].servers[B] == RealCounters(active=2, traffic=Traffic(connections=2))
     await done(memory, DeleteServer(SHOP, B), DeleteService(SHOP), AddService(SHOP, ServiceAttrs("rr")))
     await done(memory, AddServer(SHOP, A, route()), AddServer(SHOP, B, route()))
-    assert (await memory.counters())[SHOP].servers == {A: RealCounters(active=2), B: RealCounters(active=2)}
+    assert (await memory.look()).counters[SHOP].servers == {A: RealCounters(active=2), B: RealCounters(active=2)}
 
 
 async def test_the_old_generation_forgives_a_server_that_comes_back_with_a_higher_threshold() -> None:
@@ -432,7 +432,7 @@ async def test_counts_are_the_entries(data: st.DataObject, generation: Generatio
             case "add":
                 await memory.apply([AddServer(SHOP, A, route(2, 3, 1))])
         assert all(entry.ends > now for entry in memory.connections.entries())
-        for server, row in (await memory.counters())[SHOP].servers.items():
+        for server, row in (await memory.look()).counters[SHOP].servers.items():
             entries = [entry for entry in memory.connections.entries() if entry.server == (SHOP, server)]
             templates = [each for each in memory.connections.templates().values() if each.server == (SHOP, server)]
             assert row.active == sum(entry.active for entry in entries)

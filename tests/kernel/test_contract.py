@@ -31,6 +31,7 @@ from lvsctl.model import (
     RealCounters,
     RealKey,
     Refusal,
+    Seen,
     ServiceAttrs,
     ServiceCounters,
     ServiceFlag,
@@ -135,7 +136,7 @@ async def test_a_server_is_read_as_it_was_written(ipvs: Ipvs, name: str) -> None
 
 async def test_an_empty_table_is_read_as_one(ipvs: Ipvs) -> None:
     assert await ipvs.read() == {}
-    assert await ipvs.counters() == {}
+    assert await ipvs.look() == Seen({}, {})
 
 
 @pytest.mark.parametrize(("key", "length"), [(SHOP, 32), (SHOP6, 128), (MARK, 32)])
@@ -320,7 +321,7 @@ async def test_written_counts_what_was_ordered_and_not_what_was_asked(ipvs: Memo
     await ipvs.apply([AddService(SHOP, RR)])
     assert ipvs.written == 3
     await ipvs.read()
-    await ipvs.counters()
+    await ipvs.look()
     await ipvs.info()
     await ipvs.timeouts()
     await ipvs.has_scheduler("rr")
@@ -335,7 +336,9 @@ async def test_written_counts_what_was_ordered_and_not_what_was_asked(ipvs: Memo
 
 async def test_counters_of_a_fresh_table_are_zero(ipvs: Ipvs) -> None:
     await done(ipvs, AddService(SHOP, RR), AddService(MARK, RR), *(AddServer(SHOP, key, ROUTE) for key in (TWO, ONE)))
-    counters = await ipvs.counters()
+    seen = await ipvs.look()
+    counters = seen.counters
+    assert seen.table == await ipvs.read()
     assert counters == {
         SHOP: ServiceCounters(Traffic(), {TWO: RealCounters(), ONE: RealCounters()}),
         MARK: ServiceCounters(Traffic(), {}),

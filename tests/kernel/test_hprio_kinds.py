@@ -91,7 +91,7 @@ async def test_a_tunnel_to_the_other_address_family_takes_its_turn(shop: Shop) -
     far = RealKey(IPv6Address("2001:db8:99::1"), PORT)
     await shop.do(AddServer(shop.key, far, RealAttrs(Forward.TUNNEL, 5, upper=2)))
     shop.rush(8)
-    rows = (await shop.ipvs.counters())[shop.key].servers
+    rows = (await shop.ipvs.look()).counters[shop.key].servers
     assert {server: row.inactive for server, row in rows.items()} == {shop.server("a"): 3, shop.server("b"): 3, far: 2}
 
 

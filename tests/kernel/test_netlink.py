@@ -60,6 +60,7 @@ async def test_what_did_not_change_is_the_same_object(ipvs: NetlinkIpvs) -> None
     await ipvs.apply([EditServer(other, next(iter(servers)), RealAttrs(Forward.ROUTE, 7))])
     second = await ipvs.read()
     assert second[SHOP] is first[SHOP]
+    assert (await ipvs.look()).table[SHOP] is first[SHOP]
     assert second[other] is not first[other]
     assert second[other].servers[next(iter(servers))].weight == 7
     await ipvs.apply([DeleteService(SHOP), DeleteService(other)])
@@ -74,10 +75,10 @@ async def test_connections_and_traffic_are_counted(ipvs: NetlinkIpvs) -> None:
     with socket.create_server((str(REAL.address), REAL.port)):
         clients = [socket.create_connection((str(SHOP.address), SHOP.port)) for _ in range(3)]
         clients[0].close()
-        counters = (await ipvs.counters())[SHOP].servers[REAL]
+        counters = (await ipvs.look()).counters[SHOP].servers[REAL]
         assert (counters.active, counters.inactive, counters.persistent) == (2, 1, 1)
         deadline = time.monotonic() + 30
-        while (counted := (await ipvs.counters())[SHOP]).servers[REAL].traffic.connections < 3:
+        while (counted := (await ipvs.look()).counters[SHOP]).servers[REAL].traffic.connections < 3:
             assert time.monotonic() < deadline, "the kernel's estimator adds up every 2 s"
             await asyncio.sleep(0.1)
         assert counted.traffic.connections == 3
@@ -85,7 +86,7 @@ async def test_connections_and_traffic_are_counted(ipvs: NetlinkIpvs) -> None:
         assert counted.traffic.packets_in > counted.traffic.packets_out > 0
         assert counted.traffic.bytes_in > counted.traffic.bytes_out > 0
         assert await ipvs.zero(SHOP) is None
-        zeroed = (await ipvs.counters())[SHOP]
+        zeroed = (await ipvs.look()).counters[SHOP]
         assert zeroed.traffic == zeroed.servers[REAL].traffic == Traffic()
         assert zeroed.servers[REAL].active == 2
         for client in clients[1:]:
@@ -130,7 +131,7 @@ def test_root_is_not_needed_but_cap_net_admin_is(netns: None) -> None:
         ipvs = NetlinkIpvs()
         assert await ipvs.apply([AddService(SHOP, RR), AddServer(SHOP, REAL, ROUTE)]) == [None, None]
         assert await ipvs.read() == {SHOP: Entry(RR, {REAL: ROUTE})}
-        assert set(await ipvs.counters()) == {SHOP}
+        assert set((await ipvs.look()).counters) == {SHOP}
         assert await ipvs.zero() is None
         assert await ipvs.has_scheduler("rr")
         await ipvs.timeouts()
@@ -139,7 +140,7 @@ def test_root_is_not_needed_but_cap_net_admin_is(netns: None) -> None:
 
     async def nothing() -> None:
         ipvs = NetlinkIpvs()
-        for question in (ipvs.read, ipvs.counters, ipvs.info, ipvs.timeouts, lambda: ipvs.has_scheduler("rr")):
+        for question in (ipvs.read, ipvs.look, ipvs.info, ipvs.timeouts, lambda: ipvs.has_scheduler("rr")):
             with pytest.raises(KernelError) as caught:
                 await question()
             assert str(caught.value) == (

@@ -98,17 +98,17 @@ async def _kernel(root: Path, ipvs: Ipvs, spec: Spec | None) -> Kernel:
     release, permitted = host.release(root), host.permitted(root)
     try:
         info = await ipvs.info()
-        counters = await ipvs.counters()
-        servers = [server for service in counters.values() for server in service.servers.values()]
+        seen = await ipvs.look()
+        servers = [server for service in seen.counters.values() for server in service.servers.values()]
         return Kernel(
             release,
             info,
             permitted=permitted,
             built_in=host.built_in(root),
             resizes=(root / RESIZING).exists(),
-            table=await ipvs.read(),
+            table=seen.table,
             generation=generation_of(release, host.text_of(root / "proc/version")),
-            entries=sum(server.active + server.inactive + server.persistent for server in servers),
+            entries=sum(server.total + server.persistent for server in servers),
             missing=frozenset() if spec is None else await missing_schedulers(spec, ipvs),
         )
     except KernelError as error:

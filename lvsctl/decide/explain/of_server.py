@@ -71,7 +71,7 @@ def _thresholds(evidence: Evidence, service: Service, server: Server) -> Iterato
     counted = evidence.counters.get(service.key)
     count = counted.servers.get(server.key, RealCounters()) if counted is not None else RealCounters()
     below = str(lower) if lower else f"{upper - upper // 4} (75% of it, as no lower one is set)"
-    now = f"{count.active + count.inactive} now, of which {count.active} are established"
+    now = f"{count.total} now, of which {count.active} are established"
     yield Link("thresholds", f"full at {upper} connections, takes new ones again below {below}; {now}")
 
 
