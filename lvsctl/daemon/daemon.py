@@ -94,6 +94,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
+        self._due: float | None = None  # when time alone calls for the next round
         self._forgetful: str | None = None  # why what is ours cannot be written down
 
     # --- what happens ---------------------------------------------------------------------------------------------
@@ -173,6 +174,8 @@ class Daemon:
         self.lag.start()
         while not self._stop.is_set():
             complete = self.world.all_spoken()
+            if complete and self.world.settled is None:
+                self.world.settled = self.loop.time()
             self.world.wake.clear()
             began = self.loop.time()
             ok = await self._round()
@@ -194,6 +197,8 @@ class Daemon:
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
         if self.world.ladder.missing:
             pause = min(pause, self._lookout.recheck)
+        if self._due is not None:
+            pause = min(pause, max(self._due - self.loop.time(), 0.0))
         try:
             async with asyncio.timeout(pause):
                 await self.world.wake.wait()
@@ -202,6 +207,7 @@ class Daemon:
 
     async def _round(self) -> bool:
         self.last.number += 1
+        self._due = None
         self.last.at = time.time()
         try:
             if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
@@ -210,6 +216,7 @@ class Daemon:
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             self._remember()
+            self.world.quiet, self._due = decision.quiet, decision.due
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:

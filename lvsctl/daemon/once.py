@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvsctl.checkapi import AnyKind
@@ -15,11 +15,13 @@ from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
 from lvsctl.decide.ladder import Ladder
+from lvsctl.decide.quiet import Since
 from lvsctl.events import SchedulerMissing
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
     Health,
+    Override,
     Plan,
     Problem,
     Refusal,
@@ -53,7 +55,10 @@ class _Moment:
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey]
     ladder: Ladder
+    overrides: Sequence[Override] = ()
     left: Table | None = None
+    quiet: Since = field(default_factory=dict)
+    settled: float | None = None
 
 
 def plan(config: Path, *, state_dir: Path, checks: bool) -> Once:

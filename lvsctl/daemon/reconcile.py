@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lvsctl.decide.desired import Desired, desired, standing_by
+from lvsctl.decide.desired import Desired, desired
 from lvsctl.decide.guard import guard
 from lvsctl.decide.ladder import Ladder
+from lvsctl.decide.overrides import orders
 from lvsctl.decide.plan import diff, drift, split, still_safe
+from lvsctl.decide.quiet import Place, Since, late, leaving, next_late, still
+from lvsctl.decide.slow_start import Climb, next_step
 from lvsctl.decide.table import after_all
 from lvsctl.events import DriftFound
 from lvsctl.kernel.ipvs import Ipvs
@@ -20,8 +23,8 @@ from lvsctl.model import (
     CheckId,
     Counters,
     Health,
+    Override,
     Plan,
-    RealKey,
     Refusal,
     Seen,
     ServiceKey,
@@ -32,18 +35,28 @@ from lvsctl.model import (
 
 
 class View(Protocol):
-    """What a round looks at besides the kernel; `World` is one."""
+    """What a round looks at besides the kernel; `World` is one.
+
+    overrides: none whose time is over. quiet: `Decision.quiet` of the round before. settled: see slow_start.Climb.
+    """
 
     spec: Spec
     health: dict[CheckId, Health]
     owned: frozenset[ServiceKey]
     left: Table | None
     ladder: Ladder
+    overrides: Sequence[Override]
+    quiet: Since
+    settled: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was found, what ought to be, and the steps from one to the other."""
+    """What was found, what ought to be, and the steps from one to the other.
+
+    quiet: servers that leave, and since when they have had weight 0. due: when time alone calls for the next round,
+    None if it does not; both on the clock of `now`.
+    """
 
     have: Table
     counters: Counters
@@ -51,6 +64,8 @@ class Decision:
     plan: Plan
     withheld: tuple[tuple[Step, str], ...]
     drift: tuple[DriftFound, ...]
+    quiet: Since
+    due: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +96,23 @@ class Round:
 async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     """Read the kernel and decide; writes nothing."""
     seen = await ipvs.look()
-    have = seen.table
-    idle = _idle(view, seen)
-    want = desired(view.spec, view.health, have, left=view.left, ladder=view.ladder, idle=idle)
-    plan = diff(want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys())
-    guarded = guard(plan, view.spec, have, view.health, now, by_health=want.by_health)
-    return Decision(have, seen.counters, want, guarded.allowed, guarded.withheld, drift(view.left, have, view.owned))
+    spec, health, have = view.spec, view.health, seen.table
+    held = orders(spec, view.overrides)
+    quiet = still(view.quiet, leaving(spec, health, have, left=view.left, ladder=view.ladder, orders=held), now)
+    idle = _idle(quiet, seen) | late(spec, quiet, now)
+    climb = Climb(now, view.settled, spec.period)
+    want = desired(
+        spec, health, have, left=view.left, ladder=view.ladder, idle=idle, overrides=view.overrides, climb=climb
+    )
+    plan = diff(
+        want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
+    )
+    guarded = guard(plan, spec, have, health, now, by_health=want.by_health)
+    found = drift(view.left, have, view.owned)
+    due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]
+    return Decision(
+        have, seen.counters, want, guarded.allowed, guarded.withheld, found, quiet, due=min(due, default=None)
+    )
 
 
 async def act(decision: Decision, ipvs: Ipvs) -> Round:
@@ -124,9 +150,8 @@ def _done(steps: Plan, results: Iterable[Refusal | None]) -> list[Step]:
     return [step for step, result in zip(steps, results, strict=True) if result is None]
 
 
-def _idle(view: View, seen: Seen) -> frozenset[tuple[ServiceKey, RealKey]]:
-    """Servers of pools that stand by and have no connections."""
-    waiting = standing_by(view.spec, view.health, seen.table, left=view.left, ladder=view.ladder)
+def _idle(quiet: Since, seen: Seen) -> frozenset[Place]:
+    """Those who leave and have no connections."""
     return frozenset(
-        (service, server) for service, server in waiting if seen.counters[service].servers[server].total == 0
+        (service, server) for service, server in quiet if seen.counters[service].servers[server].total == 0
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from lvsctl.decide.health import Standing, carry, judge, pace, standing
 from lvsctl.decide.ladder import Ladder, climb
+from lvsctl.decide.quiet import Since
 from lvsctl.events import Event, HealthChanged, NotAsked, ServerChanged
 from lvsctl.model import (
     Check,
     CheckId,
     Health,
     Outcome,
+    Override,
     Pool,
     Question,
     QuestionId,
@@ -30,6 +32,8 @@ class World:
 
     owned: services in conf.d or made by lvsctl earlier. left: the whole table as the last round left it, for
     telling drift from our own changes. ladder: which scheduler each service is given. names: of the services by key.
+    overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
+    weight 0. settled: when every check had spoken for the first time.
     """
 
     def __init__(
@@ -46,6 +50,9 @@ class World:
         self.owned = owned | {service.key for service in spec.services.values()}
         self.left: Table | None = None
         self.ladder = Ladder()
+        self.overrides: Sequence[Override] = ()
+        self.quiet: Since = {}
+        self.settled: float | None = None
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell

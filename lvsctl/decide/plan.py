@@ -52,12 +52,14 @@ def diff(
     left: Table | None = None,
     why: Mapping[Subject, str] | None = None,
     hold: AbstractSet[ServiceKey] = frozenset(),
+    eased: AbstractSet[Subject] = frozenset(),
 ) -> Plan:
     """The operations that turn `have` into `want`, each with its reason.
 
     What is taken away comes last, so a service with a live server before and after has one throughout. A service
     that is not wanted is deleted only if `owned` and not on `hold`. left: the table as the last round left it, or
-    None if unknown; a step that goes back to it undoes somebody else's change.
+    None if unknown; a step that goes back to it undoes somebody else's change. eased: servers with a weight that is
+    neither 0 nor the configured one, which has a reason of its own.
     """
     reasons = why or {}
     steps: list[Step] = []
@@ -66,7 +68,7 @@ def diff(
         if found is None or not same_entry(entry, found):
             was = left.get(key) if left else None
             steps += _service_steps(key, entry, found, was, reasons)
-            steps += _server_steps(key, entry, found, was, reasons)
+            steps += _server_steps(key, entry, found, was, reasons, eased=eased)
     for key in have:
         if key in owned and key not in want and key not in hold:
             added = left is not None and key not in left
@@ -93,7 +95,13 @@ def _service_steps(
 
 
 def _server_steps(
-    key: ServiceKey, want: Entry, have: Entry | None, was: Entry | None, why: Mapping[Subject, str]
+    key: ServiceKey,
+    want: Entry,
+    have: Entry | None,
+    was: Entry | None,
+    why: Mapping[Subject, str],
+    *,
+    eased: AbstractSet[Subject],
 ) -> Iterator[Step]:
     present = have.servers if have else {}
     for server, attrs in want.servers.items():
@@ -101,8 +109,8 @@ def _server_steps(
         if found is None:
             yield _step(AddServer(key, server, attrs), found, was, why.get((key, server), _CONFIGURATION))
         elif not same_real(attrs, found):
-            crosses_zero = (attrs.weight > 0) != (found.weight > 0)
-            reason = why.get((key, server), _CONFIGURATION) if crosses_zero else _CONFIGURATION
+            special = (attrs.weight > 0) != (found.weight > 0) or (key, server) in eased
+            reason = why.get((key, server), _CONFIGURATION) if special else _CONFIGURATION
             yield _step(EditServer(key, server, attrs), found, was, reason)
     for server, found in present.items():
         if server not in want.servers:

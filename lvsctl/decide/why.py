@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from lvsctl.decide.health import NEVER, Standing, standing
 from lvsctl.decide.ladder import lacks, stand_in, there_now, way_out
-from lvsctl.model import CheckId, Health, RealKey, Server, Service, ServiceKey, Spec, Verdict
+from lvsctl.decide.overrides import Orders, in_words
+from lvsctl.model import Action, CheckId, Health, RealKey, Server, Service, ServiceKey, Spec, Table, Verdict
 
 Subject: TypeAlias = tuple[ServiceKey, RealKey | None]
 """A server of a service, or with None the service itself."""
@@ -33,10 +34,19 @@ class Case:
 class Why(Mapping[Subject, str]):
     """A phrase for every server and every service of a Spec; ten thousand of them would be slow to make in advance."""
 
-    def __init__(self, spec: Spec, cases: Mapping[ServiceKey, Case], health: Mapping[CheckId, Health]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        cases: Mapping[ServiceKey, Case],
+        health: Mapping[CheckId, Health],
+        table: Table,
+        orders: Orders,
+    ) -> None:
         self._spec = spec
         self._cases = cases
         self._health = health
+        self._table = table
+        self._orders = orders
         self._found: dict[ServiceKey, dict[RealKey, tuple[int, Server]]] = {}
 
     def __getitem__(self, subject: Subject) -> str:
@@ -61,13 +71,32 @@ class Why(Mapping[Subject, str]):
         return sum(1 for _ in self)
 
     def _of_server(self, case: Case, index: int, server: Server) -> str:
+        order = self._orders.get((case.service.key, server.key))
+        if order is None:
+            return self._of_health(case, index, server)
+        words = in_words(order)
+        if standing(server.checks, self._health) is Standing.UP and order.action is not Action.WEIGHT:
+            return words
+        return f"{words}; {self._of_health(case, index, server)}"
+
+    def _of_health(self, case: Case, index: int, server: Server) -> str:
         if case.in_use is not None and index > case.in_use:
             return f"pool {case.service.pools[case.in_use].name} is in use, pool {case.service.pools[index].name} waits"
         if server.attrs.weight == 0 and standing(server.checks, self._health) is Standing.UP:
             return "configured with weight 0"
         if not server.checks:
             return "up: no checks"
-        return self._of_check(min(server.checks, key=self._gravity))
+        words = self._of_check(min(server.checks, key=self._gravity))
+        return words + self._slow(case, server)
+
+    def _slow(self, case: Case, server: Server) -> str:
+        """What a slow start has come to."""
+        entry = self._table.get(case.service.key)
+        attrs = entry.servers.get(server.key) if entry is not None else None
+        ordered = (case.service.key, server.key) in self._orders
+        if ordered or attrs is None or not 0 < attrs.weight < server.attrs.weight:
+            return ""
+        return f"; slow start, {attrs.weight} of weight {server.attrs.weight} for now"
 
     def _gravity(self, check: CheckId) -> tuple[bool, bool, bool]:
         """The check that decides comes first: down, else never answered, else in doubt."""

@@ -37,11 +37,15 @@ class SchedulerUpgrade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A real server as configured; attrs.weight is its weight while up. checks: all must pass; empty: always up."""
+    """A real server as configured; attrs.weight is its weight while up. checks: all must pass; empty: always up.
+
+    name: what an operator may call it, unique within its service; "" where it has none.
+    """
 
     key: RealKey
     attrs: RealAttrs
     checks: tuple[CheckId, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,9 @@ class Service:
     """A virtual service as configured; attrs.scheduler is the one that is wanted. pools: highest priority first.
 
     fallback: the scheduler used where the kernel lacks the wanted one, or None to refuse the service. upgrade: when the
-    wanted one takes the fallback's place, if it appears while the service runs.
+    wanted one takes the fallback's place, if it appears while the service runs. slow_start: seconds in which a server
+    that has come up gets its weight, 0 for at once. drain_timeout: seconds after which a server that was taken to
+    weight 0 leaves the table even if it has connections (and before that once it has none); None: it stays.
     """
 
     name: str
@@ -73,13 +79,19 @@ class Service:
     on_down: OnDown
     on_exit: OnExit
     upgrade: SchedulerUpgrade = SchedulerUpgrade.RELOAD
+    slow_start: float = 0.0
+    drain_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The compiled configuration: names resolved, defaults filled, ids given. period: seconds between rounds."""
+    """The compiled configuration: names resolved, defaults filled, ids given.
+
+    period: seconds between rounds. maintenance: a directory whose files' names are servers to be drained, or "".
+    """
 
     services: Mapping[str, Service]
     questions: Mapping[QuestionId, Question]
     checks: Mapping[CheckId, Check]
     period: float = 5.0
+    maintenance: str = ""

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.decide.desired import desired, standing_by
+from lvsctl.decide.desired import desired
 from lvsctl.decide.health import Standing, assume_up, presume, standing
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import diff
+from lvsctl.decide.quiet import leaving
 from lvsctl.decide.table import after_all
 from lvsctl.events import SchedulerMissing
 from lvsctl.model import (
@@ -118,13 +119,13 @@ def test_an_upper_pool_drained_by_configuration_hands_over() -> None:
 def test_only_servers_that_the_kernel_holds_and_whose_pool_waits_are_asked_about() -> None:
     wrr = spec(service([server(1)], [server(2), server(3)]))
     held = {VIP: entry({1: 5, 2: 0})}
-    assert standing_by(wrr, healths("UUU"), held) == {(VIP, real(2))}
-    assert standing_by(wrr, healths("UUU"), {VIP: entry({1: 5, 2: 1})}) == set(), "it may yet get a connection"
-    assert standing_by(wrr, healths("DUU"), held) == set()
-    assert standing_by(wrr, healths("UUU"), {}) == set()
+    assert leaving(wrr, healths("UUU"), held) == {(VIP, real(2))}
+    assert leaving(wrr, healths("UUU"), {VIP: entry({1: 5, 2: 1})}) == set(), "it may yet get a connection"
+    assert leaving(wrr, healths("DUU"), held) == set()
+    assert leaving(wrr, healths("UUU"), {}) == set()
     hprio = spec(service([server(1)], [server(2), server(3)], scheduler="hprio"))
-    assert standing_by(hprio, healths("UUU"), held) == set()
-    assert standing_by(hprio, healths("UUU"), held, ladder=Ladder(frozenset({"hprio"}))) == {(VIP, real(2))}
+    assert leaving(hprio, healths("UUU"), held) == set()
+    assert leaving(hprio, healths("UUU"), held, ladder=Ladder(frozenset({"hprio"}))) == {(VIP, real(2))}
 
 
 def test_without_checks_a_server_is_always_in() -> None:

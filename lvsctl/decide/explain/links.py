@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsctl.decide.desired import pool_in_use
 from lvsctl.decide.explain.evidence import Evidence, Link, state
 from lvsctl.decide.ladder import lacks, stand_in, there_now
 from lvsctl.decide.plan import SWITCH_MOMENT
+from lvsctl.decide.seats import pool_in_use
 from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Service
 
 
