@@ -16,13 +16,14 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import look_and_decide
 from lvsctl.decide.health import assume_up
 from lvsctl.decide.ladder import Ladder
+from lvsctl.decide.quiet import Since
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
     AddressKey,
@@ -35,6 +36,7 @@ from lvsctl.model import (
     OnDown,
     OnExit,
     Op,
+    Override,
     Pool,
     Protocol,
     Question,
@@ -64,6 +66,9 @@ class View:
     owned: frozenset[ServiceKey] = frozenset()
     left: Table | None = None
     ladder: Ladder = field(default_factory=Ladder)
+    overrides: Sequence[Override] = ()
+    quiet: Since = field(default_factory=dict)
+    settled: float | None = None
 
 
 @dataclass

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.decide.ladder import Ladder
+from lvsctl.decide.quiet import Since
 from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
@@ -16,6 +17,7 @@ from lvsctl.model import (
     EditServer,
     EditService,
     Health,
+    Override,
     RealCounters,
     Seen,
     ServiceAttrs,
@@ -51,6 +53,9 @@ class View:
     owned: frozenset[ServiceKey] = field(init=False)
     left: Table | None = None
     ladder: Ladder = field(default_factory=Ladder)
+    overrides: Sequence[Override] = ()
+    quiet: Since = field(default_factory=dict)
+    settled: float | None = None
 
     def __post_init__(self) -> None:
         self.owned = frozenset(service.key for service in self.spec.services.values())
