@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path as FilePath
 from typing import Any
 
 from lvsctl.checkapi import AnyKind
@@ -65,7 +66,19 @@ def compile_spec(merged: Merged, kinds: Mapping[str, AnyKind], *, complete: bool
             message = f"{service.key} is already the service `{owner.path[-1]}` at {owner}: merge them or remove one"
             problems.append(place.problem(message, key=True))
         services[name] = service
-    return Spec(services, questions.questions, questions.checks, merged.period or DEFAULT_PERIOD), problems
+    period = merged.period or DEFAULT_PERIOD
+    return Spec(services, questions.questions, questions.checks, period, _maintenance(merged, problems)), problems
+
+
+def _maintenance(merged: Merged, problems: list[Problem]) -> str:
+    """The directory may be made later, so it is no mistake that there is none yet."""
+    if merged.maintenance is None:
+        return ""
+    place, path = merged.maintenance
+    if not FilePath(path).is_dir():
+        message = f"there is no directory {shown(path)}: make it (mkdir -p), or nobody can be drained there"
+        problems.append(place.problem(message, severity=Severity.WARNING))
+    return path
 
 
 class _ServiceCompiler:
@@ -115,6 +128,8 @@ class _ServiceCompiler:
             on_down=OnDown(self._value("on_down", OnDown.REMOVE)),
             on_exit=OnExit(self._value("on_exit", OnExit.KEEP)),
             upgrade=self._upgrade(fallback),
+            slow_start=self._slow_start(priority),
+            drain_timeout=self._value("drain_timeout", 0.0) or None,
         )
 
     # --- who it is ----------------------------------------------------------------------------------------------
@@ -181,6 +196,19 @@ class _ServiceCompiler:
         if where is not None and fallback is None and where.path[0] == "services":
             self._say(where, "does nothing without `scheduler_fallback`: add that, or remove this")
         return SchedulerUpgrade(upgrade or SchedulerUpgrade.RELOAD)
+
+    def _slow_start(self, priority: str | None) -> float:
+        """A lower weight is a lower priority there. What the defaults say is for the other services."""
+        seconds, where = inherited(self._levels, "slow_start")
+        if not (seconds and priority):
+            return float(seconds or 0.0)
+        if where is not None and where.path[0] == "services":
+            message = (
+                f"with {priority} the weight is the priority, so a server would start in another pool: write "
+                "`slow_start: 0s`, or a scheduler without priorities, such as wlc"
+            )
+            self._say(where, message)
+        return 0.0
 
     def _flags(self, scheduler: str, fallback: str | None, key: ServiceKey) -> ServiceFlag:
         flags = NO_FLAGS

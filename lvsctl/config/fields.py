@@ -74,6 +74,20 @@ def _not_none(value: str) -> str:
     return value
 
 
+def _no_address(value: str) -> str:
+    try:
+        values.address(value)
+    except ValueError:
+        return value
+    raise ValueError(f"`{value}` is an address, and a name is to be told from one: write a word")
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError(f"`{shown(value)}` is not a whole path: begin it with /")
+    return value
+
+
 def _scheduler(value: str) -> str:
     """The kernel keeps the name in 16 bytes, and asks modprobe for ip_vs_NAME."""
     if not re.fullmatch(r"[a-z0-9_]{1,15}", value):
@@ -105,7 +119,9 @@ _DURATION = WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms
 
 Maybe: TypeAlias = Annotated[T | None, BeforeValidator(_written)]
 Some: TypeAlias = Annotated[S, AfterValidator(_some)]
+Directory: TypeAlias = Annotated[str, AfterValidator(_absolute)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+ServerName: TypeAlias = Annotated[Name, AfterValidator(_no_address)]
 CheckName: TypeAlias = Annotated[Name, AfterValidator(_not_none)]
 Scheduler: TypeAlias = Annotated[str, AfterValidator(_scheduler)]
 Boolean: TypeAlias = Annotated[bool, Strict()]
@@ -114,6 +130,7 @@ Threshold: TypeAlias = Annotated[int, Strict(), Field(ge=0, le=model.MAX_THRESHO
 Streak: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=1000)]
 Mark: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=2**32 - 1)]
 Timing: TypeAlias = Annotated[float, PlainValidator(values.duration), AfterValidator(_not_too_short), _DURATION]
+Pause: TypeAlias = Annotated[float, PlainValidator(values.duration), _DURATION]
 Persistence: TypeAlias = Annotated[int, PlainValidator(values.duration), AfterValidator(_whole_seconds), _DURATION]
 Port: TypeAlias = Annotated[
     int, PlainValidator(values.port), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": values.MAX_PORT})

@@ -33,6 +33,7 @@ class Merged:
     defaults: Defaults
     default_places: Mapping[str, Place]
     period: float | None
+    maintenance: tuple[Place, str] | None
 
 
 def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
@@ -42,7 +43,7 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
     checks: dict[str, tuple[Place, str | Asked]] = {}
     defaults: dict[str, Any] = {}
     places: dict[str, Place] = {}
-    period = None
+    period, maintenance = None, None
     for file in reversed(files):  # so that the first definition stays
         at, conf = file.document.at, file.conf
         services |= {name: (at("services", name), form) for name, form in (conf.services or {}).items()}
@@ -51,9 +52,12 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
             defaults |= {key: getattr(conf.defaults, key) for key in conf.defaults.model_fields_set}
             places |= {key: at("defaults", key) for key in conf.defaults.model_fields_set}
         period = (conf.global_.period if conf.global_ else None) or period
+        if conf.global_ and conf.global_.maintenance:
+            maintenance = at("global", "maintenance"), conf.global_.maintenance
     broken = frozenset(name for file in files for name in _keys(file.written, "checks")) - checks.keys()
     ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
-    return Merged(ordered, checks, broken, Defaults.model_construct(**defaults), places, period), problems
+    everything = Defaults.model_construct(**defaults)
+    return Merged(ordered, checks, broken, everything, places, period, maintenance), problems
 
 
 def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:

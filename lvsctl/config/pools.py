@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,12 +87,14 @@ class PoolCompiler:
         self._questions = questions
         self._problems = said
         self._seen: dict[RealKey, Place] = {}
+        self._names: dict[str, Place] = {}
         self._tunnels: set[Path] = set()
         self._unchecked = False
 
     def compile(self, form: Service, place: Place) -> Compiled:
         drafts = [(name, pool, at, self._drafts(pool, at)) for name, pool, at in pools_of(form, place)]
         self._idle_tunnels(form, place)
+        self._pool_names(name for name, _, _, _ in drafts)
         weights: list[list[int]] = []
         highest = 0
         for _, pool, at, servers in reversed(drafts):
@@ -128,6 +130,7 @@ class PoolCompiler:
         if first is not place:
             self._say(place, f"the server {key} is already in this service, at {first}: remove one of the two")
             return None
+        self._name(form, place)
         tunnel, where = inherited(levels, "tunnel")
         if forward is Forward.TUNNEL and where is not None:
             self._tunnels.add(where.path)
@@ -140,6 +143,18 @@ class PoolCompiler:
             tunnel=_tunnel(tunnel) if forward is Forward.TUNNEL else TunnelSpec(),
             checks=self._checks(key, place, levels),
         )
+
+    def _name(self, form: Server, place: Place) -> None:
+        at = place.at("name")
+        first = self._names.setdefault(form.name, at) if form.name is not None else at
+        if first is not at:
+            self._say(at, f"`{form.name}` is already the name of a server of this service, at {first}: change one")
+
+    def _pool_names(self, pools: Iterable[str]) -> None:
+        """A server and a pool of one name could not be told apart: both are called SERVICE/NAME."""
+        for pool in pools:
+            if pool in self._names:
+                self._say(self._names[pool], f"`{pool}` is a pool of this service: give the server another name")
 
     def _key(self, form: Server, place: Place) -> RealKey:
         if form.port is not None and form.address.port is not None:
@@ -245,4 +260,4 @@ def _tunnel(form: Tunnel | None) -> TunnelSpec:
 
 def _server(draft: _Draft, weight: int) -> ServerSpec:
     attrs = RealAttrs(draft.forward, weight, draft.thresholds.upper or 0, draft.thresholds.lower or 0, draft.tunnel)
-    return ServerSpec(draft.key, attrs, draft.checks)
+    return ServerSpec(draft.key, attrs, draft.checks, draft.form.name or "")

@@ -19,6 +19,7 @@ from lvsctl.config.faults import fault, raise_faults
 from lvsctl.config.fields import (
     Boolean,
     CheckName,
+    Directory,
     Endpoint,
     Form,
     Mark,
@@ -26,9 +27,11 @@ from lvsctl.config.fields import (
     Name,
     Netmask,
     OrText,
+    Pause,
     Persistence,
     Port,
     Scheduler,
+    ServerName,
     Share,
     Some,
     Threshold,
@@ -104,10 +107,20 @@ class Policy(Form):
     persistence_netmask: Maybe[Netmask] = Field(None, description="Clients of one such prefix stay together.")
     on_down: Maybe[OnDown] = Field(None, description="What becomes of a server that is down. Default remove.")
     on_exit: Maybe[OnExit] = Field(None, description="What becomes of the service when lvsctl stops. Default keep.")
+    slow_start: Maybe[Pause] = Field(
+        None,
+        description="A server that has come up gets its weight little by little in this time; 0s: at once (default).",
+    )
+    drain_timeout: Maybe[Pause] = Field(
+        None,
+        description="A server that is drained, quiesced or stands by leaves the table once it has no connections, or "
+        "after this time with those that it has; 0s: it stays (default; one that stands by leaves when it has none).",
+    )
     floor: Maybe[Share] = Field(None, description="Servers of the last pool (2, or 50%) that checks may not take out.")
 
 
 class Server(Inherited):
+    name: Maybe[ServerName] = Field(None, description="For people and commands; unique within its service.")
     address: Endpoint = Field(description="Address, or address and port.")
     port: Maybe[Port] = Field(None, description="Default: the service's port.")
     weight: Maybe[Weight] = Field(None, description="Default: the pool's weight.")
@@ -151,6 +164,9 @@ class Defaults(Inherited, Policy, Timings):
 
 class Global(Form):
     period: Maybe[Timing] = Field(None, description="Time between two rounds. Default 5s.")
+    maintenance: Maybe[Directory] = Field(
+        None, description="A directory: servers that its files are named after are drained."
+    )
 
 
 class Conf(Form):

@@ -433,3 +433,38 @@ def test_the_period() -> None:
 def test_a_server_without_a_port_is_asked_at_the_usual_one(check: str, port: int) -> None:
     found = loaded(f"services: {{web: {{mark: 20, check: {check}, servers: [192.0.2.2]}}}}")
     assert [question.target.port for question in found.spec.questions.values()] == [port]
+
+
+def test_slow_start_drain_timeout_names_and_the_maintenance_directory() -> None:
+    found = loaded(
+        """
+        global: {maintenance: /}
+        defaults: {slow_start: 1m, drain_timeout: 10m}
+        services:
+          web:
+            address: 192.0.2.1:80
+            check: none
+            servers: [{name: web1, address: 192.0.2.2}, 192.0.2.3]
+          api:
+            address: 192.0.2.1:443
+            check: none
+            scheduler: fo
+            slow_start: 0s
+            drain_timeout: 0s
+            servers: [192.0.2.2]
+        """
+    )
+    web, api = found.spec.services.values()
+    assert (found.spec.maintenance, found.warnings) == ("/", ())
+    assert (web.slow_start, web.drain_timeout) == (60.0, 600.0)
+    assert (api.slow_start, api.drain_timeout) == (0.0, None)
+    assert [server.name for server in web.pools[0].servers] == ["web1", ""]
+
+
+def test_a_slow_start_of_the_defaults_is_not_for_schedulers_of_priority() -> None:
+    defaults = "defaults: {slow_start: 1m}"
+    body = "address: 192.0.2.1:80\ncheck: none\nservers: [192.0.2.2]\n"
+    assert service(body, defaults).slow_start == 60.0
+    assert service(body + "scheduler: hprio", defaults).slow_start == 0.0
+    plain = service(body, "")
+    assert (plain.slow_start, plain.drain_timeout) == (0.0, None)
