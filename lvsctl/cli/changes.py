@@ -64,10 +64,15 @@ def apply(no_checks: bool, output: str, config: str, state_dir: str) -> int:
     show_default=True,
     help="auto: for people on a terminal, else logfmt.",
 )
+@click.option(
+    "--socket-group",
+    metavar="NAME",
+    help="The group whose members may use the control socket.  [default: lvsctl, where there is such a group]",
+)
 @options.config
 @options.socket
 @options.state_dir
-def run(log_format: str, config: str, socket: str, state_dir: str) -> None:
+def run(log_format: str, socket_group: str | None, config: str, socket: str, state_dir: str) -> None:
     """Run the daemon, in the foreground.
 
     It checks the servers and keeps the table right until SIGTERM; SIGHUP makes it read conf.d again. It tells systemd
@@ -79,7 +84,13 @@ def run(log_format: str, config: str, socket: str, state_dir: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # a reload asked for during the start waits, or it kills
     from lvsctl.daemon import app  # noqa: PLC0415
 
-    app.run(config=Path(config), socket=Path(socket), state_dir=Path(state_dir), log_format=log_format)
+    app.run(
+        config=Path(config),
+        socket=Path(socket),
+        socket_group=socket_group,
+        state_dir=Path(state_dir),
+        log_format=log_format,
+    )
 
 
 def _show(once: Once, output: str, *, applied: bool) -> None:

@@ -15,6 +15,7 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon import log as logs
+from lvsctl.daemon.api.listener import group_number
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import State
 from lvsctl.errors import LvsctlError
@@ -22,12 +23,14 @@ from lvsctl.errors import LvsctlError
 log = structlog.get_logger("lvsctl")
 
 
-def run(*, config: Path, socket: Path, state_dir: Path, log_format: str) -> None:
+def run(*, config: Path, socket: Path, socket_group: str | None, state_dir: Path, log_format: str) -> None:
     """`lvsctl run`: the daemon in the foreground, until SIGTERM or SIGINT. Raises LvsctlError if it cannot start.
 
-    The caller has blocked SIGHUP if it may come early: it waits until `handle_signals`.
+    socket_group: name or number of the group whose members may use the socket; None: the usual one. The caller has
+    blocked SIGHUP if it may come early: it waits until `handle_signals`.
     """
     logs.configure(log_format)
+    group = group_number(socket_group) if socket_group is not None else None
     kinds = installed()
     for name, why in kinds.broken.items():
         log.error("check kind cannot be used", kind=name, why=why)
@@ -37,7 +40,7 @@ def run(*, config: Path, socket: Path, state_dir: Path, log_format: str) -> None
     _allow_many_files()
     state = State(state_dir)
     with state.lock():
-        asyncio.run(_serve(config=config, loaded=loaded, kinds=kinds, socket=socket, state=state))
+        asyncio.run(_serve(config=config, loaded=loaded, kinds=kinds, socket=socket, group=group, state=state))
 
 
 def _allow_many_files() -> None:
@@ -47,7 +50,9 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(*, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], socket: Path, state: State) -> None:
+async def _serve(
+    *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], socket: Path, group: int | None, state: State
+) -> None:
     from lvsctl.daemon.api.server import serving  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415   a refused start should not wait for them
 
@@ -56,7 +61,7 @@ async def _serve(*, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], 
         daemon = Daemon(config=config, loaded=loaded, kinds=kinds, ipvs=ipvs, state=state)
         handle_signals(daemon)
         await daemon.prepare()
-        async with serving(daemon, socket):
+        async with serving(daemon, socket, group=group):
             await daemon.run()
     finally:
         await ipvs.close()

@@ -21,6 +21,7 @@ from lvsctl.daemon.metrics import Metrics
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
 from lvsctl.daemon.report import round_events, service_events
 from lvsctl.daemon.state import State
+from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.world import World
 from lvsctl.decide.farewell import farewell
@@ -89,7 +90,8 @@ class Daemon:
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
         self.herald = Herald(lambda: self.world.names)
-        self.herald.listeners.append(to_log(log))
+        self.stream = Stream()
+        self.herald.listeners += [to_log(log), self.stream.hear]
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()

@@ -117,6 +117,14 @@ def test_exit_status_of_the_process(tmp_path: Path) -> None:
     assert lvsctl("status", "--nonsense").returncode == 2
 
 
+def test_a_group_for_the_socket_that_there_is_not() -> None:
+    shown = lvsctl("run", "--socket-group", "nosuch")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr == (
+        "lvsctl: there is no group `nosuch`: make it (groupadd --system nosuch), or name another with --socket-group\n"
+    )
+
+
 def test_a_reader_that_goes_away_is_no_error_message() -> None:
     read, write = os.pipe()
     os.close(read)

@@ -13,12 +13,13 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from lvsctl.config import wording
-from lvsctl.config.document import Document
+from lvsctl.config.document import Document, shown
 from lvsctl.daemon.api.failures import BadRequest
 from lvsctl.daemon.daemon import Daemon
 
 DAEMON = web.AppKey("daemon", Daemon)
 NAMING = 1.0  # seconds that a directory service may take to tell a user's name
+DIGITS = 15  # of a number in a query
 
 _PEER = web.RequestKey("peer", str)
 _CREDENTIALS = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
@@ -57,6 +58,16 @@ def _uid(request: web.Request) -> int:
         raise ConnectionResetError("who asked has hung up")
     _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return int(uid)
+
+
+def number(request: web.Request, name: str, default: int) -> int:
+    """A parameter that is a whole number from 0; raises BadRequest, which names it."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+        raise BadRequest(f"{name}: must be a whole number from 0, not `{shown(text)}`")
+    return int(text)
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:

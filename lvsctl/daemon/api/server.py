@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket as sockets
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,10 +11,11 @@ from aiohttp import web
 
 from lvsctl.daemon.api import openapi
 from lvsctl.daemon.api.failures import failures
+from lvsctl.daemon.api.listener import listening
 from lvsctl.daemon.api.request import DAEMON, find_peer
 from lvsctl.daemon.api.routes import ROUTES, Handler, Route
 from lvsctl.daemon.daemon import Daemon
-from lvsctl.errors import AlreadyRunning, LvsctlError
+from lvsctl.errors import LvsctlError
 
 LARGEST = 64 * 1024  # bytes of a request's body
 SHOWN = 500  # of them, and of the query, in the log
@@ -25,9 +24,12 @@ log = structlog.get_logger("lvsctl")
 
 
 @contextlib.asynccontextmanager
-async def serving(daemon: Daemon, path: Path) -> AsyncIterator[None]:
-    """Answer on `path` (mode 0660) while the block runs; raises LvsctlError if the path cannot be used."""
-    _make_room(path)
+async def serving(daemon: Daemon, path: Path, *, group: int | None = None) -> AsyncIterator[None]:
+    """Answer on `path` while the block runs; raises LvsctlError if that cannot be.
+
+    group: whom the socket is given to, see `listener.listening`.
+    """
+    listener = listening(path, group)
     app = web.Application(middlewares=[failures], client_max_size=LARGEST)
     app[DAEMON] = daemon
     app[openapi.DOCUMENT] = openapi.document(ROUTES)
@@ -36,15 +38,10 @@ async def serving(daemon: Daemon, path: Path) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        try:
-            await web.UnixSite(runner, str(path)).start()
-            path.chmod(0o660)
-        except OSError as error:
-            raise LvsctlError(
-                f"cannot listen on {path}: {error.strerror or error}; name another with --socket"
-            ) from error
+        await web.SockSite(runner, listener).start()
         yield
     finally:
+        daemon.stream.close()
         await runner.cleanup()
         path.unlink(missing_ok=True)
 
@@ -67,25 +64,3 @@ def _logged(route: Route) -> Handler:
         return answer
 
     return handle
-
-
-def _make_room(path: Path) -> None:
-    """Remove a socket that nobody answers on; anything else in the way is an error."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LvsctlError(f"cannot make {path.parent}: {error.strerror}; name another with --socket") from error
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise LvsctlError(f"{path} is in the way and is no socket: remove it, or name another with --socket")
-        with sockets.socket(sockets.AF_UNIX) as probe:
-            probe.settimeout(1)
-            probe.connect(str(path))
-    except FileNotFoundError:
-        return
-    except ConnectionRefusedError:
-        path.unlink(missing_ok=True)
-        return
-    except OSError as error:
-        raise LvsctlError(f"cannot use {path}: {error.strerror or error}; name another with --socket") from error
-    raise AlreadyRunning(f"another daemon answers on {path}: stop it first, or name another with --socket")

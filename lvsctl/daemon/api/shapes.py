@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from lvsctl.model import Level
+
 Json: TypeAlias = dict[str, Any]
 
 TEXT: Json = {"type": "string"}
@@ -58,6 +60,28 @@ SERVICE_KEY: Json = {
         ),
         shape("MarkKey", {"kind": {"const": "mark"}, "mark": COUNT, "family": one_of("inet", "inet6")}),
     ],
+}
+
+LINES = "application/jsonl"
+"""The media type of one JSON value a line."""
+
+TOLD: Json = {
+    **shape(
+        "Told",
+        {
+            "number": {**COUNT, "description": "from 1, in the order of telling, since the start of the daemon"},
+            "at": MOMENT,
+            "event": {**TEXT, "description": "a stable name in snake_case"},
+            "level": one_of(*Level),
+            "message": {**TEXT, "description": "one line for people"},
+            "service": {**TEXT, "description": "empty where it is about none, as pool and server"},
+            "pool": TEXT,
+            "server": TEXT,
+        },
+        optional=("number", "at", "service", "pool", "server"),
+    ),
+    "description": "What happened. Every event has further properties of its own.",
+    "additionalProperties": True,
 }
 
 

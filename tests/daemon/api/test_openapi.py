@@ -14,7 +14,7 @@ import pytest
 from lvsctl.daemon.api.openapi import document
 from lvsctl.daemon.api.routes import ROUTES, Route
 from lvsctl.daemon.api.server import serving
-from lvsctl.daemon.api.shapes import TEXT, Operation, listed, shape
+from lvsctl.daemon.api.shapes import LINES, TEXT, Operation, listed, shape
 from lvsctl.model import DeleteService, MarkKey
 from lvsctl.model.table import Family
 from tests.daemon.api.test_server import client
@@ -96,12 +96,13 @@ async def hold_to_the_document(
         described = made["paths"][resource.partition("?")[0]][method.lower()]["responses"][str(status)]
         [(media, content)] = described["content"].items()
         assert answer.content_type == media
-        if media != "application/json":
+        if not content:
             return await answer.text()
-        said = await answer.json()
+        said = [json.loads(line) async for line in answer.content] if media == LINES else [await answer.json()]
     schema = {**strict(content["schema"]), "components": strict(made["components"])}
-    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(said)
-    return said
+    for one in said:
+        jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(one)
+    return said if media == LINES else said[0]
 
 
 async def test_what_the_daemon_answers(site: Site, servers: Servers) -> None:
@@ -123,6 +124,10 @@ async def test_what_the_daemon_answers(site: Site, servers: Servers) -> None:
         await hold_to_the_document(http, "GET", f"/v1/explain?subject=shop/{B}", 200)
         await hold_to_the_document(http, "GET", "/v1/explain?subject=shpo", 404)
         await hold_to_the_document(http, "GET", "/v1/openapi.json", 200)
+        events = await hold_to_the_document(http, "GET", "/v1/events", 200)
+        assert {"applied", "service_ok", "drift"} <= {one["event"] for one in events}
+        await hold_to_the_document(http, "GET", "/v1/events?since=x", 422)
+        await hold_to_the_document(http, "GET", "/v1/events?service=shpo", 404)
         assert "lvsctl_" in await hold_to_the_document(http, "GET", "/metrics", 200)
         assert await hold_to_the_document(http, "GET", "/-/healthy", 200) == "ok\n"
         assert await hold_to_the_document(http, "GET", "/-/ready", 200) == "ready\n"

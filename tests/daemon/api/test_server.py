@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket
 import stat
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from lvsctl.daemon.api.listener import group_number, listening
 from lvsctl.daemon.api.server import serving
 from lvsctl.errors import AlreadyRunning, LvsctlError
 from lvsctl.kernel.memory import MemoryIpvs
@@ -91,6 +94,65 @@ async def test_the_socket_is_for_owner_and_group_and_goes_with_the_daemon(rememb
         async with serving(daemon, path):
             assert stat.S_IMODE(path.stat().st_mode) == 0o660
         assert not path.exists()
+
+
+async def test_the_socket_is_given_to_a_group(remembered: Site) -> None:
+    path = remembered.folder / "lvsctl.sock"
+    if os.getuid():
+        pytest.skip("only root may give it to any group")
+    async with remembered.running() as daemon, serving(daemon, path, group=4321):
+        assert (path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (4321, 0o660)
+
+
+@pytest.mark.parametrize(("known", "given"), [(True, 4321), (False, None)])
+def test_where_there_is_a_group_lvsctl_it_is_given_to_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, given: int | None
+) -> None:
+    def look(name: str) -> grp.struct_group:
+        if name == "lvsctl" and known:
+            return grp.struct_group((name, "x", 4321, []))
+        raise KeyError(name)
+
+    if os.getuid():
+        pytest.skip("only root may give it to any group")
+    monkeypatch.setattr(grp, "getgrnam", look)
+    with listening(tmp_path / "s", None):
+        expected = os.getgid() if given is None else given
+        assert (tmp_path / "s").stat().st_gid == expected
+
+
+@pytest.mark.parametrize("asked", [None, 4321])
+def test_a_group_that_may_not_be_given_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int | None
+) -> None:
+    """One that was asked for is an error; the usual one is left out."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 4321, [])))
+    path = tmp_path / "s"
+    if asked is None:
+        listening(path, asked).close()
+        assert path.exists()
+        return
+    with pytest.raises(LvsctlError) as caught:
+        listening(path, asked)
+    assert str(caught.value) == (
+        f"not allowed to give {path} to the group 4321: be root or a member of it, or name another with --socket-group"
+    )
+    assert not path.exists()
+
+
+def test_a_group_by_name_and_by_number() -> None:
+    assert group_number("0") == 0
+    assert group_number(grp.getgrgid(0).gr_name) == 0
+    with pytest.raises(LvsctlError) as caught:
+        group_number("nosuch")
+    assert str(caught.value) == (
+        "there is no group `nosuch`: make it (groupadd --system nosuch), or name another with --socket-group"
+    )
 
 
 async def test_a_socket_that_nobody_answers_on_is_replaced(remembered: Site) -> None:

@@ -1,0 +1,106 @@
+"""GET /v1/events: what happens, as lines of JSON, as long as the reader likes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from lvsctl.daemon.api.failures import NotFound
+from lvsctl.daemon.api.request import DAEMON, number
+from lvsctl.daemon.api.shapes import COUNT, LINES, TEXT, TOLD, Json, Operation, one_of
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.status import rfc3339
+from lvsctl.daemon.stream import KEPT, Reader
+from lvsctl.daemon.told import told_json
+from lvsctl.decide.explain.subject import NoSuchSubject, find
+from lvsctl.model import Told
+
+STARTED = "Lvsctl-Started"
+"""The header that tells two daemons apart: each begins to number its records at 1."""
+
+LAST_WORD = 5.0  # seconds that a reader who was too slow has for reading why
+LOOK = 10.0  # seconds between two looks whether a reader for whom there is nothing is still there
+AT_ONCE = 100  # records between two looks at everything else
+
+FOLLOW = Operation(
+    "What happens, one JSON object a line, oldest first; with follow=1 until one side hangs up, or the daemon stops.",
+    TOLD,
+    media=LINES,
+    query={
+        "since": {**COUNT, "description": "only records with a greater number"},
+        "limit": {**COUNT, "description": f"of what has happened already, at most so many; {KEPT} are kept"},
+        "service": {**TEXT, "description": "only what is about this service"},
+        "follow": {**one_of("0", "1"), "description": "1: go on with what happens from now on"},
+    },
+    fails=(404, 422),
+)
+
+
+async def follow(request: web.Request) -> web.StreamResponse:
+    """The records that are kept, then new ones as they come."""
+    daemon = request.app[DAEMON]
+    since, limit = number(request, "since", 0), number(request, "limit", KEPT)
+    service = _service(daemon, request.query.get("service"))
+    response = web.StreamResponse(headers={"Content-Type": LINES, STARTED: rfc3339(daemon.started)})
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as patience:
+            with daemon.stream.follow(lambda: patience.reschedule(loop.time() + LAST_WORD)) as reader:
+                kept = [told for told in daemon.stream.since(since) if _is_about(told, service)]
+                await response.prepare(request)
+                await _write(response, kept[len(kept) - min(limit, len(kept)) :])
+                if request.query.get("follow") == "1":
+                    await _go_on(request, response, reader, service)
+    except TimeoutError:  # it does not even read that it was too slow
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _go_on(request: web.Request, response: web.StreamResponse, reader: Reader, service: str | None) -> None:
+    """Until the daemon stops, or the reader is too slow, or gone."""
+    while request.transport is not None:
+        try:
+            async with asyncio.timeout(LOOK):
+                news = await reader.take(AT_ONCE)
+        except TimeoutError:
+            continue
+        if not news:
+            break
+        await _write(response, [told for told in news if _is_about(told, service)])
+        await asyncio.sleep(0)  # writing waits for nobody while there is room in the buffers
+    if reader.dropped:
+        await response.write(_line(_too_slow(reader.dropped)))
+
+
+async def _write(response: web.StreamResponse, records: list[Told]) -> None:
+    for start in range(0, len(records), AT_ONCE):
+        await response.write(b"".join(_line(told_json(told)) for told in records[start : start + AT_ONCE]))
+
+
+def _line(value: Json) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _too_slow(lost: int) -> Json:
+    words = f"this reader was too slow: {lost} records are lost to it; ask again"
+    return {"event": "dropped", "level": "warning", "message": words}
+
+
+def _is_about(told: Told, service: str | None) -> bool:
+    return service is None or told.record.service == service
+
+
+def _service(daemon: Daemon, words: str | None) -> str | None:
+    """The service's name. One that has left conf.d is found as long as something is told of it."""
+    if words is None or any(told.record.service == words for told in daemon.stream.since(0)):
+        return words
+    try:
+        service, server = find(daemon.world.spec, words)
+    except NoSuchSubject as error:
+        raise NotFound(str(error)) from error
+    if server is not None:
+        raise NotFound(f"`{words[:60]}` is a server: name its service, {service.name}")
+    return service.name

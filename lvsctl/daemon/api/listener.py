@@ -1,0 +1,98 @@
+"""The socket itself: where it is, what may be in its way, and who may use it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+import stat
+from pathlib import Path
+
+from lvsctl.errors import AlreadyRunning, LvsctlError
+
+USUAL = "lvsctl"
+"""The group that is given the socket when none is named, where it exists and may be given it."""
+
+_MODE = 0o660
+
+
+def listening(path: Path, group: int | None) -> socket.socket:
+    """A socket bound to `path`, for its owner and its group alone.
+
+    group: of the socket; None: that of the process, or USUAL. Nobody can connect before its rights are set: it does not
+    listen yet. Raises LvsctlError if the path cannot be used, or not be given to the group.
+    """
+    _make_room(path)
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.bind(str(path))
+        path.chmod(_MODE)
+        _give(path, group)
+    except OSError as error:
+        made.close()
+        raise LvsctlError(f"cannot listen on {path}: {error.strerror or error}; name another with --socket") from error
+    except LvsctlError:
+        made.close()
+        path.unlink(missing_ok=True)
+        raise
+    return made
+
+
+def group_number(name: str) -> int:
+    """Of a group's name, or its number; raises LvsctlError if there is no such group."""
+    try:
+        return int(name) if name.isascii() and name.isdigit() else grp.getgrnam(name).gr_gid
+    except KeyError as error:
+        raise LvsctlError(
+            f"there is no group `{name}`: make it (groupadd --system {name}), or name another with --socket-group"
+        ) from error
+
+
+def _give(path: Path, group: int | None) -> None:
+    if group is None:
+        _give_to_usual(path)
+        return
+    try:
+        os.chown(path, -1, group)
+    except PermissionError as error:
+        raise LvsctlError(
+            f"not allowed to give {path} to the group {_name(group)}: "
+            "be root or a member of it, or name another with --socket-group"
+        ) from error
+
+
+def _give_to_usual(path: Path) -> None:
+    """Nobody asked for it: where it cannot be, the socket stays as it is."""
+    try:
+        os.chown(path, -1, grp.getgrnam(USUAL).gr_gid)
+    except (KeyError, PermissionError):
+        return
+
+
+def _name(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(group)
+
+
+def _make_room(path: Path) -> None:
+    """Remove a socket that nobody answers on; anything else in the way is an error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LvsctlError(f"cannot make {path.parent}: {error.strerror}; name another with --socket") from error
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise LvsctlError(f"{path} is in the way and is no socket: remove it, or name another with --socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(str(path))
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        path.unlink(missing_ok=True)
+        return
+    except OSError as error:
+        raise LvsctlError(f"cannot use {path}: {error.strerror or error}; name another with --socket") from error
+    raise AlreadyRunning(f"another daemon answers on {path}: stop it first, or name another with --socket")

@@ -1,0 +1,149 @@
+"""GET /v1/events over the socket: what was, what comes, and who is too slow for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from lvsctl.daemon import stream as streams
+from lvsctl.daemon.api import events
+from lvsctl.daemon.api.server import serving
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.events import PoolExhausted, PoolRelieved
+from lvsctl.kernel.memory import MemoryIpvs
+from tests.daemon.api.test_server import client
+from tests.daemon.site import Site, conf, service
+
+Asked = tuple[Daemon, aiohttp.ClientSession]
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
+    """A daemon, settled; and a way to ask it."""
+    site = Site(MemoryIpvs(schedulers=("wlc",)), tmp_path)
+    site.write(conf(service("shop", "127.0.0.11", address="192.0.2.20:1", check="none")))
+    path = tmp_path / "lvsctl.sock"
+    async with site.running() as daemon, serving(daemon, path), client(path) as http:
+        await site.ready()
+        yield daemon, http
+
+
+async def lines(answer: aiohttp.ClientResponse, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        return [json.loads(await answer.content.readline()) for _ in range(count)]
+
+
+async def test_what_is_kept(asked: Asked) -> None:
+    daemon, http = asked
+    async with http.get("/v1/events") as answer:
+        assert answer.headers["Content-Type"] == "application/jsonl"
+        told = [json.loads(line) for line in (await answer.text()).splitlines()]
+    assert [one["number"] for one in told] == list(range(1, len(told) + 1))
+    assert told[-1].items() >= {"event": "service_ok", "service": "shop", "message": "service is ok"}.items()
+    last = told[-1]["number"]
+    daemon.tell(PoolExhausted("shop"))
+    async with http.get(f"/v1/events?since={last}") as answer:
+        [one] = await lines(answer, 1)
+        assert one.items() >= {"number": last + 1, "event": "pool_exhausted", "level": "error", "pool": ""}.items()
+    async with http.get("/v1/events?limit=2") as answer:
+        assert [json.loads(line)["number"] for line in (await answer.text()).splitlines()] == [last, last + 1]
+    async with http.get("/v1/events?limit=0") as answer:
+        assert await answer.text() == ""
+
+
+async def test_of_one_service(asked: Asked) -> None:
+    daemon, http = asked
+    daemon.tell(PoolExhausted("gone"))
+    async with http.get("/v1/events?service=gone") as answer:
+        assert [json.loads(line)["service"] for line in (await answer.text()).splitlines()] == ["gone"]
+    for words, why in [
+        ("shpo", "there is no service `shpo`: did you mean `shop`?"),
+        ("shop/127.0.0.11", "`shop/127.0.0.11` is a server: name its service, shop"),
+    ]:
+        async with http.get("/v1/events", params={"service": words}) as answer:
+            assert (answer.status, await answer.json()) == (404, {"error": why})
+    async with http.get("/v1/events?service=192.0.2.20:1") as answer:
+        assert {json.loads(line)["service"] for line in (await answer.text()).splitlines()} == {"shop"}
+
+
+@pytest.mark.parametrize("bad", ["x", "-1", "1.5", "", "9" * 16])
+async def test_a_number_that_is_none(asked: Asked, bad: str) -> None:
+    async with asked[1].get("/v1/events", params={"since": bad}) as answer:
+        assert (answer.status, await answer.json()) == (
+            422,
+            {"error": f"since: must be a whole number from 0, not `{bad}`"},
+        )
+
+
+async def test_what_comes_until_the_daemon_stops(asked: Asked) -> None:
+    daemon, http = asked
+    async with http.get("/v1/events?limit=1&follow=1") as answer, http.get("/v1/events?limit=0&follow=1") as other:
+        [was] = await lines(answer, 1)
+        for event in (PoolExhausted("shop"), PoolRelieved("shop", 1.5)):
+            daemon.tell(event)
+            for reader in (answer, other):
+                [news] = await lines(reader, 1)
+                assert news["number"] == daemon.herald.number > was["number"]
+        assert news["duration"] == 1.5
+        daemon.stream.close()
+        async with asyncio.timeout(10):
+            assert (await answer.content.read(), await other.content.read()) == (b"", b"")
+
+
+async def test_who_has_hung_up_is_forgotten(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK", 0.01)
+    daemon, http = asked
+    async with http.get("/v1/events?follow=1") as answer:
+        await lines(answer, 1)
+        assert len(daemon.stream._readers) == 1
+    async with asyncio.timeout(10):
+        while daemon.stream._readers:
+            await asyncio.sleep(0.01)
+
+
+def stuff(daemon: Daemon) -> int:
+    """Tell more than the buffers between the two sides hold; returns how many records."""
+    many = 2 * streams.BACKLOG
+    for _ in range(many):
+        daemon.tell(PoolExhausted("x" * 500))
+    return many
+
+
+async def test_who_is_too_slow_is_told_so_in_the_last_line(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "BACKLOG", 2000)
+    daemon, http = asked
+    async with http.get("/v1/events?limit=0&follow=1") as answer:
+        while not daemon.stream._readers:
+            await asyncio.sleep(0.01)
+        many = stuff(daemon)
+        async with asyncio.timeout(30):
+            told = [json.loads(line) async for line in answer.content]
+    words = f"this reader was too slow: {many} records are lost to it; ask again"
+    assert told[-1] == {"event": "dropped", "level": "warning", "message": words}
+    assert not daemon.stream._readers
+
+
+async def test_who_does_not_read_at_all_is_hung_up_on(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BACKLOG", 2000)
+    monkeypatch.setattr(events, "LAST_WORD", 0.1)
+    daemon, _ = asked
+    _, writer = await asyncio.open_unix_connection(tmp_path / "lvsctl.sock", limit=1)
+    writer.write(b"GET /v1/events?limit=0&follow=1 HTTP/1.0\r\n\r\n")
+    async with asyncio.timeout(30):
+        while not daemon.stream._readers:
+            await asyncio.sleep(0.01)
+        [reader] = daemon.stream._readers
+        while not reader.dropped:  # until its buffers are full, and then its backlog
+            stuff(daemon)
+            await asyncio.sleep(0.01)
+        while daemon.stream._readers:
+            await asyncio.sleep(0.01)
+    writer.close()
