@@ -39,6 +39,7 @@ COMMANDS = {  # in the order of use
     "run": ("lvsctl.cli.changes", "Run the daemon, in the foreground."),
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
     "explain": ("lvsctl.cli.explain", "Say why a service or a server stands as it does."),
+    "events": ("lvsctl.cli.events", "Show what happens, as the daemon tells it."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),
 }
 

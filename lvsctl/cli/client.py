@@ -1,18 +1,21 @@
-"""One question to the daemon: HTTP over its unix socket, small enough to cost nothing at start-up.
+"""Questions to the daemon: HTTP over its unix socket, small enough to cost nothing at start-up.
 
 The request is HTTP/1.0, so the answer comes in one piece and ends with the connection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
 
 from lvsctl.errors import DaemonUnreachable, LvsctlError
 
 LARGEST = 256 * 2**20  # bytes; a status of 10,000 servers has 8 MB
+LONGEST = 2**20  # bytes of one line of a stream
 
 
 Json = dict[str, Any]
@@ -25,15 +28,79 @@ class Answer(NamedTuple):
     body: Json
 
 
+class Stream(NamedTuple):
+    """A long answer. started: when the daemon began, which tells it from the one after it; lines: until it hangs up."""
+
+    started: str
+    lines: Iterator[Json]
+
+
 def ask(path: str, method: str, resource: str, *, body: Json | None = None, timeout: float = 10.0) -> Answer:
     """The answer of the daemon at `path` to e.g. GET /v1/status. body: sent as JSON. timeout: seconds for all of it.
 
     Raises DaemonUnreachable when nobody answers, or when what answers cannot be lvsctl's daemon. Not being allowed to
     ask says nothing of the daemon, so it is a plain failure: a watchdog that acts on status 4 must not act on it.
     """
-    request = _request(method, resource, body)
+    with _talking(path, timeout):
+        return _parse(path, _exchange(path, _request(method, resource, body), timeout))
+
+
+@contextlib.contextmanager
+def following(path: str, resource: str, *, timeout: float = 10.0) -> Iterator[Stream]:
+    """The answer to GET `resource`, JSON objects line by line as they come. timeout: seconds until it begins.
+
+    Raises as `ask` does, and LvsctlError with what the daemon says if it refuses. Half a line at the end is left out.
+    """
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as reader:
+        with _talking(path, timeout):
+            connection.settimeout(timeout)
+            connection.connect(path)
+            connection.sendall(_request("GET", resource, None))
+            head = _head(reader)
+            if not head.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
+                answer = _parse(path, head + reader.read(LARGEST))
+                raise LvsctlError(refusal(answer))
+        connection.settimeout(None)
+        yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader))
+
+
+def refusal(answer: Answer) -> str:
+    """What the daemon says instead of what it was asked for."""
+    return str(answer.body.get("error", f"the daemon answers with HTTP status {answer.status}"))
+
+
+def _head(reader: BinaryIO) -> bytes:
+    head = b""
+    while (line := reader.readline(LONGEST)) not in (b"", b"\r\n"):
+        head += line
+    return head + line
+
+
+def _field(head: bytes, name: bytes) -> str:
+    for line in head.split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == name:
+            return value.strip().decode("ascii", "replace")
+    return ""
+
+
+def _lines(path: str, reader: BinaryIO) -> Iterator[Json]:
+    with contextlib.suppress(ConnectionResetError):
+        while (line := reader.readline(LONGEST)).endswith(b"\n"):
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                value = None
+            if not isinstance(value, dict):
+                raise _stranger(path, "a line that is no JSON object")
+            yield value
+
+
+@contextlib.contextmanager
+def _talking(path: str, timeout: float) -> Iterator[None]:
+    """Every way in which nobody, or somebody else, answers, in words."""
     try:
-        return _parse(path, _exchange(path, request, timeout))
+        yield
     except TimeoutError as error:
         raise DaemonUnreachable(
             f"the daemon on {path} did not answer within {timeout:g} s (journalctl -u lvsctl may say why)"

@@ -19,12 +19,13 @@ BACKLOG = 20_000
 class Reader:
     """One reader's place in the stream.
 
-    dropped: how many records it has lost by being too slow; it gets none after those. on_drop: called when that
-    happens, at most once.
+    dropped: how many records it has lost by being too slow; it gets none after those. last: the number of the newest
+    record. on_drop: called when it is dropped.
     """
 
     def __init__(self, on_drop: Callable[[], None]) -> None:
         self.dropped = 0
+        self.last = 0
         self._waiting: deque[Told] = deque()
         self._news = asyncio.Event()
         self._closed = False
@@ -32,6 +33,7 @@ class Reader:
 
     def put(self, told: Told) -> None:
         """Let it have one more record."""
+        self.last = told.number
         if self.dropped:
             self.dropped += 1
             return

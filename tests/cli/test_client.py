@@ -50,6 +50,30 @@ def test_a_long_answer(listen: Listen) -> None:
     assert len(client.ask(listen(http(body)).path, "GET", "/").body["text"]) == 5_000_000
 
 
+def test_a_stream_is_read_line_by_line(listen: Listen) -> None:
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: application/jsonl\r\nLvsctl-Started: T\r\n\r\n"
+    daemon = listen(head + b'{"number": 1}\n{"number": 2}\n{"numb')
+    with client.following(daemon.path, "/v1/events") as stream:
+        assert (stream.started, list(stream.lines)) == ("T", [{"number": 1}, {"number": 2}])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (http(b'{"error": "no such"}', status="404 Not Found"), LvsctlError, "no such"),
+        (http(b"{}", status="500 X"), LvsctlError, "the daemon answers with HTTP status 500"),
+        (b"", DaemonUnreachable, "the daemon on {path} hung up in the middle of its answer"),
+        (b"SSH-2.0-x\r\n", DaemonUnreachable, "what answers on {path} is not lvsctl's daemon: it does not speak HTTP"),
+        (http(b"[1]\n"), DaemonUnreachable, "what answers on {path} is not lvsctl's daemon: a line that is no JSON"),
+    ],
+)
+def test_a_stream_that_is_none(listen: Listen, answer: bytes, kind: type[LvsctlError], message: str) -> None:
+    path = listen(answer).path
+    with pytest.raises(kind) as caught, client.following(path, "/v1/events") as stream:
+        list(stream.lines)
+    assert str(caught.value).startswith(message.replace("{path}", path))
+
+
 HALF = "the daemon on {path} hung up in the middle of its answer (journalctl -u lvsctl may say why)"
 NOT_HTTP = "what answers on {path} is not lvsctl's daemon: it does not speak HTTP"
 NOT_JSON = "what answers on {path} is not lvsctl's daemon: HTTP status {status} and no JSON object"

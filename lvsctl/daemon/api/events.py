@@ -72,7 +72,7 @@ async def _go_on(request: web.Request, response: web.StreamResponse, reader: Rea
         await _write(response, [told for told in news if _is_about(told, service)])
         await asyncio.sleep(0)  # writing waits for nobody while there is room in the buffers
     if reader.dropped:
-        await response.write(_line(_too_slow(reader.dropped)))
+        await response.write(_line(_too_slow(reader)))
 
 
 async def _write(response: web.StreamResponse, records: list[Told]) -> None:
@@ -84,9 +84,9 @@ def _line(value: Json) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _too_slow(lost: int) -> Json:
-    words = f"this reader was too slow: {lost} records are lost to it; ask again"
-    return {"event": "dropped", "level": "warning", "message": words}
+def _too_slow(reader: Reader) -> Json:
+    words = f"this reader was too slow: {reader.dropped} records are lost to it; ask again from here"
+    return {"number": reader.last, "event": "dropped", "level": "warning", "message": words}
 
 
 def _is_about(told: Told, service: str | None) -> bool:

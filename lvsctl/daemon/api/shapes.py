@@ -78,7 +78,7 @@ TOLD: Json = {
             "pool": TEXT,
             "server": TEXT,
         },
-        optional=("number", "at", "service", "pool", "server"),
+        optional=("at", "service", "pool", "server"),
     ),
     "description": "What happened. Every event has further properties of its own.",
     "additionalProperties": True,

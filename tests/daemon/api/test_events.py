@@ -124,8 +124,8 @@ async def test_who_is_too_slow_is_told_so_in_the_last_line(asked: Asked, monkeyp
         many = stuff(daemon)
         async with asyncio.timeout(30):
             told = [json.loads(line) async for line in answer.content]
-    words = f"this reader was too slow: {many} records are lost to it; ask again"
-    assert told[-1] == {"event": "dropped", "level": "warning", "message": words}
+    words = f"this reader was too slow: {many} records are lost to it; ask again from here"
+    assert told[-1] == {"number": daemon.herald.number, "event": "dropped", "level": "warning", "message": words}
     assert not daemon.stream._readers
 
 

@@ -1,0 +1,101 @@
+"""`events`: what happens, as the daemon tells it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from lvsctl.cli import options
+from lvsctl.errors import DaemonUnreachable
+
+Json = dict[str, Any]
+
+LOOKED_BACK = 10  # events from before, with -f
+PAUSE = 1.0  # seconds between two attempts to find the daemon again
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on, until ^C.")
+@click.option("-n", "--limit", type=click.IntRange(0), metavar="N", help="The last N only.  [default: 10 with -f]")
+@click.option("--since", type=click.IntRange(0), metavar="NUMBER", help="Only those after the one with this number.")
+@click.option("--service", metavar="SERVICE", help="Only what is about this service.")
+@options.output("text", "json")
+@options.socket
+def events(
+    *, follow: bool, limit: int | None, since: int | None, service: str | None, output: str, socket: str
+) -> None:
+    """Show what happens, as the daemon tells it.
+
+    One line for each event, with -o json one JSON object a line. The daemon keeps the last 1000 since its start;
+    `lvsctl history` goes further back. With -f, a daemon that is restarted is waited for.
+    """
+    if follow and limit is None and since is None:
+        limit = LOOKED_BACK
+    asked = {"since": since, "limit": limit, "service": service, "follow": int(follow)}
+    query = {name: value for name, value in asked.items() if value is not None}
+    show = _json if output == "json" else _text
+    try:
+        for told in _follow(socket, query) if follow else _once(socket, query):
+            click.echo(show(told))
+    except KeyboardInterrupt:
+        return
+
+
+def _json(told: Json) -> str:
+    import json  # noqa: PLC0415
+
+    return json.dumps(told)
+
+
+def _text(told: Json) -> str:
+    from lvsctl.cli import show_told  # noqa: PLC0415
+
+    return show_told.line(told)
+
+
+def _once(socket: str, query: Json) -> Iterator[Json]:
+    from lvsctl.cli import client  # noqa: PLC0415
+
+    with client.following(socket, _resource(query)) as stream:
+        yield from stream.lines
+
+
+def _follow(socket: str, query: Json) -> Iterator[Json]:
+    """Whatever happens, for good: a daemon that hangs up is waited for, and one that is another begins at its first.
+
+    Raises DaemonUnreachable if there is no daemon to begin with.
+    """
+    from lvsctl.cli import client  # noqa: PLC0415
+
+    started, lost = "", False
+    told: Json = {}
+    while True:
+        try:
+            with client.following(socket, _resource(query)) as stream:
+                if started not in ("", stream.started):  # it began to number anew
+                    started, query["since"] = stream.started, 0
+                    continue
+                if lost:
+                    click.echo(f"lvsctl: the daemon on {socket} answers again", err=True)
+                started, lost, told = stream.started, False, {}
+                query.pop("limit", None)
+                for told in stream.lines:
+                    yield told
+                    query["since"] = told["number"]
+        except DaemonUnreachable:
+            if not started:
+                raise
+        if told.get("event") == "dropped":
+            continue
+        if not lost:
+            click.echo(f"lvsctl: the daemon on {socket} has hung up: waiting for it", err=True)
+        lost = True
+        time.sleep(PAUSE)
+
+
+def _resource(query: Json) -> str:
+    return f"/v1/events?{urlencode(query)}"
