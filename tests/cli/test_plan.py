@@ -316,15 +316,27 @@ def test_run_hands_its_options_to_the_daemon(run: Run, monkeypatch: pytest.Monke
     asked: list[dict[str, object]] = []
     monkeypatch.setattr(app, "run", lambda **options: asked.append(options))
     assert run("run").exit_code == 0
-    assert run("--socket", "/s", "run", "-c", "/c", "--state-dir", "/d", "--log-format", "json").exit_code == 0
+    assert (
+        run(
+            "--socket", "/s", "run", "-c", "/c", "--state-dir", "/d", "--log-format", "json", "--socket-group", "ops"
+        ).exit_code
+        == 0
+    )
     assert asked == [
         {
             "config": Path("/etc/lvsctl/conf.d"),
             "socket": Path("/run/lvsctl/lvsctl.sock"),
+            "socket_group": None,
             "state_dir": Path("/var/lib/lvsctl"),
             "log_format": "auto",
         },
-        {"config": Path("/c"), "socket": Path("/s"), "state_dir": Path("/d"), "log_format": "json"},
+        {
+            "config": Path("/c"),
+            "socket": Path("/s"),
+            "socket_group": "ops",
+            "state_dir": Path("/d"),
+            "log_format": "json",
+        },
     ]
 
 
