@@ -135,13 +135,14 @@ def _of_the_director(event: Event) -> Record:
         case happened.SchedulerMissing(wanted=wanted, used=None, services=services):
             todo = f"{way_out(wanted)}, or allow a scheduler_fallback that the kernel has"
             words = f"{lacks(wanted)}, services are refused: {todo}"
-            return Record("scheduler_missing", _ERROR, words, fields=_listed(services))
+            return Record("scheduler_missing", _ERROR, words, fields=_used_by(services, wanted))
         case happened.SchedulerMissing(wanted=wanted, used=used, services=services):
-            return Record("scheduler_missing", _WARNING, f"{lacks(wanted)}: {used} is used", fields=_listed(services))
+            words = f"{lacks(wanted)}: {used} is used"
+            return Record("scheduler_missing", _WARNING, words, fields=_used_by(services, wanted))
         case happened.SchedulerAppeared(scheduler=scheduler, used=used, services=services):
             what = "it is used" if used == scheduler else f"{used} is used until the next reload"
             words = f"the kernel has the scheduler {scheduler} now: {what}"
-            return Record("scheduler_appeared", _INFO, words, fields=_listed(services))
+            return Record("scheduler_appeared", _INFO, words, fields=_used_by(services, scheduler))
         case happened.KernelSilent(error=error):
             words = "round failed; the table stays as it is, the next round tries again"
             return Record("kernel_silent", _ERROR, words, fields={"error": error})
@@ -156,8 +157,8 @@ def _of_the_director(event: Event) -> Record:
     raise AssertionError(f"an event without words: {event}")
 
 
-def _listed(services: Sequence[str]) -> dict[str, object]:
-    return {"services": list(services)}
+def _used_by(services: Sequence[str], scheduler: str) -> dict[str, object]:
+    return {"scheduler": scheduler, "services": list(services)}
 
 
 def _name(names: Mapping[ServiceKey, str], key: ServiceKey) -> str:

@@ -18,6 +18,17 @@ from lvsctl.model.alert import (
     notification_from_json,
     notification_json,
 )
+from lvsctl.model.alerting import (
+    LOUD,
+    Alerting,
+    Flapping,
+    Grouping,
+    Matcher,
+    MatchOp,
+    Quiet,
+    Route,
+    Silence,
+)
 from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
 from lvsctl.model.ops import (
@@ -76,6 +87,7 @@ from lvsctl.model.table import (
 )
 
 __all__ = [
+    "LOUD",
     "MAX_THRESHOLD",
     "MAX_WEIGHT",
     "NO_FLAGS",
@@ -89,6 +101,7 @@ __all__ = [
     "AddressKey",
     "Alert",
     "AlertSeverity",
+    "Alerting",
     "Alertmanager",
     "Channel",
     "Check",
@@ -101,14 +114,18 @@ __all__ = [
     "Email",
     "Entry",
     "Family",
+    "Flapping",
     "Forward",
     "Generation",
+    "Grouping",
     "Health",
     "Info",
     "Labels",
     "Level",
     "MailSecurity",
     "MarkKey",
+    "MatchOp",
+    "Matcher",
     "NewWeight",
     "Notification",
     "OnDown",
@@ -126,6 +143,7 @@ __all__ = [
     "Protocol",
     "Question",
     "QuestionId",
+    "Quiet",
     "RealAttrs",
     "RealCounters",
     "RealKey",
@@ -133,6 +151,7 @@ __all__ = [
     "Receiver",
     "Record",
     "Refusal",
+    "Route",
     "SchedulerUpgrade",
     "Secret",
     "Seen",
@@ -145,6 +164,7 @@ __all__ = [
     "ServiceKey",
     "ServiceState",
     "Severity",
+    "Silence",
     "Slack",
     "Spec",
     "Status",

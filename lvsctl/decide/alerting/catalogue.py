@@ -1,0 +1,107 @@
+"""Which events begin which alerts, what these are called, and which events end them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lvsctl.model import AlertSeverity, Labels, Record, labels
+
+_CRITICAL, _WARNING, _INFO = AlertSeverity.CRITICAL, AlertSeverity.WARNING, AlertSeverity.INFO
+
+HOST_DOWN = "host_down"
+FLAPPING = "flapping"
+_SERVER = ("service", "pool", "server")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of alert. event: that begins it, as routes name it. subject: the labels that tell two of a kind apart.
+
+    ends: events that end it. once: it is over as soon as it is told, and ends by itself.
+    """
+
+    event: str
+    name: str
+    severity: AlertSeverity
+    subject: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    once: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.event: kind
+    for kind in (
+        Kind("server_down", "ServerDown", _WARNING, (*_SERVER, "host"), ("server_up",)),
+        Kind(HOST_DOWN, "HostDown", _WARNING, ("host",)),
+        Kind("service_down", "ServiceDown", _CRITICAL, ("service",), ("service_ok", "service_refused")),
+        Kind("service_refused", "ServiceRefused", _CRITICAL, ("service",), ("service_ok", "service_down")),
+        Kind("spill_started", "SpillActive", _WARNING, ("service", "pool"), ("spill_ended",)),
+        Kind("pool_exhausted", "PoolExhausted", _CRITICAL, ("service",), ("pool_relieved",)),
+        Kind("capacity_high", "CapacityHigh", _WARNING, ("service", "pool"), ("capacity_fine",)),
+        Kind("director_suspected", "DirectorSuspected", _CRITICAL, (), ("director_trusted",)),
+        Kind("kernel_silent", "KernelSilent", _CRITICAL, (), ("kernel_answers",)),
+        Kind("refused", "OperationRefused", _CRITICAL, ("service", "server")),
+        Kind("withheld", "StepsWithheld", _WARNING),
+        Kind("not_asked", "CheckNotAsked", _WARNING, ("check", "target")),
+        Kind("scheduler_missing", "SchedulerMissing", _WARNING, ("scheduler",), ("scheduler_appeared",)),
+        Kind("reload_refused", "ReloadRefused", _WARNING, (), ("reloaded",)),
+        Kind("delivery_failed", "DeliveryFailed", _WARNING, ("receiver",), ("delivery_recovered",)),
+        Kind("drift", "TableDrift", _WARNING, ("service",), once=True),
+        Kind("override_set", "Overridden", _INFO, ("service", "subject"), ("override_ended",)),
+    )
+}
+"""By the event that begins them. Flapping is a kind of its own: its subject is that of what flaps."""
+
+EVENTS = frozenset({*KINDS, FLAPPING})
+
+_ENDED_BY: Mapping[str, tuple[Kind, ...]] = {
+    event: tuple(kind for kind in KINDS.values() if event in kind.ends)
+    for event in {event for kind in KINDS.values() for event in kind.ends}
+}
+
+
+def ended_by(event: str) -> tuple[Kind, ...]:
+    """The kinds whose alert about the same subject ends with this event."""
+    return _ENDED_BY.get(event, ())
+
+
+def identity(kind: Kind, record: Record) -> Labels:
+    """What tells the alert of this record from others: name, severity, and the labels of its subject."""
+    return labels({"alertname": kind.name, "severity": str(kind.severity), **_subject(kind, record)})
+
+
+def _subject(kind: Kind, record: Record) -> dict[str, str]:
+    known = {"service": record.service, "pool": record.pool, "server": record.server, "host": host(record.server)}
+    return {name: known.get(name) or str(record.fields.get(name, "")) for name in kind.subject}
+
+
+def host(server: str) -> str:
+    """The address of a server as records write it: "10.0.0.1:80", "[2001:db8::1]:80"."""
+    return server.rpartition(":")[0].strip("[]")
+
+
+def facts(record: Record) -> tuple[tuple[str, str], ...]:
+    """A summary that names the subject, then the record's facts as text."""
+    subject = "/".join(part for part in (record.service, record.server or record.pool) if part)
+    summary = f"{subject}: {record.message}" if subject else record.message
+    return (("summary", summary), *_told(record))
+
+
+def ended(record: Record) -> str:
+    """How it ended, in one line."""
+    told = ", ".join(f"{name} {value}" for name, value in _told(record))
+    return f"{record.message} ({told})" if told else record.message
+
+
+def _told(record: Record) -> tuple[tuple[str, str], ...]:
+    return tuple((name, text) for name, value in record.fields.items() if (text := _text(name, value)))
+
+
+def _text(name: str, value: object) -> str:
+    if name == "until" and isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

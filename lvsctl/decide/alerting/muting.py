@@ -1,0 +1,77 @@
+"""Which alerts nobody needs to hear of now, because another says it all, or an operator said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lvsctl.decide.alerting.catalogue import FLAPPING
+from lvsctl.decide.alerting.matching import silenced_by
+from lvsctl.decide.alerting.state import Entry, Key
+from lvsctl.model import Alert, Silence
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """While an alert `source` fires, alerts `targets` with the same value of the label `same` are not told.
+
+    same: "": whatever their labels.
+    """
+
+    source: str
+    targets: frozenset[str]
+    same: str
+
+
+_OF_A_SERVICE = frozenset({"ServerDown", "SpillActive", "PoolExhausted", "CapacityHigh"})
+RULES = (
+    Rule("DirectorSuspected", frozenset({"ServerDown", "HostDown", "ServiceDown"}), ""),
+    Rule("HostDown", frozenset({"ServerDown"}), "host"),
+    Rule("ServiceDown", _OF_A_SERVICE, "service"),
+    Rule("ServiceRefused", _OF_A_SERVICE, "service"),
+)
+"""An alert that flaps counts as one that fires, on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Why an alert is not told: by which silences' ids, by which alerts' names. flapping: it is told as flapping."""
+
+    silence: str | None = None
+    by: str | None = None
+    flapping: bool = False
+
+    def __bool__(self) -> bool:
+        return self.silence is not None or self.by is not None or self.flapping
+
+
+def mutes(entries: Mapping[Key, Entry], silences: Iterable[Silence]) -> dict[Key, Mute]:
+    """Of every condition that is muted now."""
+    sources = _sources(entries)
+    said = tuple(silences)
+    found: dict[Key, Mute] = {}
+    for key, entry in entries.items():
+        mute = Mute(silenced_by(said, entry.alert), _inhibited(entry.alert, sources), entry.flap_until is not None)
+        if mute:
+            found[key] = mute
+    return found
+
+
+def _sources(entries: Mapping[Key, Entry]) -> set[tuple[str, str]]:
+    """Name of the alert, and the value of the label that its rule compares, of each that mutes others."""
+    firing = [entry.alert for entry in entries.values() if entry.firing]
+    return {
+        (rule.source, alert.label(rule.same)) for alert in firing for rule in RULES if rule.source == _speaks_of(alert)
+    }
+
+
+def _inhibited(alert: Alert, sources: set[tuple[str, str]]) -> str | None:
+    name = _speaks_of(alert)
+    for rule in RULES:
+        if name in rule.targets and (rule.source, alert.label(rule.same)) in sources:
+            return rule.source
+    return None
+
+
+def _speaks_of(alert: Alert) -> str:
+    return alert.label("of") if alert.name == FLAPPING.capitalize() else alert.name

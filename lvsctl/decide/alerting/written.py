@@ -1,0 +1,144 @@
+"""The state as JSON values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lvsctl.decide.alerting.state import Entry, Group, State
+from lvsctl.model import (
+    Matcher,
+    MatchOp,
+    Silence,
+    alert_from_json,
+    alert_json,
+    labels,
+    notification_from_json,
+    notification_json,
+)
+
+VERSION = 1
+
+Json = dict[str, Any]
+
+
+def state_json(state: State) -> Json:
+    """The whole state."""
+    return {
+        "version": VERSION,
+        "entries": {key: _entry(entry) for key, entry in state.entries.items()},
+        "groups": [_group(group) for group in state.groups.values()],
+        "silences": [silence_json(silence) for silence in state.silences],
+        "outbox": [notification_json(notification) for notification in state.outbox],
+        "hosts": dict(state.hosts),
+        "routed": list(state.routed),
+    }
+
+
+def state_from_json(value: Mapping[str, Any]) -> State:
+    """The inverse; raises KeyError, ValueError, TypeError or AttributeError on anything else."""
+    if value["version"] != VERSION:
+        raise ValueError(f"version {value['version']} is not {VERSION}")
+    groups = [_group_from(item) for item in value["groups"]]
+    state = State(
+        entries={str(key): _entry_from(item) for key, item in value["entries"].items()},
+        groups={group.key: group for group in groups},
+        silences=tuple(silence_from_json(item) for item in value["silences"]),
+        outbox=tuple(notification_from_json(item) for item in value["outbox"]),
+        hosts={str(host): int(count) for host, count in value["hosts"].items()},
+        routed=tuple(str(one) for one in value["routed"]),
+    )
+    if any(not state.entries.keys() >= group.members | group.told for group in groups):
+        raise ValueError("a group without its alerts")
+    return state
+
+
+def silence_json(silence: Silence) -> Json:
+    """A silence as the state file and the control socket write it."""
+    return {
+        "id": silence.id,
+        "matchers": [[one.label, str(one.op), one.value] for one in silence.matchers],
+        "by": silence.by,
+        "reason": silence.reason,
+        "since": silence.since,
+        "until": silence.until,
+    }
+
+
+def silence_from_json(value: Mapping[str, Any]) -> Silence:
+    """The inverse of `silence_json`; raises KeyError, ValueError or TypeError on anything else."""
+    matchers = tuple(Matcher(str(label), MatchOp(op), str(text)) for label, op, text in value["matchers"])
+    return Silence(
+        str(value["id"]),
+        matchers,
+        str(value["by"]),
+        str(value["reason"]),
+        float(value["since"]),
+        float(value["until"]),
+    )
+
+
+def _entry(entry: Entry) -> Json:
+    return {
+        "alert": alert_json(entry.alert),
+        "event": entry.event,
+        "once": entry.once,
+        "once_until": entry.once_until,
+        "changed_at": entry.changed_at,
+        "changes": list(entry.changes),
+        "flaps": entry.flaps,
+        "flap_until": entry.flap_until,
+        "doubted": entry.doubted,
+        "doubt_until": entry.doubt_until,
+    }
+
+
+def _entry_from(value: Mapping[str, Any]) -> Entry:
+    return Entry(
+        alert_from_json(value["alert"]),
+        str(value["event"]),
+        bool(value["once"]),
+        _time(value["once_until"]),
+        float(value["changed_at"]),
+        tuple(float(one) for one in value["changes"]),
+        int(value["flaps"]),
+        _time(value["flap_until"]),
+        bool(value["doubted"]),
+        _time(value["doubt_until"]),
+    )
+
+
+def _group(group: Group) -> Json:
+    return {
+        "key": group.key,
+        "route": group.route,
+        "receiver": group.receiver,
+        "labels": dict(group.labels),
+        "made": group.made,
+        "members": sorted(group.members),
+        "told": sorted(group.told),
+        "sent_at": group.sent_at,
+        "news_at": group.news_at,
+        "sent": group.sent,
+        "due": group.due,
+    }
+
+
+def _group_from(value: Mapping[str, Any]) -> Group:
+    return Group(
+        str(value["key"]),
+        str(value["route"]),
+        str(value["receiver"]),
+        labels({str(name): str(item) for name, item in value["labels"].items()}),
+        float(value["made"]),
+        frozenset(str(key) for key in value["members"]),
+        frozenset(str(key) for key in value["told"]),
+        _time(value["sent_at"]),
+        _time(value["news_at"]),
+        int(value["sent"]),
+        _time(value["due"]),
+    )
+
+
+def _time(value: float | None) -> float | None:
+    return None if value is None else float(value)

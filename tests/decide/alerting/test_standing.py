@@ -1,0 +1,93 @@
+"""What was missed is put right: restarts, reloads, and ends that no event tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lvsctl.decide.alerting.happening import Settled
+from lvsctl.decide.alerting.state import State
+from lvsctl.decide.alerting.written import state_from_json, state_json
+from tests.decide.alerting.desk import Desk, of_director, server_down, server_up, service_down, silence, standing
+
+
+def test_what_ended_while_the_daemon_was_down_is_told_after_the_restart() -> None:
+    desk = Desk().at(0, server_down(1), server_down(2)).until(60)
+    desk.state = desk.state.restarted()
+    desk.at(1000, server_down(2), standing(server_down(2))).until(2000)
+    assert desk.story == [
+        "30 first ops: +ServerDown 10.0.0.1:80 +ServerDown 10.0.0.2:80",
+        "1030 resolved ops: +ServerDown 10.0.0.2:80 -ServerDown 10.0.0.1:80",
+    ]
+
+
+def test_what_began_without_an_event_is_told() -> None:
+    assert Desk().at(0, standing(service_down())).until(60).story == ["30 first ops: +ServiceDown shop"]
+
+
+def test_what_has_left_the_configuration_ends() -> None:
+    desk = Desk().at(0, server_down(1, "shop"), server_down(2, "mail")).until(60)
+    desk.at(400, standing(server_down(1), judged="", services="shop")).until(500)
+    assert desk.story[2:] == ["430 resolved ops: -ServerDown 10.0.0.2:80"]
+    assert dict(desk.sent[-1].alerts[0].annotations)["ended"] == "no longer in conf.d"
+
+
+def test_what_nobody_can_judge_goes_on_after_a_restart_only_if_it_is_heard_of_again() -> None:
+    for heard in (False, True):
+        desk = Desk().at(0, of_director("director_suspected")).until(60)
+        desk.state = desk.state.restarted()
+        if heard:
+            desk.at(395, of_director("director_suspected"))
+        desk.at(400, Settled()).until(2000)
+        ends = [] if heard else ["490 resolved ops: -DirectorSuspected"]  # a minute's doubt, and the wait
+        assert desk.story == ["30 first ops: +DirectorSuspected", *ends]
+
+
+def test_what_goes_on_is_not_told_again_after_a_restart() -> None:
+    desk = Desk().at(0, server_down(1)).until(60)
+    desk.state = desk.state.restarted()
+    desk.at(90, server_down(1), standing(server_down(1))).at(91, Settled()).until(9000)
+    assert len(desk.sent) == 1
+
+
+def test_what_was_made_and_not_handed_over_is_still_there() -> None:
+    from lvsctl.decide.alerting.engine import step
+    from tests.decide.alerting.desk import OPS, START
+
+    desk = Desk().at(0, server_down(1))
+    made = step(desk.state, OPS, (), START + 30)
+    again = state_from_json(json.loads(json.dumps(state_json(made.state))))
+    assert again.outbox == made.notifications != ()
+    assert again.handed_over().outbox == ()
+    assert step(again, OPS, (), START + 31).notifications == ()
+
+
+def test_the_state_is_read_as_it_was_written() -> None:
+    desk = Desk().at(0, standing(h9=2), silence("service=~x.*"), server_down(1), service_down("mail")).until(31)
+    desk.at(40, server_up(1))
+    assert state_from_json(json.loads(json.dumps(state_json(desk.state)))) == desk.state
+
+
+GOOD = state_json(State())
+DAMAGED: list[Any] = [
+    {},
+    {**GOOD, "version": 2},
+    {**GOOD, "entries": []},
+    {**GOOD, "groups": [{}]},
+    {**GOOD, "silences": [{"id": "x"}]},
+    {**GOOD, "outbox": [None]},
+]
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+def test_a_damaged_state_is_refused(value: Any) -> None:
+    with pytest.raises((KeyError, ValueError, TypeError, AttributeError)):
+        state_from_json(value)
+
+
+def test_a_group_that_lacks_its_alerts_is_refused() -> None:
+    written = state_json(Desk().at(0, server_down(1)).state)
+    with pytest.raises(ValueError, match="a group without its alerts"):
+        state_from_json({**written, "entries": {}})
