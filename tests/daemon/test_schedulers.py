@@ -93,7 +93,7 @@ async def test_it_is_noticed_and_told_of_and_the_next_reload_takes_it(
         assert b'without_their_scheduler{state="until_reload"} 0.0' in daemon.metrics.text()
         assert (await status(daemon))["services"][0]["scheduler"]["reason"] == ""
     said = lines(capsys.readouterr().out)
-    here = "the kernel has the scheduler hprio now: fo is used until the next reload services=['shop']"
+    here = "the kernel has the scheduler hprio now: fo is used until the next reload scheduler=hprio services=['shop']"
     assert [line for line in said if "scheduler hprio now" in line] == [f"[info ] {here}"]
     assert (
         "[info ] applied op='edit-service tcp 192.0.2.20:80 (scheduler fo -> hprio)' "
@@ -134,7 +134,7 @@ async def test_with_auto_it_is_taken_as_soon_as_it_is_noticed(
         assert table[OTHER].attrs.scheduler == "fo"
     said = [line for line in lines(capsys.readouterr().out) if "scheduler hprio now" in line]
     assert said == [
-        "[info ] the kernel has the scheduler hprio now: it is used services=['shop']",
+        "[info ] the kernel has the scheduler hprio now: it is used scheduler=hprio services=['shop']",
         "[info ] the kernel has the scheduler hprio now: fo is used until the next reload services=['other']",
     ]
 
@@ -156,9 +156,9 @@ async def test_a_service_that_was_refused_is_made_as_soon_as_there_is_a_schedule
     said = lines(capsys.readouterr().out)
     assert (
         f"[error ] the kernel has no scheduler hprio, services are refused: {way_out} that the kernel has "
-        "services=['shop']"
+        "scheduler=hprio services=['shop']"
     ) in said
-    assert "[info ] the kernel has the scheduler hprio now: it is used services=['shop']" in said
+    assert "[info ] the kernel has the scheduler hprio now: it is used scheduler=hprio services=['shop']" in said
 
 
 async def test_a_start_reads_the_configuration_as_a_reload_does(site: Site, kernel: MemoryIpvs) -> None:
