@@ -38,6 +38,7 @@ COMMANDS = {  # in the order of use
     "doctor": ("lvsctl.cli.doctor", "Look for what is wrong with this host, and say what mends it."),
     "run": ("lvsctl.cli.changes", "Run the daemon, in the foreground."),
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
+    "top": ("lvsctl.cli.top.command", "Show the status on the whole screen, kept up to date."),
     "explain": ("lvsctl.cli.explain", "Say why a service or a server stands as it does."),
     "events": ("lvsctl.cli.events", "Show what happens, as the daemon tells it."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),

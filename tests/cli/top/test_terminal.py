@@ -1,0 +1,292 @@
+"""The installed `lvsctl top` in a pseudo-terminal, on the control socket of a real daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.api.server import serving
+from lvsctl.kernel.memory import MemoryIpvs
+from tests.cli.conftest import Listener
+from tests.cli.document import status
+from tests.cli.top import documents
+from tests.cli.top.console import Console, console
+from tests.daemon.site import Servers, Site, conf, service
+
+LVSCTL = Path(sys.executable).with_name("lvsctl")
+A, B, C = "127.0.0.31", "127.0.0.32", "127.0.0.33"
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[tuple[Site, Path]]:
+    """A daemon over the kernel remembered: two services, whose A and C are alive, and B is dead. And its socket."""
+    servers = Servers()
+    await servers.start(A, B, C)
+    await servers.kill(B)
+    site = Site(MemoryIpvs(schedulers=("rr", "fo")), tmp_path)
+    shop = service(
+        "shop",
+        *(A, C),
+        address=f"192.0.2.20:{servers.port}",
+        spare=(B,),
+        scheduler="fo",
+        thresholds="{upper: 50, lower: 20}",
+    )
+    site.write(conf(shop, service("mail", A, address=f"192.0.2.21:{servers.port}", scheduler="rr")))
+    path = tmp_path / "lvsctl.sock"
+    async with site.running() as daemon:
+        await site.ready()
+        await site.until("all of the living", lambda table: sum(len(entry.servers) for entry in table.values()) == 3)
+        async with serving(daemon, path):
+            yield site, path
+    await servers.close()
+
+
+def top(
+    socket: Path | str, *, columns: int = 80, lines: int = 24, **environment: str
+) -> contextlib.AbstractAsyncContextManager[Console]:
+    arguments = ("top", "--socket", socket, "--interval", "0.1")
+    return console(LVSCTL, *arguments, columns=columns, lines=lines, **environment)
+
+
+async def test_it_shows_sorts_filters_and_gives_the_terminal_back(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        lines = (await it.until("L4OK")).split("\n")
+        assert "  2 services  4 servers 1 DOWN  lvsctl " in lines[0]
+        assert lines[1] == " SERVICE, by trouble     STATE       WGHT LOAD         CONNS LATENCY      ANSWER"
+        assert lines[2].startswith(">▾ shop                  ok           2/3 ░░░░░░░░     0/100 tcp 192.0.2.20:")
+        assert names(lines) == ["shop", "service", A, C, "spare", B, "mail", A]
+        assert "DOWN           - ░░░░░░░░      0/50 L4CON Connection r…" in lines[7]
+        assert it.cursor_hidden
+        it.type("s")
+        await it.until("SERVICE, by conf.d")
+        it.type("s")
+        assert names((await it.until("SERVICE, by name")).split("\n")) == [
+            "mail",
+            A,
+            "shop",
+            "service",
+            A,
+            C,
+            "spare",
+            B,
+        ]
+        it.type("/refused")
+        assert names((await it.until("filter: refused_")).split("\n")) == ["shop", "spare", B]
+        it.type("\x1b")
+        await it.until("q quit")
+        it.type("h")
+        await it.until("any key: back")
+        it.type("x\x1b[B\x1b[B\x1bOBj")
+        await it.until(f"─ shop/service/{A}:")
+        it.type("\x1b[D")
+        await it.until(">▸ shop")
+        it.type("q")
+        assert await it.ended() == 0
+        assert it.is_as_before()
+
+
+def names(lines: list[str]) -> list[str]:
+    """Of the rows, from the third line on to the first empty one."""
+    rows = lines[2 : lines.index("", 2)]
+    return [row[1:].strip(" ▾▸").split()[0].partition(":")[0] for row in rows]
+
+
+def bottom(text: str) -> str:
+    return text.rpartition("\n")[2]
+
+
+async def test_it_follows_what_happens(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    async with top(socket, lines=50) as it:
+        await it.until("2 services")
+        text = (its.config / "site.yaml").read_text()
+        its.write(text.replace("mail:", "post:"))
+        assert its.daemon is not None
+        await its.daemon.reload()
+        text = await it.until(lambda text: "▾ post" in text and "configuration taken" in text)
+        assert "─ events, newest first ──" in text
+        assert f"shop/{B}:" in text and "server is down: L4CON Connection refused" in text
+
+
+async def test_another_size(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        it.resize(120, 30)
+        await it.until(lambda text: "LAST ANSWER" in text and bottom(text).startswith("q quit"))
+        it.resize(40, 10)
+        await it.until(lambda text: text.count("\n") == 9 and bottom(text).startswith("q quit"))
+        it.resize(12, 3)
+        await it.until("at least 24")
+        it.resize(80, 24)
+        await it.until("Connection r…")
+
+
+async def test_a_daemon_that_goes_and_comes_back(site: tuple[Site, Path], tmp_path: Path) -> None:
+    its, _ = site
+    assert its.daemon is not None
+    path = tmp_path / "second.sock"
+    async with contextlib.AsyncExitStack() as stack:
+        async with serving(its.daemon, path):
+            it = await stack.enter_async_context(top(path))
+            await it.until("2 services")
+        text = await it.until("NO ANSWER for ")
+        assert "this is old: no daemon answers on" in text
+        assert "▾ shop" in text  # what was seen last stays
+        async with serving(its.daemon, path):
+            await it.until(lambda text: "NO ANSWER" not in text)
+
+
+Listen = Callable[..., Listener]
+
+
+async def test_a_daemon_that_is_slow_does_not_hold_up_the_keys(listen: Listen) -> None:
+    async with top(listen(b"", hang=True).path) as it:
+        await it.until("waiting for the daemon's answer")
+        it.type("h")
+        await it.until("any key: back")
+        it.type("  q")
+        assert await it.ended() == 0
+        assert it.is_as_before()
+
+
+async def test_nobody_there_is_one_line_and_status_4(tmp_path: Path) -> None:
+    path = tmp_path / "absent"
+    async with top(path, columns=200) as it:
+        assert await it.ended() == 4
+        assert it.is_as_before()
+        said = it.received.rpartition(b"\x1b[?1049l")[2].decode()
+        assert said == f"lvsctl: no daemon answers on {path}: is lvsctl running? (systemctl status lvsctl)\r\n"
+
+
+def http(body: object) -> bytes:
+    return b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(body).encode()
+
+
+async def test_what_is_no_status_is_one_line(listen: Listen) -> None:
+    async with top(listen(http({"services": 5})).path, columns=200) as it:
+        assert await it.ended() == 1
+        assert it.is_as_before()
+        assert b"lvsctl: the daemon's status is not what this lvsctl (" in it.received
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+async def test_a_signal_ends_it_as_any_program_and_the_terminal_is_given_back(
+    site: tuple[Site, Path], number: signal.Signals
+) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        os.kill(it.pid, number)
+        assert await it.ended() == -number
+        assert it.is_as_before()
+
+
+async def test_ctrl_c_cancels_what_is_being_typed_and_then_ends(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        it.type("/shop")
+        await it.until("filter: shop_")
+        it.type("\x03")
+        await it.until("q quit")
+        it.type("\x03")
+        assert await it.ended() == 0
+        assert it.is_as_before()
+
+
+async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(site: tuple[Site, Path]) -> None:
+    async with console("bash", "--norc", "--noprofile", "-i", PS1="shell$ ") as it:
+        await it.until("shell$")
+        it.type(f"stty -g > {site[1].parent}/before\n")
+        it.type(f"{LVSCTL} top --socket {site[1]} --interval 0.1\n")
+        await it.until("2 services")
+        it.type("\x1a")
+        await it.until("Stopped")
+        assert not it.cursor_hidden
+        it.type(f"clear; stty -g | cmp {site[1].parent}/before && echo the same as be''fore\n")
+        await it.until("the same as before")
+        it.type("fg\n")
+        await it.until(lambda text: "2 services" in text and "q quit" in text)
+        assert it.cursor_hidden
+        it.type("q")
+        it.type("echo ended with $?\n")
+        await it.until("ended with 0")
+
+
+async def test_ascii_where_the_locale_has_no_utf8(site: tuple[Site, Path]) -> None:
+    async with top(site[1], LANG="C", columns=100) as it:
+        await it.until(">v shop")
+        it.type("q")
+        await it.ended()
+        assert it.received.isascii()
+
+
+@pytest.mark.parametrize(
+    ("environment", "colours"),
+    [({}, True), ({"TERM": "linux"}, True), ({"TERM": "screen"}, True), ({"NO_COLOR": "1"}, False)],
+)
+async def test_colours(site: tuple[Site, Path], environment: dict[str, str], colours: bool) -> None:
+    async with top(site[1], **environment) as it:
+        await it.until("DOWN")
+        it.type("q")
+        await it.ended()
+        assert (b"\x1b[1;31m" in it.received) is colours  # red
+        assert b"\x1b[1m" in it.received or b"\x1b[1;7m" in it.received
+
+
+async def test_a_terminal_that_cannot_place_its_cursor(site: tuple[Site, Path]) -> None:
+    async with top(site[1], TERM="dumb") as it:
+        assert await it.ended() == 1
+        assert it.received == (
+            b"lvsctl: this terminal cannot place its cursor (TERM=dumb): `lvsctl status` prints the same once\r\n"
+        )
+
+
+def test_no_terminal() -> None:
+    run = subprocess.run([LVSCTL, "top"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = "lvsctl: top needs a terminal: `lvsctl status` prints the same once\n"
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", said)
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    script = "import sys; sys.modules['rich'] = None; from lvsctl.cli import cli; cli.main(['top'])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    said = "lvsctl: top needs the package rich: pip install 'lvsctl[tui]'\n"
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", said)
+
+
+async def test_a_thousand_services_cost_a_line_only_when_they_are_seen(listen: Listen) -> None:
+    socket = listen(http(status(*documents.many(1000)))).path
+    async with console(LVSCTL, "top", "--socket", socket, "--interval", "60") as it:
+        await it.until("1000 services")
+        before = len(it.received)
+        it.type("j")
+        await it.until(lambda text: ">▸ web500" in text)
+        assert len(it.received) - before < 2000  # two rows and the detail, not a screen
+        it.type("G")
+        await it.until(">▸ web998")
+        it.type("/web7")
+        text = await it.until("filter: web7_")
+        assert text.split("\n")[2].startswith(">▾ web700")
+
+
+async def test_a_bug_gives_the_terminal_back(listen: Listen) -> None:
+    script = (
+        "from lvsctl.cli.top import session\n"
+        "def broken(*_): raise RuntimeError('in the drawing')\n"
+        "session.frame = lambda *_, **__: broken()\n"
+        f"from lvsctl.cli import cli; cli.main(['top', '--socket', {listen(b'', hang=True).path!r}])"
+    )
+    async with console(sys.executable, "-c", script, columns=200) as it:
+        assert await it.ended() == 1
+        assert it.is_as_before()
+        assert (
+            b"lvsctl: a bug in lvsctl (RuntimeError: in the drawing): run it again with LVSCTL_DEBUG=1" in it.received
+        )
