@@ -19,6 +19,7 @@ from lvsctl.model import (
     AddressKey,
     Family,
     MarkKey,
+    MetricsSpec,
     OnDown,
     OnExit,
     Problem,
@@ -67,7 +68,9 @@ def compile_spec(merged: Merged, kinds: Mapping[str, AnyKind], *, complete: bool
             problems.append(place.problem(message, key=True))
         services[name] = service
     period = merged.period or DEFAULT_PERIOD
-    return Spec(services, questions.questions, questions.checks, period, _maintenance(merged, problems)), problems
+    metrics = MetricsSpec(merged.metrics.listen or (), frozenset(merged.metrics.compat or ()))
+    maintenance = _maintenance(merged, problems)
+    return Spec(services, questions.questions, questions.checks, period, maintenance, metrics), problems
 
 
 def _maintenance(merged: Merged, problems: list[Problem]) -> str:

@@ -137,6 +137,7 @@ Port: TypeAlias = Annotated[
 ]
 Address: TypeAlias = Annotated[model.Address, PlainValidator(values.address), WithJsonSchema({"type": "string"})]
 Endpoint: TypeAlias = Annotated[values.Endpoint, PlainValidator(values.endpoint), WithJsonSchema({"type": "string"})]
+Listener: TypeAlias = Annotated[model.Listener, PlainValidator(values.listener), WithJsonSchema({"type": "string"})]
 Netmask: TypeAlias = Annotated[
     int,
     PlainValidator(values.prefix),

@@ -8,10 +8,16 @@ from typing import Any
 
 from lvsctl.config.check import Asked
 from lvsctl.config.document import Document, Place, shown
-from lvsctl.config.schema import Conf, Defaults, Service
+from lvsctl.config.schema import Conf, Defaults, Metrics, Service
 from lvsctl.model import Problem
 
-_SECTIONS = {"services": "the service", "checks": "the check", "defaults": "the default", "global": "the setting"}
+_SECTIONS = {
+    "services": "the service",
+    "checks": "the check",
+    "defaults": "the default",
+    "global": "the setting",
+    "metrics": "the setting",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Merged:
     default_places: Mapping[str, Place]
     period: float | None
     maintenance: tuple[Place, str] | None
+    metrics: Metrics
 
 
 def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
@@ -44,6 +51,7 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
     defaults: dict[str, Any] = {}
     places: dict[str, Place] = {}
     period, maintenance = None, None
+    metrics: dict[str, Any] = {}
     for file in reversed(files):  # so that the first definition stays
         at, conf = file.document.at, file.conf
         services |= {name: (at("services", name), form) for name, form in (conf.services or {}).items()}
@@ -51,13 +59,15 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
         if conf.defaults:
             defaults |= {key: getattr(conf.defaults, key) for key in conf.defaults.model_fields_set}
             places |= {key: at("defaults", key) for key in conf.defaults.model_fields_set}
+        if conf.metrics:
+            metrics |= {key: getattr(conf.metrics, key) for key in conf.metrics.model_fields_set}
         period = (conf.global_.period if conf.global_ else None) or period
         if conf.global_ and conf.global_.maintenance:
             maintenance = at("global", "maintenance"), conf.global_.maintenance
     broken = frozenset(name for file in files for name in _keys(file.written, "checks")) - checks.keys()
     ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
-    everything = Defaults.model_construct(**defaults)
-    return Merged(ordered, checks, broken, everything, places, period, maintenance), problems
+    whole = Defaults.model_construct(**defaults), places, period, maintenance, Metrics.model_construct(**metrics)
+    return Merged(ordered, checks, broken, *whole), problems
 
 
 def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:

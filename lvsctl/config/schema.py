@@ -22,6 +22,7 @@ from lvsctl.config.fields import (
     Directory,
     Endpoint,
     Form,
+    Listener,
     Mark,
     Maybe,
     Name,
@@ -38,7 +39,7 @@ from lvsctl.config.fields import (
     Timing,
     Weight,
 )
-from lvsctl.model import Family, OnDown, OnExit, Protocol, SchedulerUpgrade, TunnelChecksum, TunnelType
+from lvsctl.model import Compat, Family, OnDown, OnExit, Protocol, SchedulerUpgrade, TunnelChecksum, TunnelType
 
 SCHEMA_ID = "urn:lvsctl:conf.d"
 
@@ -169,6 +170,31 @@ class Global(Form):
     )
 
 
+def _listeners(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class Metrics(Form):
+    listen: Maybe[Annotated[Some[tuple[Listener, ...]], BeforeValidator(_listeners), OrText()]] = Field(
+        None, description="Where Prometheus finds /metrics: 127.0.0.1:10587, or a list. Default: on the socket only."
+    )
+    compat: Maybe[tuple[Compat, ...]] = Field(
+        None, description="Also the names of these programs, for dashboards that know them. Default none."
+    )
+
+    @model_validator(mode="after")
+    def _fit(self) -> Metrics:
+        found = []
+        for index, one in enumerate(listen := self.listen or ()):
+            twice = next((other for other in listen[:index] if other.overlaps(one)), None)
+            if twice is not None:
+                message = f"`{one}` and `{twice}` want the same port: remove one of them"
+                found.append(fault(("listen", index), message))
+        if found:
+            raise_faults(found)
+        return self
+
+
 class Conf(Form):
     """One file of conf.d."""
 
@@ -176,6 +202,7 @@ class Conf(Form):
     checks: Maybe[dict[CheckName, OneCheck]] = Field(None, description="Checks, to be used by name.")
     defaults: Maybe[Defaults] = Field(None, description="For everything that does not say otherwise.")
     global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
+    metrics: Maybe[Metrics] = Field(None, description="For Prometheus.")
 
 
 def parse(data: Any, kinds: Grammar) -> Conf:

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from math import ceil
 
 from lvsctl.config.document import shown
-from lvsctl.model import Address
+from lvsctl.model import Address, Listener
 
 MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing needs more
 MAX_PORT = 65535
+SUGGESTED_METRICS_PORT = 10587  # 9100 to 9999 are all given to exporters, and 32768 and up to outgoing connections
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -93,6 +94,22 @@ def endpoint(value: object) -> Endpoint:
         raise ValueError(f"`{shown(text)}`: only an IPv6 address stands in brackets")
     written = match["port6"] if match["port4"] is None else match["port4"]
     return Endpoint(host, None if written is None else port(written))
+
+
+def listener(value: object) -> Listener:
+    """`127.0.0.1:9100`, `[::1]:9100`; `0.0.0.0:9100` and `[::]:9100` are all addresses of this host."""
+    text = value if isinstance(value, str) else shown(value)
+    match = re.fullmatch(r"(0\.0\.0\.0|\[::\])(:.*)?", text)
+    if match is not None:
+        everywhere: Address = IPv4Address(0) if match[1] == "0.0.0.0" else IPv6Address(0)  # noqa: S104 - as written
+        found = Endpoint(everywhere, port(match[2][1:]) if match[2] else None)
+    elif text.lstrip(":").isdigit():
+        raise ValueError(f"`{shown(text)}` has no address: write it like 127.0.0.1:{SUGGESTED_METRICS_PORT}")
+    else:
+        found = endpoint(text)
+    if not found.port:
+        raise ValueError(f"`{shown(text)}` has no port: write it like 127.0.0.1:{SUGGESTED_METRICS_PORT}")
+    return Listener(found.address, found.port)
 
 
 def prefix(value: object) -> int:

@@ -31,6 +31,7 @@ from lvsctl.model.alerting import (
 )
 from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
+from lvsctl.model.metrics import Compat, Listener, MetricsSpec
 from lvsctl.model.ops import (
     AddServer,
     AddService,
@@ -106,6 +107,7 @@ __all__ = [
     "Channel",
     "Check",
     "CheckId",
+    "Compat",
     "Counters",
     "DeleteServer",
     "DeleteService",
@@ -122,10 +124,12 @@ __all__ = [
     "Info",
     "Labels",
     "Level",
+    "Listener",
     "MailSecurity",
     "MarkKey",
     "MatchOp",
     "Matcher",
+    "MetricsSpec",
     "NewWeight",
     "Notification",
     "OnDown",

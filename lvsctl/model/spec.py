@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lvsctl.model.health import Check, CheckId, Question, QuestionId
+from lvsctl.model.metrics import NO_METRICS, MetricsSpec
 from lvsctl.model.table import RealAttrs, RealKey, ServiceAttrs, ServiceKey
 
 
@@ -95,3 +96,4 @@ class Spec:
     checks: Mapping[CheckId, Check]
     period: float = 5.0
     maintenance: str = ""
+    metrics: MetricsSpec = NO_METRICS

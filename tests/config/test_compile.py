@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.config.load import Loaded
+from lvsctl.config.values import listener
 from lvsctl.model import (
     MAX_WEIGHT,
     AddressKey,
+    Compat,
     Family,
     Forward,
+    Listener,
     MarkKey,
+    MetricsSpec,
     OnDown,
     OnExit,
     Pool,
@@ -468,3 +472,28 @@ def test_a_slow_start_of_the_defaults_is_not_for_schedulers_of_priority() -> Non
     assert service(body + "scheduler: hprio", defaults).slow_start == 0.0
     plain = service(body, "")
     assert (plain.slow_start, plain.drain_timeout) == (0.0, None)
+
+
+def test_metrics_are_served_nowhere_unless_it_is_said_where() -> None:
+    services = "services: {web: {address: 192.0.2.1:80, check: none, servers: [192.0.2.2]}}"
+    assert loaded(services).spec.metrics == MetricsSpec((), frozenset())
+    one = loaded(services, "metrics: {listen: 127.0.0.1:10587}").spec.metrics
+    assert one == MetricsSpec((Listener(ip_address("127.0.0.1"), 10587),), frozenset())
+    several = loaded(services, 'metrics: {listen: ["[::]:1", 10.0.0.1:2]}', "metrics: {compat: [gen2brain]}")
+    listeners = (Listener(ip_address("::"), 1), Listener(ip_address("10.0.0.1"), 2))
+    assert several.spec.metrics == MetricsSpec(listeners, frozenset({Compat.GEN2BRAIN}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        pytest.param("10.0.0.1:1", "10.0.0.1:1", True, id="the same"),
+        pytest.param("10.0.0.1:1", "10.0.0.1:2", False, id="another port"),
+        pytest.param("10.0.0.1:1", "10.0.0.2:1", False, id="another address"),
+        pytest.param("0.0.0.0:1", "10.0.0.2:1", True, id="every address is that one, too"),
+        pytest.param("0.0.0.0:1", "[::]:1", False, id="IPv6 leaves IPv4 its ports"),
+    ],
+)
+def test_which_listeners_want_the_same_port(one: str, other: str, overlap: bool) -> None:
+    first, second = listener(one), listener(other)
+    assert first.overlaps(second) is second.overlaps(first) is overlap
