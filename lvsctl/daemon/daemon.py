@@ -17,7 +17,9 @@ from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.daemon.lag import Lag
 from lvsctl.daemon.lookout import RECHECK, Lookout
-from lvsctl.daemon.metrics import Metrics
+from lvsctl.daemon.metrics.counting import Metrics
+from lvsctl.daemon.metrics.exposition import Expositions
+from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
 from lvsctl.daemon.report import round_events, service_events
 from lvsctl.daemon.state import State
@@ -40,11 +42,13 @@ log = structlog.get_logger("lvsctl")
 class LastRound:
     """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked.
 
+    ended: Unix time of the end of the newest complete one, 0.0 before the first.
     failing_since: when it could first not be asked, on the loop's clock.
     """
 
     number: int = 0
     at: float = 0.0
+    ended: float = 0.0
     round: Round | None = None
     error: str | None = None
     failing_since: float = 0.0
@@ -84,6 +88,9 @@ class Daemon:
         self.loop = asyncio.get_running_loop()
         self.clock = Clock(self.loop.time)
         self.lag = Lag(self.loop)
+        self.lag.listeners.append(self.metrics.late)
+        self.expositions = Expositions(self)
+        self.listeners = Listeners(self)
         self.started = time.time()
         self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
         self.last = LastRound()
@@ -107,7 +114,7 @@ class Daemon:
         self.herald.tell(event)
 
     def _heard(self, question: Question, outcome: Outcome) -> float:
-        self.metrics.heard(outcome)
+        self.metrics.heard(question, outcome)
         return self.world.heard(question, outcome)
 
     def stop(self) -> None:
@@ -146,10 +153,12 @@ class Daemon:
     async def _take(self, loaded: Loaded) -> None:
         missing = await self._lookout.missing(loaded.spec)
         table = await self.ipvs.read()
+        await self.listeners.take(loaded.spec.metrics.listen)  # last of all that can be refused
         if self._stop.is_set():  # the runner is closed, or is about to be
             raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
         self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
         self.runner.keep(loaded.spec.questions)
+        self.metrics.keep(loaded.spec.services)
         self.last_load = LastLoad(at=time.time(), problems=loaded.warnings)
         self.metrics.loaded(ok=True, at=self.last_load.at)
         for problem in loaded.warnings:
@@ -169,7 +178,9 @@ class Daemon:
         self.world.health = presume(self.world.spec, await self.ipvs.read())
         await self._look_for_schedulers()
         self.metrics.loaded(ok=True, at=self.started)
+        self.metrics.keep(self.world.spec.services)
         self.runner.keep(self.world.spec.questions)
+        await self.listeners.start(self.world.spec.metrics.listen)
 
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""
@@ -181,15 +192,18 @@ class Daemon:
             self.world.wake.clear()
             began = self.loop.time()
             ok = await self._round()
+            self.metrics.round_took(self.loop.time() - began)
             if complete and ok and not self.ready:
                 self.ready = True
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
             patience = self.world.spec.period + STARTING
             notify("WATCHDOG=1" if self.ready else f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
+            await self.listeners.try_again()
             await self._wait(rest=self.loop.time() - began)
         notify("STOPPING=1")
         await self._leave()
+        await self.listeners.close()
         self.lag.stop()
         await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
 
@@ -228,7 +242,7 @@ class Daemon:
         wanted = {service.key for service in self.world.spec.services.values()}
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
-        self.last.round, self.last.error = done, None
+        self.last.round, self.last.error, self.last.ended = done, None, time.time()
         self.metrics.schedulers(done.decision.desired.schedulers, kept=len(self.world.ladder.kept))
         self._remember()
         return True

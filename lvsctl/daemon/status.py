@@ -11,6 +11,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
+from lvsctl.decide.health import deciding
 from lvsctl.decide.ladder import lacks, there_now
 from lvsctl.decide.record import describe
 from lvsctl.model import (
@@ -112,8 +113,7 @@ class _Teller:
         entry = self.table.get(service.key)
         found = entry.servers.get(server.key) if entry is not None else None
         count = _count(self.counters, service.key, server.key)
-        healths = [self.world.health[check] for check in server.checks]
-        decisive = next((health for health in healths if not health.up), healths[-1] if healths else None)
+        decisive = deciding(server.checks, self.world.health)
         last = decisive.last if decisive is not None else None
         return {
             "address": str(server.key.address),

@@ -70,6 +70,16 @@ def standing(checks: Iterable[CheckId], health: Mapping[CheckId, Health]) -> Sta
     return worst
 
 
+def deciding(checks: Iterable[CheckId], health: Mapping[CheckId, Health]) -> Health | None:
+    """The belief that a server's standing is told by: the first that is not up, else the last; None without checks."""
+    decisive: Health | None = None
+    for check in checks:
+        decisive = health.get(check, NEVER)
+        if not decisive.up:
+            break
+    return decisive
+
+
 def presume(spec: Spec, table: Table) -> dict[CheckId, Health]:
     """Health presumed from a table found in the kernel: up where a server that uses the check is live in it."""
     presumed = dict.fromkeys(spec.checks, NEVER)

@@ -11,6 +11,8 @@ from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.lookout import RECHECK
+from lvsctl.daemon.metrics.exposition import exposition
+from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, ServiceKey, Table
@@ -123,6 +125,11 @@ class Site:
         async with asyncio.timeout(10):
             while self.daemon.last.number < goal:
                 await asyncio.sleep(0.01)
+
+
+def scrape(daemon: Daemon) -> str:
+    """What Prometheus would be told now."""
+    return exposition(look(daemon), daemon.metrics.registry).body.decode()
 
 
 def weights(table: Table, key: ServiceKey) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 
 from lvsctl.daemon.app import handle_signals
 from lvsctl.errors import ConfigError
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
 
 A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"
 VIP = "192.0.2.20"
@@ -34,13 +34,13 @@ async def test_a_broken_file_changes_nothing_and_every_problem_is_told(site: Sit
         assert site.ipvs.written == written
         assert await site.ipvs.read() == before
         assert daemon.last_load.ok is False
-        assert b"lvsctl_config_last_reload_successful 0.0" in daemon.metrics.text()
+        assert "lvsctl_config_last_reload_successful 0.0" in scrape(daemon)
 
         (site.config / "broken.yaml").unlink()
         site.write(good)
         await daemon.reload()
         assert daemon.last_load.ok is True
-        assert b"lvsctl_config_last_reload_successful 1.0" in daemon.metrics.text()
+        assert "lvsctl_config_last_reload_successful 1.0" in scrape(daemon)
 
 
 async def test_verdicts_survive_whose_question_did_not_change(site: Site, servers: Servers) -> None:

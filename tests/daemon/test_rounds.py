@@ -29,7 +29,7 @@ from lvsctl.model import (
     Table,
     Verdict,
 )
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
 
 Heard = TypeVar("Heard", bound=Event)
 
@@ -311,7 +311,7 @@ async def test_a_check_that_cannot_be_asked_moves_nothing_and_is_told_once(site:
                 await asyncio.sleep(0.01)
         assert weights(await site.ipvs.read(), key) == {A: 1}
         assert [event.outcome.detail for event in told] == [f"{script}: exit status 3: out of order"]
-        assert b'lvsctl_check_results_total{result="unknown"}' in daemon.metrics.text()
+        assert 'lvsctl_check_results_total{kind="exec",result="unknown"}' in scrape(daemon)
 
 
 def refusals(daemon: Daemon) -> list[tuple[str, int]]:

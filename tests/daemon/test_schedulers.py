@@ -21,7 +21,7 @@ from lvsctl.decide.plan import SWITCH_MOMENT
 from lvsctl.kernel import modules
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import EditService, Spec, Table
-from tests.daemon.site import Site, conf, service, tcp
+from tests.daemon.site import Site, conf, scrape, service, tcp
 
 SHOP, OTHER = tcp("192.0.2.20", 80), tcp("192.0.2.21", 80)
 SOON = 0.05  # seconds between looks
@@ -71,13 +71,13 @@ async def test_it_is_noticed_and_told_of_and_the_next_reload_takes_it(
     site.write(conf(shop()))
     async with site.running(recheck_schedulers=SOON) as daemon:
         await site.until("the stand-in", runs("fo"))
-        assert b'without_their_scheduler{state="stand_in"} 1.0' in daemon.metrics.text()
+        assert 'without_their_scheduler{state="stand_in"} 1.0' in scrape(daemon)
         written = kernel.written
         kernel.schedulers = AFTER
         await waiting(site)
         assert (scheduler_of(await kernel.read()), kernel.written) == ("fo", written)
-        assert b'without_their_scheduler{state="until_reload"} 1.0' in daemon.metrics.text()
-        assert b'without_their_scheduler{state="stand_in"} 0.0' in daemon.metrics.text()
+        assert 'without_their_scheduler{state="until_reload"} 1.0' in scrape(daemon)
+        assert 'without_their_scheduler{state="stand_in"} 0.0' in scrape(daemon)
         told = (await status(daemon))["services"][0]
         assert told["scheduler"] == {
             "wanted": "hprio",
@@ -90,7 +90,7 @@ async def test_it_is_noticed_and_told_of_and_the_next_reload_takes_it(
         await site.until("the wanted one", runs("hprio"))
         assert kernel.written == written + 1
         await site.rounds(1)
-        assert b'without_their_scheduler{state="until_reload"} 0.0' in daemon.metrics.text()
+        assert 'without_their_scheduler{state="until_reload"} 0.0' in scrape(daemon)
         assert (await status(daemon))["services"][0]["scheduler"]["reason"] == ""
     said = lines(capsys.readouterr().out)
     here = "the kernel has the scheduler hprio now: fo is used until the next reload scheduler=hprio services=['shop']"
@@ -150,7 +150,7 @@ async def test_a_service_that_was_refused_is_made_as_soon_as_there_is_a_schedule
         way_out = "install the module (deploy/ip-vs-hprio), or allow a scheduler_fallback"
         assert told["state"] == "refused"
         assert told["reason"] == f"the kernel has no scheduler hprio: {way_out}"
-        assert b'without_their_scheduler{state="refused"} 1.0' in daemon.metrics.text()
+        assert 'without_their_scheduler{state="refused"} 1.0' in scrape(daemon)
         kernel.schedulers = AFTER
         await site.until("made", runs("hprio"))
     said = lines(capsys.readouterr().out)

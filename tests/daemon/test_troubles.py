@@ -17,7 +17,7 @@ from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import DriftFound, Event, GuardTripped
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import DeleteServer, DeleteService, Op, Refusal, Step, Table
-from tests.daemon.site import Site, conf, service, tcp, weights
+from tests.daemon.site import Site, conf, scrape, service, tcp, weights
 from tests.decide.making import real
 
 A, B = "192.0.2.11", "192.0.2.12"
@@ -107,7 +107,7 @@ async def test_a_reload_without_a_kernel_changes_nothing_and_is_reported(site: S
         assert daemon.world.spec is spec
         assert daemon.last_load.ok is False
         assert [str(problem) for problem in daemon.last_load.problems] == [f"{site.config}: cannot ask IPVS: gone"]
-        assert b"lvsctl_config_last_reload_successful 0.0" in daemon.metrics.text()
+        assert "lvsctl_config_last_reload_successful 0.0" in scrape(daemon)
         kernel.lost = False
         await daemon.reload()
         assert daemon.last_load.ok is True

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from lvsctl.daemon.api import openapi
+from lvsctl.daemon.api import metrics, openapi
 from lvsctl.daemon.api.failures import failures
 from lvsctl.daemon.api.listener import listening
 from lvsctl.daemon.api.request import DAEMON, find_peer
@@ -32,6 +32,7 @@ async def serving(daemon: Daemon, path: Path, *, group: int | None = None) -> As
     listener = listening(path, group)
     app = web.Application(middlewares=[failures], client_max_size=LARGEST)
     app[DAEMON] = daemon
+    metrics.prepare(app)
     app[openapi.DOCUMENT] = openapi.document(ROUTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _logged(route) if route.changes else route.handler)

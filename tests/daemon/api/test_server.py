@@ -41,7 +41,7 @@ async def test_status_tells_what_is_wanted_believed_and_there(site: Site, server
         async with http.get("/-/ready") as answer:
             assert (answer.status, await answer.text()) == (200, "ready\n")
         async with http.get("/metrics") as answer:
-            assert 'lvsctl_check_results_total{result="pass"}' in await answer.text()
+            assert 'lvsctl_check_results_total{kind="tcp",result="pass"}' in await answer.text()
     assert (status["apiVersion"], status["kind"], status["ready"]) == ("lvsctl/v1", "Status", True)
     [shop] = status["services"]
     assert shop["name"] == "shop"

@@ -1,0 +1,65 @@
+"""Keeps hold of what a scrape tells, so that it can be put into words while the daemon goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lvsctl.checks.runner import Stats
+from lvsctl.decide.ladder import Ladder
+from lvsctl.model import CheckId, Counters, Health, ServiceState, Spec, Table
+
+if TYPE_CHECKING:
+    from lvsctl.daemon.daemon import Daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that a scrape tells besides what is counted.
+
+    table: as the last round left it; counters: as it read them; both empty before the first. clock_offset: what makes
+    Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
+    the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
+    kernel. withheld: steps that guards withhold.
+    problems: of the newest attempt to read conf.d, warnings included.
+    """
+
+    spec: Spec
+    health: Mapping[CheckId, Health]
+    ladder: Ladder
+    states: Mapping[str, ServiceState]
+    table: Table
+    counters: Counters
+    clock_offset: float
+    ready: bool
+    ended: float
+    kernel_answers: bool
+    foreign: int
+    written: int
+    withheld: int
+    problems: int
+    checks: Stats
+
+
+def look(daemon: Daemon) -> Scene:
+    """What is there now; to be called on the event loop."""
+    last, world = daemon.last, daemon.world
+    table: Table = last.round.left if last.round is not None else {}
+    return Scene(
+        spec=world.spec,
+        health=dict(world.health),
+        ladder=world.ladder,
+        states=dict(last.states),
+        table=table,
+        counters=last.round.counters if last.round is not None else {},
+        clock_offset=daemon.clock.at(0.0),
+        ready=daemon.ready,
+        ended=last.ended,
+        kernel_answers=last.error is None,
+        foreign=len(table.keys() - world.owned),
+        written=daemon.ipvs.written,
+        withheld=len(last.round.withheld) if last.round is not None else 0,
+        problems=len(daemon.last_load.problems),
+        checks=daemon.runner.stats,
+    )
