@@ -40,6 +40,7 @@ COMMANDS = {  # in the order of use
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
     "top": ("lvsctl.cli.top.command", "Show the status on the whole screen, kept up to date."),
     "explain": ("lvsctl.cli.explain", "Say why a service or a server stands as it does."),
+    "history": ("lvsctl.cli.history", "Show the last transitions: what went down and came up, and why."),
     "events": ("lvsctl.cli.events", "Show what happens, as the daemon tells it."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),
 }

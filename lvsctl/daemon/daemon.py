@@ -15,6 +15,7 @@ from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.herald import Herald, to_log
+from lvsctl.daemon.history import History
 from lvsctl.daemon.lag import Lag
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics.counting import Metrics
@@ -98,7 +99,8 @@ class Daemon:
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
-        self.herald.listeners += [to_log(log), self.stream.hear]
+        self.history = History(state.directory / "history.jsonl")
+        self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear]
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -205,6 +207,7 @@ class Daemon:
         await self._leave()
         await self.listeners.close()
         self.lag.stop()
+        await self.history.close()
         await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
 
     async def _wait(self, *, rest: float) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 from lvsctl import __version__
+from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
@@ -57,11 +57,6 @@ async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
         "foreign": [str(key) for key in table if key not in daemon.world.owned],
         "table": [_entry(key, entry, counters) for key, entry in table.items()] if with_table else [],
     }
-
-
-def rfc3339(at: float) -> str:
-    """Unix time as 2026-01-31T12:00:00.123Z."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _round(daemon: Daemon) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvsctl.daemon.status import rfc3339
+from lvsctl.daemon.clock import rfc3339
 from lvsctl.model import Told
 
 Json = dict[str, Any]

@@ -10,8 +10,8 @@ from aiohttp import web
 from lvsctl.daemon.api.failures import NotFound
 from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, LINES, TEXT, TOLD, Json, Operation, one_of
+from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
-from lvsctl.daemon.status import rfc3339
 from lvsctl.daemon.stream import KEPT, Reader
 from lvsctl.daemon.told import told_json
 from lvsctl.decide.explain.subject import NoSuchSubject, find

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from lvsctl.daemon.api import events, explain, metrics, openapi, readiness, reload, status
+from lvsctl.daemon.api import events, explain, history, metrics, openapi, readiness, reload, status
 from lvsctl.daemon.api.shapes import Operation
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,6 +32,7 @@ ROUTES = (
     Route("GET", "/v1/status", status.show, status.SHOW),
     Route("GET", "/v1/explain", explain.show, explain.SHOW),
     Route("GET", "/v1/events", events.follow, events.FOLLOW),
+    Route("GET", "/v1/history", history.show, history.SHOW),
     Route("POST", "/v1/reload", reload.reload, reload.RELOAD, changes=True),
     Route("GET", "/v1/openapi.json", openapi.show, openapi.SHOW),
     Route("GET", "/metrics", metrics.show, metrics.SHOW),

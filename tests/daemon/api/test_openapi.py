@@ -128,6 +128,10 @@ async def test_what_the_daemon_answers(site: Site, servers: Servers) -> None:
         assert {"applied", "service_ok", "drift"} <= {one["event"] for one in events}
         await hold_to_the_document(http, "GET", "/v1/events?since=x", 422)
         await hold_to_the_document(http, "GET", "/v1/events?service=shpo", 404)
+        history = await hold_to_the_document(http, "GET", "/v1/history?subject=shop&since=1h", 200)
+        assert {one["event"] for one in history["transitions"]} >= {"server_up", "service_ok"}
+        await hold_to_the_document(http, "GET", "/v1/history?limit=x", 422)
+        await hold_to_the_document(http, "GET", "/v1/history?subject=shpo", 404)
         assert "lvsctl_" in await hold_to_the_document(http, "GET", "/metrics", 200)
         assert await hold_to_the_document(http, "GET", "/-/healthy", 200) == "ok\n"
         assert await hold_to_the_document(http, "GET", "/-/ready", 200) == "ready\n"

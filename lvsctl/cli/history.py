@@ -1,0 +1,41 @@
+"""`history`: the last transitions, as the daemon remembers them."""
+
+from __future__ import annotations
+
+import sys
+from urllib.parse import urlencode
+
+import click
+
+from lvsctl.cli import options
+from lvsctl.errors import LvsctlError
+
+
+@click.command()
+@click.argument("subject", required=False, metavar="[SERVICE[/SERVER]]")
+@click.option("-n", "--limit", type=click.IntRange(0), default=50, show_default=True, metavar="N", help="The last N.")
+@click.option("--since", metavar="TIME", help="Only newer ones: 1h for those of the last hour, or 2026-01-31T12:00.")
+@options.output("text", "json")
+@options.socket
+def history(*, subject: str | None, limit: int, since: str | None, output: str, socket: str) -> None:
+    """Show the last transitions: what went down and came up, and why.
+
+    With SERVICE those of the service and its servers, with SERVICE/SERVER or SERVICE/POOL of one; else of everything.
+    They are kept across restarts: the last 100 of each server and each service, the oldest of all make room. CODE and
+    LATENCY are those of the answer that decided.
+    """
+    import json  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    from lvsctl.cli import client, show_told  # noqa: PLC0415
+
+    asked = {"subject": subject, "limit": limit, "since": since}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    answer = client.ask(socket, "GET", f"/v1/history?{query}")
+    if answer.status != 200:
+        raise LvsctlError(client.refusal(answer))
+    if output == "json":
+        click.echo(json.dumps(answer.body, indent=2))
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
+    click.echo(show_told.table(answer.body["transitions"], width=width), nl=False)

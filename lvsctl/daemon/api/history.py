@@ -1,0 +1,66 @@
+"""GET /v1/history: the last transitions, of this daemon and of those before it."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from aiohttp import web
+
+from lvsctl.config.document import shown
+from lvsctl.config.values import duration
+from lvsctl.daemon.api.failures import BadRequest
+from lvsctl.daemon.api.request import DAEMON, number
+from lvsctl.daemon.api.shapes import COUNT, TEXT, TOLD, Operation, listed, shape
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.decide.explain.subject import NoSuchSubject, find
+
+USUAL = 50
+
+SHOW = Operation(
+    "The last transitions of services, servers and the director, oldest first; kept across restarts.",
+    shape("History", {"transitions": listed(TOLD)}),
+    query={
+        "subject": {**TEXT, "description": "only of this: SERVICE, SERVICE/SERVER or SERVICE/POOL"},
+        "limit": {**COUNT, "description": f"the newest so many; usually {USUAL}"},
+        "since": {**TEXT, "description": "only newer ones: a duration (1h), or a time (RFC 3339)"},
+    },
+    fails=(404, 422),
+)
+
+
+async def show(request: web.Request) -> web.Response:
+    """What the history has of the subject."""
+    daemon, query = request.app[DAEMON], request.query
+    limit, since = number(request, "limit", USUAL), _since(query["since"]) if "since" in query else 0.0
+    service, member = _subject(daemon, query["subject"]) if "subject" in query else ("", "")
+    found = daemon.history.book.newest(limit, service=service, member=member, since=since)
+    lines = b", ".join(one.line.rstrip() for one in found)  # they are JSON as they stand
+    return web.Response(body=b'{"transitions": [' + lines + b"]}", content_type="application/json")
+
+
+def _since(text: str) -> float:
+    """Unix time."""
+    try:
+        return time.time() - duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise BadRequest(
+            f"since: `{shown(text)}` is neither a duration like 1h nor a time like 2026-01-31T12:00Z"
+        ) from error
+
+
+def _subject(daemon: Daemon, words: str) -> tuple[str, str]:
+    """The service, and a server or a pool or "". What has left conf.d is found as long as something is known of it."""
+    service, _, member = words.partition("/")
+    try:
+        found, server = find(daemon.world.spec, words)
+    except NoSuchSubject:
+        pools = daemon.world.spec.services[service].pools if service in daemon.world.spec.services else ()
+        if any(pool.name == member for pool in pools) or daemon.history.book.newest(1, service=service, member=member):
+            return service, member
+        raise
+    return found.name, str(server.key) if server is not None else ""
