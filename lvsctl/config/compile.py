@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from lvsctl.checkapi import AnyKind
+from lvsctl.config.alerting import compile_alerting
 from lvsctl.config.document import Place, shown
 from lvsctl.config.merge import Merged
 from lvsctl.config.pools import Level, PoolCompiler, inherited, pools_of
@@ -48,10 +49,13 @@ _FLAGS = {
 }
 
 
-def compile_spec(merged: Merged, kinds: Mapping[str, AnyKind], *, complete: bool) -> tuple[Spec, list[Problem]]:
+def compile_spec(
+    merged: Merged, kinds: Mapping[str, AnyKind], *, complete: bool, alerts_complete: bool
+) -> tuple[Spec, list[Problem]]:
     """The Spec, which is only to be used if none of the problems is an error.
 
     complete: whether every file could be read and understood; if not, what is missing is not held against the rest.
+    alerts_complete: the same for what `alerts` names.
     """
     problems: list[Problem] = []
     questions = Questions(merged, kinds, problems, complete=complete)
@@ -67,10 +71,12 @@ def compile_spec(merged: Merged, kinds: Mapping[str, AnyKind], *, complete: bool
             message = f"{service.key} is already the service `{owner.path[-1]}` at {owner}: merge them or remove one"
             problems.append(place.problem(message, key=True))
         services[name] = service
+    alerting, wrong = compile_alerting(merged.alerts, merged.named, complete=alerts_complete)
+    problems += wrong
     period = merged.period or DEFAULT_PERIOD
     metrics = MetricsSpec(merged.metrics.listen or (), frozenset(merged.metrics.compat or ()))
     maintenance = _maintenance(merged, problems)
-    return Spec(services, questions.questions, questions.checks, period, maintenance, metrics), problems
+    return Spec(services, questions.questions, questions.checks, period, maintenance, metrics, alerting), problems
 
 
 def _maintenance(merged: Merged, problems: list[Problem]) -> str:

@@ -115,6 +115,15 @@ class OrText:
         return {"anyOf": [{"type": "string"}, handler(core)]}
 
 
+@dataclass(frozen=True, slots=True)
+class OrTexts:
+    """Tells the JSON Schema that a string, or a list of them, may stand for the mapping."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text = {"type": "string"}
+        return {"anyOf": [text, {"type": "array", "items": text}, handler(core)]}
+
+
 _DURATION = WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"})
 
 Maybe: TypeAlias = Annotated[T | None, BeforeValidator(_written)]

@@ -49,7 +49,8 @@ def load(path: Path, kinds: Mapping[str, AnyKind]) -> Loaded:
     if not problems and not merged.services:
         message = "there is no service in it: define one under `services:` (an empty configuration is not applied)"
         raise ConfigError([Problem(_name(path), 0, 0, "", message)])
-    spec, mistakes = compile_spec(merged, kinds, complete=reader.complete)
+    alerts_complete = reader.complete and reader.alerts_understood
+    spec, mistakes = compile_spec(merged, kinds, complete=reader.complete, alerts_complete=alerts_complete)
     if reader.defaults_understood:
         problems += mistakes
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column))
@@ -80,12 +81,14 @@ class _Reader:
     """Reads files one by one; what is wrong with them goes to the list that it was given.
 
     complete: whether no file and no section had to be left out; if one was, a name that is not found proves nothing.
-    defaults_understood: if not, what services make of the defaults is not judged.
+    defaults_understood: if not, what services make of the defaults is not judged. alerts_understood: if not, names in
+    `alerts` that are not found prove nothing.
     """
 
     def __init__(self, kinds: Mapping[str, AnyKind], problems: list[Problem]) -> None:
         self.complete = True
         self.defaults_understood = True
+        self.alerts_understood = True
         self._grammar: Grammar = grammar(kinds)
         self._schema: Callable[[], dict[str, Any]] = cache(lambda: json_schema(kinds))
         self._problems = problems
@@ -116,6 +119,7 @@ class _Reader:
             ignored = {mistake.path for mistake in mistakes if mistake.unknown_key and mistake.meant is None}
             self.complete &= all(len(path) > 1 for path in lost | ignored)
             self.defaults_understood &= all(path[:1] != ("defaults",) for path in lost)
+            self.alerts_understood &= all(path[:1] != ("alerts",) for path in lost)
             if () in lost:
                 return None
             mended = repaired(document, mistakes)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lvsctl.config.alerts import Alerts
 from lvsctl.config.check import Asked
 from lvsctl.config.document import Document, Place, shown
 from lvsctl.config.schema import Conf, Defaults, Metrics, Service
@@ -31,7 +32,7 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """All files together. broken: names of checks that are defined but not understood."""
+    """All files together. broken: names of checks that are defined but not understood. named: of all services."""
 
     services: Mapping[str, tuple[Place, Service]]
     checks: Mapping[str, tuple[Place, str | Asked]]
@@ -41,6 +42,8 @@ class Merged:
     period: float | None
     maintenance: tuple[Place, str] | None
     metrics: Metrics
+    alerts: tuple[tuple[Place, Alerts], ...]
+    named: frozenset[str]
 
 
 def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
@@ -67,7 +70,9 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
     broken = frozenset(name for file in files for name in _keys(file.written, "checks")) - checks.keys()
     ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
     whole = Defaults.model_construct(**defaults), places, period, maintenance, Metrics.model_construct(**metrics)
-    return Merged(ordered, checks, broken, *whole), problems
+    named = frozenset(name for file in files for name in _keys(file.written, "services"))
+    alerts = tuple((file.document.at("alerts"), file.conf.alerts) for file in files if file.conf.alerts)
+    return Merged(ordered, checks, broken, *whole, alerts, named), problems
 
 
 def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import CoreSchema
 
 from lvsctl.checkapi import AnyKind
+from lvsctl.config.alerts import Alerts
 from lvsctl.config.check import CHECK_MARK, Checks, Grammar, OneCheck, Timings, grammar
 from lvsctl.config.faults import fault, raise_faults
 from lvsctl.config.fields import (
@@ -201,6 +202,7 @@ class Conf(Form):
     services: Maybe[dict[Name, Service]] = Field(None, description="Virtual services by name.")
     checks: Maybe[dict[CheckName, OneCheck]] = Field(None, description="Checks, to be used by name.")
     defaults: Maybe[Defaults] = Field(None, description="For everything that does not say otherwise.")
+    alerts: Maybe[Alerts] = Field(None, description="Who is told of what.")
     global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
     metrics: Maybe[Metrics] = Field(None, description="For Prometheus.")
 

@@ -1,4 +1,4 @@
-"""Put the values of `${env:NAME}` and `${file:/path}` into the parameters of a check."""
+"""Look up secrets: `${env:NAME}`, `${file:/path}`, and `${cred:NAME}` for a credential that systemd hands over."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from lvsctl.config.document import Path, shown
 
 MAX_SECRET = 64 * 1024
 
-_REFERENCE = re.compile(r"\$\{(?:env:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<file>/[^{}\x00]+))\}")
-_LOOKS_LIKE = re.compile(r"\$\{(env|file):[A-Za-z_/][^{}]*\}|\A\$\{[^{}]*\}?\Z")  # or a slip: ${HOME}, ${evn:X}
+FORMS = "`${env:NAME}`, `${file:/path}` or `${cred:NAME}`"
+
+_REFERENCE = re.compile(
+    r"\$\{(?:env:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<file>/[^{}\x00]+)|cred:(?P<cred>[A-Za-z0-9_][A-Za-z0-9_.@-]*))\}"
+)
+_LOOKS_LIKE = re.compile(r"\$\{(env|file|cred):[A-Za-z_/][^{}]*\}|\A\$\{[^{}]*\}?\Z")  # or a slip: ${HOME}, ${evn:X}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Revealed:
     failures: tuple[tuple[Path, str], ...]
 
 
-class _Unresolved(Exception):
+class Unresolved(Exception):
     """Why a reference cannot be resolved. The message never holds a value."""
 
 
@@ -54,8 +58,8 @@ def reveal(value: Any) -> Revealed:
                 return [walk(item, (*path, index)) for index, item in enumerate(value)]
             case str() if _LOOKS_LIKE.search(value):
                 try:
-                    secret = _secret(value)
-                except _Unresolved as error:
+                    secret = look_up(value)
+                except Unresolved as error:
                     failures.append((path, str(error)))
                     return value
                 secrets.add(secret)
@@ -65,22 +69,35 @@ def reveal(value: Any) -> Revealed:
     return Revealed(walk(value, ()), frozenset(secrets), tuple(failures))
 
 
-def _secret(text: str) -> str:
+def look_up(text: str) -> str:
+    """The secret that a reference names; raises Unresolved for one that cannot be looked up, and for other text."""
     reference = _REFERENCE.fullmatch(text)
     if reference is None and text.count("$") == 1 and text.startswith("${"):
-        raise _Unresolved("is no secret that can be looked up: write `${env:NAME}` or `${file:/path}`")
+        raise Unresolved(f"is no secret that can be looked up: write {FORMS}")
     if reference is None:
-        raise _Unresolved("a secret must be the whole value: `${env:NAME}` or `${file:/path}`, nothing around it")
+        raise Unresolved(f"a secret must be the whole value: {FORMS}, nothing around it")
     if reference["env"]:
         return _from_environment(reference["env"])
+    if reference["cred"]:
+        return _from_credentials(reference["cred"])
     return _from_file(reference["file"])
 
 
 def _from_environment(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise _Unresolved(f"the environment variable `{shown(name)}` is {'not set' if value is None else 'empty'}")
+        raise Unresolved(f"the environment variable `{shown(name)}` is {'not set' if value is None else 'empty'}")
     return value
+
+
+def _from_credentials(name: str) -> str:
+    """One that systemd hands over (LoadCredential=, systemd.exec(5))."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        raise Unresolved(
+            f"there is no credential `{shown(name)}`: systemd hands over none (LoadCredential= in lvsctl's unit)"
+        )
+    return _from_file(str(FilePath(directory) / name))
 
 
 def _from_file(name: str) -> str:
@@ -88,18 +105,18 @@ def _from_file(name: str) -> str:
     file = FilePath(name)
     try:
         if not file.is_file():
-            raise _Unresolved(f"the secret file `{shown(name)}` does not exist or is not a regular file")
+            raise Unresolved(f"the secret file `{shown(name)}` does not exist or is not a regular file")
         with file.open("rb") as stream:
             content = stream.read(MAX_SECRET + 1)
     except OSError as error:
-        raise _Unresolved(f"the secret file `{shown(name)}` cannot be read: {error.strerror}") from error
+        raise Unresolved(f"the secret file `{shown(name)}` cannot be read: {error.strerror}") from error
     if len(content) > MAX_SECRET:
-        raise _Unresolved(f"the secret file `{shown(name)}` is larger than {MAX_SECRET // 1024} KiB")
+        raise Unresolved(f"the secret file `{shown(name)}` is larger than {MAX_SECRET // 1024} KiB")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise _Unresolved(f"the secret file `{shown(name)}` is not UTF-8 text") from None
+        raise Unresolved(f"the secret file `{shown(name)}` is not UTF-8 text") from None
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret:
-        raise _Unresolved(f"the secret file `{shown(name)}` is empty")
+        raise Unresolved(f"the secret file `{shown(name)}` is empty")
     return secret

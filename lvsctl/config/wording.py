@@ -231,6 +231,8 @@ def _choice(value: str, written: str, expected: str) -> str:
 def _about_secret(place: Place) -> str:
     """Only what stands below a kind (`check: {http: {token: …}}`) is a parameter."""
     path = list(place.path)
+    if path[:1] == ["alerts"]:
+        return "is not looked up here: write the value itself"
     if path[:1] == ["checks"]:
         inside = path[2:]
     else:

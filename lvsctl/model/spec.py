@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lvsctl.model.alerting import Alerting
 from lvsctl.model.health import Check, CheckId, Question, QuestionId
 from lvsctl.model.metrics import NO_METRICS, MetricsSpec
 from lvsctl.model.table import RealAttrs, RealKey, ServiceAttrs, ServiceKey
@@ -97,3 +98,4 @@ class Spec:
     period: float = 5.0
     maintenance: str = ""
     metrics: MetricsSpec = NO_METRICS
+    alerting: Alerting = Alerting()  # noqa: RUF009 - frozen

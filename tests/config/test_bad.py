@@ -18,6 +18,8 @@ CASES = sorted(path for path in BAD.iterdir() if path.suffix != ".txt")
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_mistake_is_told_in_these_words(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
+    monkeypatch.setenv("LVSCTL_TEST_TOKEN", "hunter2")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(ConfigError) as caught:
         load(Path(path.name), kinds())
     assert str(caught.value) + "\n" == path.with_suffix(".txt").read_text()
@@ -26,6 +28,11 @@ def test_a_mistake_is_told_in_these_words(path: Path, monkeypatch: pytest.Monkey
 
 def test_every_expectation_has_its_file() -> None:
     assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in CASES}
+
+
+def test_no_message_shows_a_secret() -> None:
+    for expected in [*BAD.glob("*.txt"), *(BAD.parent / "good").glob("*.txt")]:
+        assert "hunter2" not in expected.read_text(), expected.name
 
 
 def test_no_message_speaks_of_the_machinery() -> None:

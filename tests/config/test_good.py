@@ -16,6 +16,8 @@ GOOD = Path(__file__).parent / "testdata" / "good"
 def test_a_good_file_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOOD)
     monkeypatch.setenv("LVSCTL_TEST_TOKEN", "hunter2")
+    monkeypatch.setenv("LVSCTL_TEST_URL", "https://hooks.example/hunter2")
+    monkeypatch.setenv("LVSCTL_TEST_WHSEC", "whsec_" + "QUFB" * 8)
     expected = path.with_suffix(".txt")
     warnings = load(Path(path.name), kinds()).warnings
     assert [str(warning) for warning in warnings] == (expected.read_text().splitlines() if expected.exists() else [])
