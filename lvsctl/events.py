@@ -182,7 +182,7 @@ class OpRefused:
 
 @dataclass(frozen=True, slots=True)
 class GuardTripped:
-    """Other steps than in the round before are withheld, because they would have changed too much at once."""
+    """Steps are withheld that were not before, or not for this reason: they would have changed too much at once."""
 
     withheld: tuple[Step, ...]
     why: str

@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 _NARROW = ("SERVER", "HEALTH", "WEIGHT", "ACTIVE", "INACT", "CONNS", "LATENCY", "LAST ANSWER")
 _WIDE = (*_NARROW[:6], "LOWER", "PERSIST", *_NARROW[6:7], "SINCE", "WHY", "LAST ANSWER")
+_KEPT = "down but kept"
 _RIGHT = frozenset({2, 3, 4, 5, 6})
 _RIGHT_WIDE = _RIGHT | {7, 8}
 
@@ -40,7 +41,20 @@ def _daemon(status: Json) -> Iterator[str]:
     if not config["reload_ok"]:
         yield "ATTENTION: the last reload failed, the configuration before it goes on:"
         yield from (f"  {problem}" for problem in config["problems"])
+    yield from _guard(status.get("guard"))
     yield ""
+
+
+def _guard(guard: Json | None) -> Iterator[str]:
+    """The canaries, and whether the director suspects itself. None: a daemon that tells nothing of it."""
+    if guard is None:
+        return
+    for canary in guard["canaries"]:
+        yield f"canary {canary['name']} is {canary['health']}  {canary['reason']}".rstrip()
+    if guard["suspected"]:
+        yield f"ATTENTION: this director suspects itself, and takes no server out before {guard['until']}:"
+        yield f"  {guard['why']}"
+        yield from (f"  {seen}" for seen in guard["seen"])
 
 
 def _headline(service: Json, *, wide: bool) -> str:
@@ -64,7 +78,7 @@ def _server(server: Json, *, wide: bool) -> list[str]:
     total, upper = server["active"] + server["inactive"], server["upper"]
     cells = [
         "    " + endpoint_text(server),
-        server["health"],
+        _KEPT if server.get("kept") else server["health"],
         _weight(server),
         str(server["active"]),
         str(server["inactive"]),

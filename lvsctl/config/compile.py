@@ -9,6 +9,7 @@ from typing import Any
 from lvsctl.checkapi import AnyKind
 from lvsctl.config.alerting import compile_alerting
 from lvsctl.config.document import Place, shown
+from lvsctl.config.limits import limits
 from lvsctl.config.merge import Merged
 from lvsctl.config.pools import Level, PoolCompiler, inherited, pools_of
 from lvsctl.config.questions import Questions
@@ -76,7 +77,9 @@ def compile_spec(
     period = merged.period or DEFAULT_PERIOD
     metrics = MetricsSpec(merged.metrics.listen or (), frozenset(merged.metrics.compat or ()))
     maintenance = _maintenance(merged, problems)
-    return Spec(services, questions.questions, questions.checks, period, maintenance, metrics, alerting), problems
+    guard = limits(merged.guard, merged.guard_places, questions, problems)  # first: its canaries are questions too
+    asked = questions.questions, questions.checks
+    return Spec(services, *asked, period, maintenance, metrics, alerting, guard), problems
 
 
 def _maintenance(merged: Merged, problems: list[Problem]) -> str:

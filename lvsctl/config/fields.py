@@ -152,8 +152,11 @@ Netmask: TypeAlias = Annotated[
     PlainValidator(values.prefix),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1, "maximum": 128}]}),
 ]
+Percent: TypeAlias = Annotated[
+    model.Share, PlainValidator(values.percent), WithJsonSchema({"type": "string", "pattern": "%$"})
+]
 Share: TypeAlias = Annotated[
-    values.Share,
+    model.Share,
     PlainValidator(values.share),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "%$"}, {"type": "integer", "minimum": 0}]}),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from lvsctl.config.alerts import Alerts
 from lvsctl.config.check import Asked
 from lvsctl.config.document import Document, Place, shown
-from lvsctl.config.schema import Conf, Defaults, Metrics, Service
+from lvsctl.config.schema import Conf, Defaults, Guard, Metrics, Service
 from lvsctl.model import Problem
 
 _SECTIONS = {
@@ -18,6 +18,7 @@ _SECTIONS = {
     "defaults": "the default",
     "global": "the setting",
     "metrics": "the setting",
+    "guard": "the guard's",
 }
 
 
@@ -44,6 +45,8 @@ class Merged:
     metrics: Metrics
     alerts: tuple[tuple[Place, Alerts], ...]
     named: frozenset[str]
+    guard: Guard
+    guard_places: Mapping[str, Place]
 
 
 def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
@@ -55,6 +58,8 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
     places: dict[str, Place] = {}
     period, maintenance = None, None
     metrics: dict[str, Any] = {}
+    guards: dict[str, Any] = {}
+    guard_places: dict[str, Place] = {}
     for file in reversed(files):  # so that the first definition stays
         at, conf = file.document.at, file.conf
         services |= {name: (at("services", name), form) for name, form in (conf.services or {}).items()}
@@ -64,15 +69,31 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
             places |= {key: at("defaults", key) for key in conf.defaults.model_fields_set}
         if conf.metrics:
             metrics |= {key: getattr(conf.metrics, key) for key in conf.metrics.model_fields_set}
+        if conf.guard:
+            guards |= {key: getattr(conf.guard, key) for key in conf.guard.model_fields_set}
+            guard_places |= {key: at("guard", key) for key in conf.guard.model_fields_set}
         period = (conf.global_.period if conf.global_ else None) or period
         if conf.global_ and conf.global_.maintenance:
             maintenance = at("global", "maintenance"), conf.global_.maintenance
     broken = frozenset(name for file in files for name in _keys(file.written, "checks")) - checks.keys()
     ordered = {name: services[name] for file in files for name in (file.conf.services or {})}
-    whole = Defaults.model_construct(**defaults), places, period, maintenance, Metrics.model_construct(**metrics)
     named = frozenset(name for file in files for name in _keys(file.written, "services"))
     alerts = tuple((file.document.at("alerts"), file.conf.alerts) for file in files if file.conf.alerts)
-    return Merged(ordered, checks, broken, *whole, alerts, named), problems
+    merged = Merged(
+        ordered,
+        checks,
+        broken,
+        Defaults.model_construct(**defaults),
+        places,
+        period,
+        maintenance,
+        Metrics.model_construct(**metrics),
+        alerts,
+        named,
+        Guard.model_construct(**guards),
+        guard_places,
+    )
+    return merged, problems
 
 
 def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:

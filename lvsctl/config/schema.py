@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import CoreSchema
 
@@ -30,6 +30,7 @@ from lvsctl.config.fields import (
     Netmask,
     OrText,
     Pause,
+    Percent,
     Persistence,
     Port,
     Scheduler,
@@ -164,6 +165,28 @@ class Defaults(Inherited, Policy, Timings):
     pass
 
 
+class Suspect(Form):
+    """When this director suspects itself, and takes no server out for a while."""
+
+    services: Maybe[Annotated[int, Strict(), Field(ge=2, le=1000)]] = Field(
+        None, description="Unrelated services that must fail together. Default 3."
+    )
+    share: Maybe[Percent] = Field(None, description="More than this share of all servers must fail. Default 50%.")
+    hold: Maybe[Timing] = Field(None, description="Takes no server out for this long. Default 60s.")
+
+
+class Guard(Form):
+    """How much checks alone may take away at once."""
+
+    suspect: Maybe[Suspect] = Field(None, description="When this director suspects itself and not the servers.")
+    canary: Maybe[Checks] = Field(
+        None, description="Checks, each with an `address`, of what is no server: if one passes, this director is well."
+    )
+    max_removed: Maybe[Share] = Field(
+        None, description="Servers (2, or 50%) that checks may take out within one period. Default 50%, of 4 or more."
+    )
+
+
 class Global(Form):
     period: Maybe[Timing] = Field(None, description="Time between two rounds. Default 5s.")
     maintenance: Maybe[Directory] = Field(
@@ -203,6 +226,7 @@ class Conf(Form):
     checks: Maybe[dict[CheckName, OneCheck]] = Field(None, description="Checks, to be used by name.")
     defaults: Maybe[Defaults] = Field(None, description="For everything that does not say otherwise.")
     alerts: Maybe[Alerts] = Field(None, description="Who is told of what.")
+    guard: Maybe[Guard] = Field(None, description="How much checks alone may take away at once.")
     global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
     metrics: Maybe[Metrics] = Field(None, description="For Prometheus.")
 

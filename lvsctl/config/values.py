@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
-from math import ceil
 
 from lvsctl.config.document import shown
-from lvsctl.model import Address, Listener
+from lvsctl.model import Address, Listener, Share
 
 MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing needs more
 MAX_PORT = 65535
@@ -25,18 +24,6 @@ class Endpoint:
 
     address: Address
     port: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A number of servers, or a percentage of them."""
-
-    count: int = 0
-    percent: float = 0.0
-
-    def of(self, total: int) -> int:
-        """How many of `total`; a percentage is rounded up."""
-        return max(self.count, ceil(total * self.percent / 100))
 
 
 def duration(value: object) -> float:
@@ -134,6 +121,17 @@ def share(value: object) -> Share:
     if match is None or float(match[1]) > 100:
         raise ValueError(f"`{shown(value)}` is not a number of servers such as 2, nor a share of them such as 50%")
     return Share(percent=float(match[1]))
+
+
+def percent(value: object) -> Share:
+    """`50%`, more than nothing and less than all."""
+    try:
+        found = share(value)
+    except ValueError:
+        found = Share()
+    if not 0 < found.percent < 100:
+        raise ValueError(f"`{shown(value)}` is not a share between 0% and 100%: write it like 50%")
+    return found
 
 
 def in_words(seconds: float) -> str:

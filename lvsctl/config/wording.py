@@ -235,6 +235,8 @@ def _about_secret(place: Place) -> str:
         return "is not looked up here: write the value itself"
     if path[:1] == ["checks"]:
         inside = path[2:]
+    elif path[:2] == ["guard", "canary"]:
+        inside = path[3:] if path[2:] and isinstance(path[2], int) else path[2:]
     else:
         inside = path[path.index("check") + 1 :] if "check" in path[1:] else []
         inside = inside[1:] if inside and isinstance(inside[0], int) else inside

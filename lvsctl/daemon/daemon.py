@@ -14,6 +14,7 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon.clock import Clock
+from lvsctl.daemon.doubt import Doubt
 from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.daemon.history import History
 from lvsctl.daemon.lag import Lag
@@ -101,6 +102,7 @@ class Daemon:
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear]
+        self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -187,6 +189,7 @@ class Daemon:
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""
         self.lag.start()
+        self.doubt.start()
         while not self._stop.is_set():
             complete = self.world.all_spoken()
             if complete and self.world.settled is None:
@@ -206,6 +209,7 @@ class Daemon:
         notify("STOPPING=1")
         await self._leave()
         await self.listeners.close()
+        await self.doubt.close()
         self.lag.stop()
         await self.history.close()
         await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
@@ -214,6 +218,7 @@ class Daemon:
         """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
         await asyncio.sleep(rest)
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
+        pause = min(pause, self.doubt.patience(self.loop.time()))
         if self.world.ladder.missing:
             pause = min(pause, self._lookout.recheck)
         if self._due is not None:
@@ -234,6 +239,7 @@ class Daemon:
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
+            await self.doubt.weigh(decision, self.loop.time())
             self._remember()
             self.world.quiet, self._due = decision.quiet, decision.due
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
@@ -242,6 +248,7 @@ class Daemon:
             self._failed(str(error))
             return False
         self._tell_round(done)
+        self.doubt.note(done, self.loop.time())
         wanted = {service.key for service in self.world.spec.services.values()}
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))

@@ -16,6 +16,7 @@ from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.suspicion import TRUSTED, Trust
 from lvsctl.events import SchedulerMissing
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
@@ -24,6 +25,7 @@ from lvsctl.model import (
     Override,
     Plan,
     Problem,
+    RealKey,
     Refusal,
     ServiceKey,
     Spec,
@@ -59,6 +61,9 @@ class _Moment:
     left: Table | None = None
     quiet: Since = field(default_factory=dict)
     settled: float | None = None
+    trust: Trust = TRUSTED
+    answered: dict[CheckId, float] = field(default_factory=dict)
+    removed: dict[RealKey, float] = field(default_factory=dict)
 
 
 def plan(config: Path, *, state_dir: Path, checks: bool) -> Once:

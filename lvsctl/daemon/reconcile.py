@@ -16,15 +16,19 @@ from lvsctl.decide.overrides import orders
 from lvsctl.decide.plan import diff, drift, split, still_safe
 from lvsctl.decide.quiet import Place, Since, late, leaving, next_late, still
 from lvsctl.decide.slow_start import Climb, next_step
+from lvsctl.decide.suspicion import TRUSTED, Trust, consider
 from lvsctl.decide.table import after_all
-from lvsctl.events import DriftFound
+from lvsctl.events import DirectorTrusted, DriftFound
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
     Counters,
+    DeleteServer,
+    EditServer,
     Health,
     Override,
     Plan,
+    RealKey,
     Refusal,
     Seen,
     ServiceKey,
@@ -48,6 +52,9 @@ class View(Protocol):
     overrides: Sequence[Override]
     quiet: Since
     settled: float | None
+    trust: Trust
+    answered: dict[CheckId, float]
+    removed: dict[RealKey, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,8 @@ class Decision:
     """What was found, what ought to be, and the steps from one to the other.
 
     quiet: servers that leave, and since when they have had weight 0. due: when time alone calls for the next round,
-    None if it does not; both on the clock of `now`.
+    None if it does not; both on the clock of `now`. going: live servers that the plan takes out because of their checks
+    alone. trust: whether this director suspects itself; trusted: the end of a suspicion, if it came just now.
     """
 
     have: Table
@@ -66,6 +74,9 @@ class Decision:
     drift: tuple[DriftFound, ...]
     quiet: Since
     due: float | None
+    going: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
+    trust: Trust = TRUSTED
+    trusted: DirectorTrusted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +103,19 @@ class Round:
         pairs = zip(self.steps, self.results, strict=True)
         return tuple((step, result) for step, result in pairs if result is not None)
 
+    @property
+    def taken_out(self) -> frozenset[RealKey]:
+        """The servers that went because of their checks alone."""
+        ops = (step.op for step in self.done)
+        return frozenset(
+            op.server
+            for op in ops
+            if isinstance(op, DeleteServer | EditServer) and (op.service, op.server) in self.decision.going
+        )
+
 
 async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
-    """Read the kernel and decide; writes nothing."""
+    """Read the kernel and decide; writes nothing, and leaves `view` as it is. now: on the clock of its health."""
     seen = await ipvs.look()
     spec, health, have = view.spec, view.health, seen.table
     held = orders(spec, view.overrides)
@@ -107,11 +128,22 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
-    guarded = guard(plan, spec, have, health, now, by_health=want.by_health)
-    found = drift(view.left, have, view.owned)
+    trust, trusted = consider(view.trust, spec, health, view.answered, now)
+    gone = frozenset(server for server, at in view.removed.items() if now - at < spec.period)
+    guarded = guard(plan, spec, have, health, by_health=want.by_health, trust=trust, gone=gone)
     due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]
     return Decision(
-        have, seen.counters, want, guarded.allowed, guarded.withheld, found, quiet, due=min(due, default=None)
+        have,
+        seen.counters,
+        want,
+        guarded.allowed,
+        guarded.withheld,
+        drift(view.left, have, view.owned),
+        quiet,
+        due=min(due, default=None),
+        going=guarded.going,
+        trust=trust,
+        trusted=trusted,
     )
 
 

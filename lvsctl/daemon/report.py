@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from lvsctl.daemon.reconcile import Round
 from lvsctl.decide.explain.evidence import state
 from lvsctl.events import Event, GuardTripped, OpRefused, RoundDone, ServiceChanged
-from lvsctl.model import Op, ServiceState, Spec, Step
+from lvsctl.model import ServiceState, Spec, Step
 
 
 def round_events(done: Round, before: Round | None) -> Iterator[Event]:
@@ -18,8 +18,7 @@ def round_events(done: Round, before: Round | None) -> Iterator[Event]:
     yield from (event for event in done.decision.desired.schedulers if event not in known)
     refused = {(step.op, refusal.errno) for step, refusal in before.refused} if before is not None else set()
     yield from (OpRefused(step, refusal) for step, refusal in done.refused if (step.op, refusal.errno) not in refused)
-    if _held(done) != _held(before):
-        yield from _withheld(done)
+    yield from _withheld(done, before)
     yield RoundDone(done.done, done.refused)
 
 
@@ -32,12 +31,11 @@ def service_events(spec: Spec, done: Round, before: Mapping[str, ServiceState]) 
             yield ServiceChanged(service.name, found, last, why)
 
 
-def _held(done: Round | None) -> set[Op]:
-    return {step.op for step, _ in done.withheld} if done is not None else set()
-
-
-def _withheld(done: Round) -> Iterator[GuardTripped]:
+def _withheld(done: Round, before: Round | None) -> Iterator[GuardTripped]:
+    """One event for each reason, with the steps that were not withheld before for the same."""
+    known = {(step.op, why) for step, why in before.withheld} if before is not None else set()
     reasons: dict[str, list[Step]] = defaultdict(list)
     for step, why in done.withheld:
-        reasons[why].append(step)
+        if (step.op, why) not in known:
+            reasons[why].append(step)
     yield from (GuardTripped(tuple(steps), why) for why, steps in reasons.items())

@@ -14,7 +14,9 @@ from lvsctl.decide.explain.evidence import state
 from lvsctl.decide.health import deciding
 from lvsctl.decide.ladder import lacks, there_now
 from lvsctl.decide.record import describe
+from lvsctl.decide.suspicion import named
 from lvsctl.model import (
+    CheckId,
     Counters,
     Entry,
     Health,
@@ -53,6 +55,7 @@ async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
         },
         "kernel": {"version": info.version, "table_size": info.table_size, "written": daemon.ipvs.written},
         "round": _round(daemon),
+        "guard": _guard(daemon),
         "services": [teller.service(service) for service in daemon.world.spec.services.values()],
         "foreign": [str(key) for key in table if key not in daemon.world.owned],
         "table": [_entry(key, entry, counters) for key, entry in table.items()] if with_table else [],
@@ -71,6 +74,31 @@ def _round(daemon: Daemon) -> Json:
     }
 
 
+def _guard(daemon: Daemon) -> Json:
+    """Whether this director suspects itself, what it sees of itself, and what its canaries say."""
+    world, clock = daemon.world, daemon.clock
+    suspicion = world.trust.suspicion
+    return {
+        "suspected": suspicion is not None,
+        "since": rfc3339(clock.at(suspicion.since)) if suspicion is not None else None,
+        "until": rfc3339(clock.at(suspicion.until)) if suspicion is not None else None,
+        "why": suspicion.why if suspicion is not None else None,
+        "seen": list(daemon.doubt.seen),
+        "max_removed": str(world.spec.guard.max_removed),
+        "canaries": [_canary(daemon, check) for check in world.spec.guard.canaries],
+    }
+
+
+def _canary(daemon: Daemon, check: CheckId) -> Json:
+    belief, passed = daemon.world.health[check], daemon.world.answered.get(check)
+    return {
+        "name": named(check, daemon.world.spec),
+        "health": _health(belief),
+        "reason": f"{belief.last.code} {belief.last.detail}" if belief.last is not None else "",
+        "answered": rfc3339(daemon.clock.at(passed)) if passed is not None else None,
+    }
+
+
 class _Teller:
     """Says what is to be said of services, pools and servers, from one reading of everything."""
 
@@ -80,6 +108,8 @@ class _Teller:
         self.table = table
         self.counters = counters
         self.clock = daemon.clock
+        held = daemon.last.round.decision.withheld if daemon.last.round else ()
+        self.kept = {(step.op.service, getattr(step.op, "server", None)): why for step, why in held}
 
     def service(self, service: Service) -> Json:
         found, reason = state(service, self.desired, self.table.get(service.key))
@@ -126,6 +156,7 @@ class _Teller:
             "inactive": count.inactive,
             "persistent": count.persistent,
             "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
+            "kept": self.kept.get((service.key, server.key)),
         }
 
     def _since(self, health: Health | None) -> str | None:

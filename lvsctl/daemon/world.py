@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lvsctl.decide.health import Standing, carry, judge, pace, standing
 from lvsctl.decide.ladder import Ladder, climb
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.suspicion import TRUSTED
 from lvsctl.events import Event, HealthChanged, NotAsked, ServerChanged
 from lvsctl.model import (
     Check,
@@ -18,6 +19,7 @@ from lvsctl.model import (
     Pool,
     Question,
     QuestionId,
+    RealKey,
     Server,
     Service,
     ServiceKey,
@@ -33,7 +35,8 @@ class World:
     owned: services in conf.d or made by lvsctl earlier. left: the whole table as the last round left it, for
     telling drift from our own changes. ladder: which scheduler each service is given. names: of the services by key.
     overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
-    weight 0. settled: when every check had spoken for the first time.
+    weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
+    answered: when each canary passed last. removed: whom checks alone took out within the last period, and when.
     """
 
     def __init__(
@@ -53,6 +56,9 @@ class World:
         self.overrides: Sequence[Override] = ()
         self.quiet: Since = {}
         self.settled: float | None = None
+        self.trust = TRUSTED
+        self.answered: dict[CheckId, float] = {}
+        self.removed: dict[RealKey, float] = {}
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
@@ -61,6 +67,7 @@ class World:
     def _index(self, spec: Spec) -> None:
         self.names = {service.key: service.name for service in spec.services.values()}
         self._askers = _askers(spec)
+        self._canaries = frozenset(spec.guard.canaries)
         self._members = _members(spec)
 
     def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
@@ -68,6 +75,7 @@ class World:
         self.health = carry(self.spec, spec, self.health, have=table)
         self.spec = spec
         self.ladder = Ladder(missing)
+        self.answered = {canary: at for canary, at in self.answered.items() if canary in spec.guard.canaries}
         self.owned = self.owned | {service.key for service in spec.services.values()}
         self._index(spec)
         self.wake.set()
@@ -95,6 +103,8 @@ class World:
         if outcome.verdict is Verdict.UNKNOWN and askers and not _unknown(self.health[askers[0].id].last):
             self._tell(NotAsked(question, outcome))
         for check in askers:
+            if check.id in self._canaries and outcome.verdict is Verdict.PASS:
+                self._canary_answered(check.id)
             before = self.health[check.id]
             after = judge(check, before, outcome, self._clock())
             beliefs.append(after)
@@ -105,6 +115,11 @@ class World:
             if after.up != before.up or before.last is None:
                 self.wake.set()
         return pace(question, beliefs)
+
+    def _canary_answered(self, check: CheckId) -> None:
+        self.answered[check] = self._clock()
+        if self.trust.suspicion is not None:
+            self.wake.set()
 
     def _changed(self, check: Check, question: Question, after: Health) -> None:
         """Take a belief in that is another than before, and tell what it means for the servers that rest on it."""

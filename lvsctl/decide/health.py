@@ -46,14 +46,15 @@ def judge(check: Check, health: Health, outcome: Outcome, now: float) -> Health:
     """
     verdict = outcome.verdict
     if verdict is _UNKNOWN:
-        return Health(health.up, health.answered, health.streak, outcome, health.since)
+        return Health(health.up, health.answered, health.streak, outcome, health.since, health.failing)
     passed = verdict is _PASS
     if passed is health.up:
-        return Health(passed, True, 0, outcome, health.since)
+        return Health(passed, True, 0, outcome, health.since, health.failing)
+    failing = now if health.up and not health.streak else health.failing
     needed = check.fall if health.up else check.rise if health.answered else 1
     if health.streak + 1 >= needed:
-        return Health(passed, True, 0, outcome, now)
-    return Health(health.up, health.answered, health.streak + 1, outcome, health.since)
+        return Health(passed, True, 0, outcome, now, failing)
+    return Health(health.up, health.answered, health.streak + 1, outcome, health.since, failing)
 
 
 def standing(checks: Iterable[CheckId], health: Mapping[CheckId, Health]) -> Standing:

@@ -63,7 +63,18 @@ from lvsctl.model.receiver import (
     WebhookFormat,
 )
 from lvsctl.model.record import Level, Record, Told
-from lvsctl.model.spec import PRIORITY_SCHEDULERS, OnDown, OnExit, Pool, SchedulerUpgrade, Server, Service, Spec
+from lvsctl.model.spec import (
+    PRIORITY_SCHEDULERS,
+    Limits,
+    OnDown,
+    OnExit,
+    Pool,
+    SchedulerUpgrade,
+    Server,
+    Service,
+    Share,
+    Spec,
+)
 from lvsctl.model.table import (
     MAX_THRESHOLD,
     MAX_WEIGHT,
@@ -124,6 +135,7 @@ __all__ = [
     "Info",
     "Labels",
     "Level",
+    "Limits",
     "Listener",
     "MailSecurity",
     "MarkKey",
@@ -168,6 +180,7 @@ __all__ = [
     "ServiceKey",
     "ServiceState",
     "Severity",
+    "Share",
     "Silence",
     "Slack",
     "Spec",

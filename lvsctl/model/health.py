@@ -82,7 +82,8 @@ class Health:
 
     up: the belief. answered: whether it rests on an answer (else presumed, see decide.health). streak: answers in a
     row that contradict the belief. last: the newest outcome, UNKNOWN included. since: when `up` last changed (the
-    clock that the caller uses for `now`, seconds).
+    clock that the caller uses for `now`, seconds). failing: of what is down, or up and in doubt, when the first of the
+    fails came that did it; 0 if it never was up.
     """
 
     up: bool
@@ -90,6 +91,7 @@ class Health:
     streak: int = 0
     last: Outcome | None = None
     since: float = 0.0
+    failing: float = 0.0
 
 
 class ServiceState(StrEnum):

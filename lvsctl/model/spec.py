@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, floor
 
 from lvsctl.model.alerting import Alerting
 from lvsctl.model.health import Check, CheckId, Question, QuestionId
@@ -86,10 +87,59 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A number of servers, or a percentage of them."""
+
+    count: int = 0
+    percent: float = 0.0
+
+    def of(self, total: int) -> int:
+        """How many of `total`, as the least that there must be; a percentage is rounded up."""
+        return max(self.count, ceil(total * self.percent / 100))
+
+    def within(self, total: int) -> int:
+        """How many of `total`, as the most that there may be: a percentage is rounded down, but never to 0."""
+        return self.count or max(1, floor(total * self.percent / 100))
+
+    def beyond(self, total: int) -> int:
+        """How many of `total` are more than it: the fewest."""
+        return max(self.count, floor(total * self.percent / 100)) + 1
+
+    def __str__(self) -> str:
+        return f"{self.percent:g}%" if self.percent else str(self.count)
+
+
+SMALL = 4
+"""Live servers from which on a percentage limits how many may go at once: half of two or three is no crowd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much checks alone may take away at once.
+
+    services, share: this director suspects itself when so many unrelated services, and more than this share of the
+    servers that were up, fail together; hold: seconds for which it then takes nobody out. canaries: checks of
+    what is no server, one pass of which shows that the director is well. max_removed: the most servers that go within
+    one period, of those that are live; as a percentage it counts from SMALL on.
+    """
+
+    services: int = 3
+    share: Share = Share(percent=50)
+    hold: float = 60.0
+    canaries: tuple[CheckId, ...] = ()
+    max_removed: Share = Share(percent=50)
+
+    def removable(self, live: int) -> int:
+        """How many of `live` servers may go within one period."""
+        return live if self.max_removed.percent and live < SMALL else self.max_removed.within(live)
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """The compiled configuration: names resolved, defaults filled, ids given.
 
     period: seconds between rounds. maintenance: a directory whose files' names are servers to be drained, or "".
+    questions, checks: those of the servers and those of the canaries.
     """
 
     services: Mapping[str, Service]
@@ -99,3 +149,4 @@ class Spec:
     maintenance: str = ""
     metrics: MetricsSpec = NO_METRICS
     alerting: Alerting = Alerting()  # noqa: RUF009 - frozen
+    guard: Limits = Limits()

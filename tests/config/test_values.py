@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.config import values
-from lvsctl.config.values import Endpoint, Share
+from lvsctl.config.values import Endpoint
+from lvsctl.model import Share
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.suspicion import TRUSTED, Trust
 from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
@@ -19,6 +20,7 @@ from lvsctl.model import (
     Health,
     Override,
     RealCounters,
+    RealKey,
     Seen,
     ServiceAttrs,
     ServiceKey,
@@ -56,6 +58,9 @@ class View:
     overrides: Sequence[Override] = ()
     quiet: Since = field(default_factory=dict)
     settled: float | None = None
+    trust: Trust = TRUSTED
+    answered: dict[CheckId, float] = field(default_factory=dict)
+    removed: dict[RealKey, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.owned = frozenset(service.key for service in self.spec.services.values())

@@ -64,7 +64,7 @@ def evidence(
     ladder = ladder or Ladder()
     want = desired(wanted, health, have, ladder=ladder)
     plan = diff(want.table, have, owned=set(), why=want.why)
-    withheld = guard(plan, wanted, have, health, now, by_health=want.by_health).withheld
+    withheld = guard(plan, wanted, have, health, by_health=want.by_health).withheld
     return Evidence(wanted, health, ladder, have, COUNTS, want, withheld, (), now)
 
 

@@ -1,35 +1,36 @@
-"""How much checks alone may take away: the empty configuration, the floors, the director that suspects itself."""
+"""How much checks alone may take away: the empty configuration, the floors, the suspicion, the largest share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.decide.desired import desired
-from lvsctl.decide.guard import HOLD, Guarded, guard
+from lvsctl.decide.guard import Guarded, guard
 from lvsctl.decide.plan import diff
+from lvsctl.decide.suspicion import TRUSTED, Suspicion, Trust
 from lvsctl.decide.table import after_all
 from lvsctl.model import (
     CheckId,
     DeleteServer,
     DeleteService,
     Health,
+    Limits,
     OnDown,
     Plan,
-    Service,
+    RealKey,
     ServiceKey,
+    Share,
     Spec,
     Step,
     Table,
 )
 from tests.decide.making import (
     DOWN,
-    FAIL,
-    PRESUMED,
     UNHEARD,
     UP,
     VIP,
@@ -47,15 +48,22 @@ from tests.decide.making import (
     weights,
 )
 
-LATER = 1000.0  # long after everything in these tests went down
+SUSPECTED = Trust(Suspicion("4 of 6 servers failed", began=1.0, since=2.0, until=62.0))
 
 
-def decided(wanted: Spec, health: dict[CheckId, Health], have: Table, now: float = LATER) -> tuple[Plan, Guarded]:
+def decided(
+    wanted: Spec,
+    health: dict[CheckId, Health],
+    have: Table,
+    *,
+    trust: Trust = TRUSTED,
+    gone: frozenset[RealKey] = frozenset(),
+) -> tuple[Plan, Guarded]:
     """One round's plan, and what the guard makes of it."""
     want = desired(wanted, health, have)
     owned = {s.key for s in wanted.services.values()}
     plan = diff(want.table, have, owned=owned, why=want.why, hold=want.refused.keys())
-    return plan, guard(plan, wanted, have, health, now, by_health=want.by_health)
+    return plan, guard(plan, wanted, have, health, by_health=want.by_health, trust=trust, gone=gone)
 
 
 def went_down(*times: float) -> dict[CheckId, Health]:
@@ -69,7 +77,7 @@ def went_down(*times: float) -> dict[CheckId, Health]:
 def test_an_empty_configuration_changes_nothing() -> None:
     have = {VIP: entry({1: 5})}
     plan = diff({}, have, owned={VIP})
-    guarded = guard(plan, spec(), have, {}, LATER, by_health=frozenset())
+    guarded = guard(plan, spec(), have, {}, by_health=frozenset())
     assert guarded.allowed == ()
     assert guarded.withheld == (
         (
@@ -80,7 +88,7 @@ def test_an_empty_configuration_changes_nothing() -> None:
 
 
 def test_an_empty_configuration_with_nothing_to_do_is_quiet() -> None:
-    assert guard((), spec(), {}, {}, LATER, by_health=frozenset()) == Guarded((), ())
+    assert guard((), spec(), {}, {}, by_health=frozenset()) == Guarded((), ())
 
 
 # --- floors -----------------------------------------------------------------------------------------------------------
@@ -158,146 +166,113 @@ def test_a_server_drained_by_configuration_drains_whatever_the_floor() -> None:
 # --- the director suspects itself -------------------------------------------------------------------------------------
 
 
-def town(*pools: list[int], floor: int = 0) -> tuple[Spec, Table]:
-    """One service for each list of servers, and the table in which all of them are."""
-    services: list[Service] = []
-    for index, numbers in enumerate(pools):
-        key = replace(VIP, address=ip_address("192.0.2.1") + index)
-        services.append(service([server(n) for n in numbers], name=f"s{index}", key=key, floor=floor))
-    keys: list[ServiceKey] = [s.key for s in services]
-    return spec(*services), {key: entry(dict.fromkeys(numbers, 5)) for key, numbers in zip(keys, pools, strict=True)}
-
-
-THREE = ([1, 2], [3, 4], [5, 6])
-
-
-@pytest.mark.parametrize(
-    ("sentence", "pools", "down_at", "now", "held"),
-    [
-        ("everything at once", THREE, (100, 100, 101, 101, 102, 102), 103, True),
-        ("more than half, in three services", THREE, (100, 0, 101, 0, 102, 102), 103, True),
-        ("half is not more than half", THREE, (100, 0, 101, 0, 102, 0), 103, False),
-        ("two services may well fail together", ([1, 2], [3, 4]), (100, 100, 100, 100), 103, False),
-        ("services that share a server are related", ([1, 2], [2, 3], [4, 5]), (100, 100, 100, 100, 100), 103, False),
-        ("related by a third", ([1, 2], [3, 4], [2, 3], [5]), (100, 100, 100, 100, 100), 103, False),
-        ("related by one that all share", ([1], [1, 2], [1, 3], [1, 4]), (100, 100, 100, 100), 103, False),
-        ("one after the other is not at once", THREE, (100, 110, 120, 130, 140, 150), 151, False),
-        ("still held just before the time is up", THREE, (100, 100, 101, 101, 102, 102), 100 + HOLD - 0.1, True),
-        ("then it goes on, also for the last to go down", THREE, (100, 100, 101, 101, 102, 102), 100 + HOLD, False),
-        ("what went down long before does not count", ([1, 2], [3, 4], [5, 6, 7]), (1, 1, 1, 1, 100, 0, 0), 101, False),
-        ("nor does it hide what goes down now", THREE, (10, 200, 10, 200, 200, 0), 201, True),
-        ("a straggler long before does not hide the rest", THREE, (95, 101, 101, 102, 102, 102), 103, True),
-        ("most have come back: it was not for long", THREE, (100, 0, 0, 0, 0, 102), 103, False),
-    ],
-)
-def test_suspicion(
-    sentence: str, pools: tuple[list[int], ...], down_at: tuple[float, ...], now: float, held: bool
-) -> None:
-    wanted, have = town(*pools)
-    plan, guarded = decided(wanted, went_down(*down_at), have, now)
-    assert plan, sentence
-    assert (guarded.allowed, len(guarded.withheld)) == (((), len(plan)) if held else (plan, 0)), sentence
-
-
-def test_suspicion_says_what_it_saw_and_how_long_it_waits() -> None:
-    wanted, have = town(*THREE)
-    _, guarded = decided(wanted, went_down(100, 0, 101, 0, 102, 102), have, 103.0)
+def test_while_the_director_suspects_itself_nobody_goes_but_others_come_and_conf_d_is_followed() -> None:
+    web = spec(service([server(1), server(2), server(3)], on_down=OnDown.REMOVE))
+    have = {VIP: entry({1: 5, 2: 5, 9: 5})}
+    _, guarded = decided(web, went_down(1, 1, 0), have, trust=SUSPECTED)
+    assert weights(after_all(have, guarded.allowed)) == {1: 5, 2: 5, 3: 5}
     assert {why for _, why in guarded.withheld} == {
-        "4 of 6 servers of 3 unrelated services failed within 5.2 s: "
-        "this director is suspected, and takes none away for 60 s"
+        "down but kept: 4 of 6 servers failed, this director suspects itself"
     }
+    assert guarded.going == frozenset()
 
 
-def test_the_window_is_as_long_as_the_slowest_check_takes() -> None:
-    wanted, have = town(*THREE)
-    spread = went_down(100, 100, 120, 120, 140, 140)
-    assert not decided(wanted, spread, have, 141.0)[1].withheld
-    slow = {key: replace(asked, interval=40.0) for key, asked in wanted.questions.items()}
-    assert len(decided(replace(wanted, questions=slow), spread, have, 141.0)[1].withheld) == 6
-
-
-def test_servers_that_were_never_up_did_not_go_down() -> None:
-    wanted, have = town(*THREE)
-    health = {check: replace(DOWN, since=0.0) for check in wanted.checks}
-    plan, guarded = decided(wanted, health, have, 1.0)
-    assert guarded == Guarded(plan, ())
-
-
-@pytest.mark.parametrize("belief", [replace(DOWN, since=100.0), replace(UP, streak=1, last=FAIL)])
-def test_a_server_that_is_well_in_another_service_does_not_fail(belief: Health) -> None:
-    wanted, have = town(*THREE)
-    keys = {n: replace(VIP, port=8000 + n) for n in (1, 3, 5)}
-    tcp = [service([server(n, checks=["tcp"])], name=f"tcp{n}", key=key) for n, key in keys.items()]
-    wanted = spec(*wanted.services.values(), *tcp)
-    health = went_down(*[100.0] * 6) | {check_of(n, "tcp"): UP for n in keys}
-    health |= {check_of(n): belief for n in keys}
-    plan, guarded = decided(wanted, health, have | {key: entry({n: 5}) for n, key in keys.items()}, 101.0)
-    assert plan
-    assert guarded == Guarded(plan, ())
-
-
-def in_doubt(*numbers: int) -> dict[CheckId, Health]:
-    return {check_of(n): replace(UP, streak=1, last=FAIL) for n in numbers}
+# --- how many may go at once ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("sentence", "doubtful", "now", "held"),
+    ("sentence", "most", "down_at", "gone", "left"),
     [
-        ("most of the others fail too: the very first removal waits", (2, 3, 5), 101.0, True),
-        ("half of them is not more than half", (2, 3), 101.0, False),
-        ("two services are not three", (2, 3, 4), 101.0, False),
-        ("they still only fail after the window: it is them", (2, 3, 5), 107.0, False),
+        ("half of six, those that went down first", Share(percent=50), (3, 2, 1, 6, 5, 4), (), [4, 5, 6]),
+        ("a percentage is rounded down", Share(percent=50), (1, 2, 3, 4, 5), (), [3, 4, 5]),
+        ("but one may always go", Share(percent=1), (1, 2, 3, 4, 5), (), [2, 3, 4, 5]),
+        ("a percentage does not limit three or fewer", Share(percent=50), (1, 2, 3), (), []),
+        ("a number does", Share(1), (1, 2, 3), (), [2, 3]),
+        ("fewer than may go are down", Share(percent=50), (0, 0, 0, 2, 1), (), [1, 2, 3]),
+        ("all of them, if conf.d says so", Share(percent=100), (1, 2, 3, 4, 5, 6), (), []),
+        ("who went in this period already counts, and is one of those that there were", Share(percent=50),
+         (0, 0, 1, 2, 3, 4), (7, 8), [1, 2, 5, 6]),
+        ("nothing is left of this period's", Share(2), (1, 2, 0, 0), (7, 8), [1, 2, 3, 4]),
     ],
-)
-def test_those_that_are_about_to_go_down_are_counted(
-    sentence: str, doubtful: tuple[int, ...], now: float, held: bool
+)  # fmt: skip
+def test_how_many_go_at_once(
+    sentence: str, most: Share, down_at: tuple[float, ...], gone: tuple[int, ...], left: list[int]
 ) -> None:
-    wanted, have = town(*THREE)
-    _, guarded = decided(wanted, went_down(100, 0, 0, 0, 0, 0) | in_doubt(*doubtful), have, now)
-    assert bool(guarded.withheld) is held, sentence
+    web = replace(spec(service([server(n) for n in range(1, len(down_at) + 1)])), guard=Limits(max_removed=most))
+    have = {VIP: entry(dict.fromkeys(range(1, len(down_at) + 1), 5))}
+    _, guarded = decided(web, went_down(*down_at), have, gone=frozenset(real(n) for n in gone))
+    assert list(weights(after_all(have, guarded.allowed)) or {}) == left, sentence
 
 
-def test_while_it_suspects_itself_it_adds_and_follows_the_configuration() -> None:
-    wanted, have = town(*THREE)
-    keys = [s.key for s in wanted.services.values()]
-    have = dict(have) | {keys[0]: entry({1: 5, 9: 5}), keys[2]: entry({5: 5})}
-    _, guarded = decided(wanted, went_down(100, 100, 100, 100, 100, 0), have, 101.0)
+def test_what_waits_for_the_next_period_is_down_but_kept() -> None:
+    web = spec(service([server(n) for n in (1, 2, 3, 4)]))
+    _, guarded = decided(web, went_down(1, 2, 3, 4), {VIP: entry({1: 5, 2: 5, 3: 5, 4: 5})})
+    assert [(step.op.name, why) for step, why in guarded.withheld] == 2 * [
+        ("delete-server", "down but kept: others go first, no more than 50% within one period")
+    ]
+
+
+def test_a_server_counts_once_however_many_services_it_is_in() -> None:
+    other = replace(VIP, port=81)
+    both = spec(*(service([server(n) for n in (1, 2, 3, 4)], name=str(key), key=key) for key in (VIP, other)))
+    have = {key: entry({1: 5, 2: 5, 3: 5, 4: 5}) for key in (VIP, other)}
+    _, guarded = decided(both, went_down(1, 2, 3, 0), have)
     result = after_all(have, guarded.allowed)
-    assert [weights(result, key) for key in keys] == [{1: 5}, {3: 5, 4: 5}, {5: 5, 6: 5}]
+    assert [weights(result, key) for key in (VIP, other)] == [{3: 5, 4: 5}] * 2
 
 
-def test_after_the_hold_the_floors_still_stand() -> None:
-    wanted, have = town(*THREE, floor=1)
-    health = went_down(100, 101, 101, 100, 102, 101)
-    _, guarded = decided(wanted, health, have, 100.0 + HOLD)
+def test_what_the_floor_keeps_takes_nobodys_place() -> None:
+    web = service([server(n) for n in (1, 2)], name="web", floor=2)
+    shop = service([server(n) for n in (3, 4)], name="shop", key=replace(VIP, port=81))
+    have = {VIP: entry({1: 5, 2: 5}), shop.key: entry({3: 5, 4: 5})}
+    _, guarded = decided(spec(web, shop), went_down(1, 1, 2, 2), have)
     result = after_all(have, guarded.allowed)
-    assert [weights(result, s.key) for s in wanted.services.values()] == [{2: 5}, {3: 5}, {5: 5}]
+    assert (weights(result), weights(result, shop.key)) == ({1: 5, 2: 5}, {})
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
 
 
-@given(st.data(), specs(), st.floats(0, 100))
-def test_every_step_is_allowed_or_withheld_in_order_and_floors_hold(
-    data: st.DataObject, wanted: Spec, now: float
+@st.composite
+def rounds(draw: st.DrawFn) -> tuple[Spec, dict[CheckId, Health], Table, Trust, frozenset[RealKey]]:
+    """What a round may meet with, under any limit."""
+    share = draw(st.sampled_from([Share(1), Share(2), Share(percent=25), Share(percent=50), Share(percent=100)]))
+    wanted = replace(draw(specs()), guard=Limits(max_removed=share))
+    health, have = draw(any_health(wanted)), draw(any_found(wanted))
+    trust = draw(st.sampled_from([TRUSTED, SUSPECTED]))
+    return wanted, health, have, trust, draw(st.frozensets(st.sampled_from([real(n) for n in range(1, 7)]), max_size=2))
+
+
+@given(st.data(), rounds())
+def test_the_laws_of_the_guard(
+    data: st.DataObject, met: tuple[Spec, dict[CheckId, Health], Table, Trust, frozenset[RealKey]]
 ) -> None:
-    health, have = data.draw(any_health(wanted)), data.draw(any_found(wanted))
+    wanted, health, have, trust, gone = met
     want = desired(wanted, health, have, idle=data.draw(any_idle(wanted)))
     plan = diff(want.table, have, owned=set(), why=want.why)
-    guarded = guard(plan, wanted, have, health, now, by_health=want.by_health)
+    guarded = guard(plan, wanted, have, health, by_health=want.by_health, trust=trust, gone=gone)
     withheld = [step for step, _ in guarded.withheld]
-    assert [step for step in plan if step in withheld] == withheld
+    assert [step for step in plan if step in withheld] == withheld, "every step is allowed or withheld, in order"
     assert tuple(step for step in plan if step not in withheld) == guarded.allowed
+    subjects = {(step.op.service, getattr(step.op, "server", None)) for step in withheld}
+    assert subjects <= want.by_health, "what an operator or conf.d takes out is never withheld"
     result = after_all(have, guarded.allowed)
+    taken = {subject for subject in want.by_health if live(have, [subject]) and not live(result, [subject])}
+    assert guarded.going == taken
+    if trust.suspicion is not None:
+        assert not taken, "while the director suspects itself, checks take nobody out"
+    before = {server for key in have for server in have[key].servers if live(have, [(key, server)])} | gone
+    removed = {server for _, server in taken} | gone
+    assert len(removed) <= max(wanted.guard.removable(len(before)), len(gone)), "no more than the share in one period"
     for wanted_service in wanted.services.values():
         for pool in wanted_service.pools:
-            subjects = [(wanted_service.key, member.key) for member in pool.servers]
-            if all(subject in want.by_health for subject in subjects):  # nothing but health speaks against these
-                assert live(result, subjects) >= min(pool.floor, live(have, subjects))
+            members = [(wanted_service.key, member.key) for member in pool.servers]
+            if all(member in want.by_health for member in members):  # nothing but health speaks against these
+                assert live(result, members) >= min(pool.floor, live(have, members)), "checks never break a floor"
 
 
-def live(table: Table, subjects: list[tuple[ServiceKey, object]]) -> int:
-    held = [table[key].servers.get(member) for key, member in subjects if key in table]  # type: ignore[call-overload]
+def live(table: Table, subjects: Iterable[tuple[ServiceKey, RealKey]]) -> int:
+    held = [table[key].servers.get(member) for key, member in subjects if key in table]
     return sum(attrs is not None and attrs.weight > 0 for attrs in held)
 
 
@@ -307,16 +282,10 @@ def test_nothing_that_health_did_not_ask_for_is_withheld(data: st.DataObject, wa
     have = data.draw(any_found(wanted))
     want = desired(wanted, health, have)
     plan = diff(want.table, have, owned=set())
-    assert guard(plan, wanted, have, health, LATER, by_health=want.by_health) == Guarded(plan, ())
+    assert guard(plan, wanted, have, health, by_health=want.by_health) == Guarded(plan, ())
 
 
 def test_an_unproven_server_that_somebody_raised_counts_as_taken_by_health() -> None:
     web = spec(service([server(1)], floor=1))
     _, guarded = decided(web, {check_of(1): UNHEARD}, {VIP: entry({1: 5})})
     assert len(guarded.withheld) == 1
-
-
-def test_presumed_up_counts_as_having_been_up() -> None:
-    wanted, have = town(*THREE)
-    _, guarded = decided(wanted, went_down(100, 100, 100, 0, 100, 0) | {check_of(6): PRESUMED}, have, 101.0)
-    assert "4 of 6 servers" in guarded.withheld[0][1]

@@ -257,7 +257,7 @@ def test_an_order_is_not_health_and_no_guard_withholds_it(action: Action) -> Non
     want = desired(wanted, healths("DD"), have, overrides=[order(host(1), action)])
     assert want.by_health == {(VIP, real(2))}
     plan = diff(want.table, have, owned={VIP}, why=want.why)
-    guarded = guard(plan, wanted, have, healths("DD"), 2.0, by_health=want.by_health)
+    guarded = guard(plan, wanted, have, healths("DD"), by_health=want.by_health)
     assert weights(after_all(have, guarded.allowed)) == {2: 5}
 
 

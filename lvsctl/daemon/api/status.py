@@ -40,6 +40,7 @@ SERVER = shape(
         "lower": COUNT,
         **_COUNTS,
         "why": TEXT,
+        "kept": or_null({**TEXT, "description": "why it stays in the table although its checks would take it out"}),
     },
 )
 POOL = shape("Pool", {"name": TEXT, "active": TRUTH, "servers": listed(SERVER)})
@@ -92,6 +93,27 @@ ROUND = shape(
         "drift": listed(TEXT),
     },
 )
+CANARY = shape(
+    "Canary",
+    {
+        "name": TEXT,
+        "health": one_of("up", "down", "presumed up", "not asked yet"),
+        "reason": TEXT,
+        "answered": or_null({**MOMENT, "description": "when it passed last"}),
+    },
+)
+GUARD = shape(
+    "Guard",
+    {
+        "suspected": {**TRUTH, "description": "this director suspects itself, and takes no server out"},
+        "since": or_null(MOMENT),
+        "until": or_null(MOMENT),
+        "why": or_null(TEXT),
+        "seen": {**listed(TEXT), "description": "what it sees of itself while it is suspected"},
+        "max_removed": {**TEXT, "description": "servers (2, or 50%) that checks may take out within one period"},
+        "canaries": listed(CANARY),
+    },
+)
 STATUS = shape(
     "Status",
     {
@@ -106,6 +128,7 @@ STATUS = shape(
         ),
         "kernel": shape("Kernel", {"version": TEXT, "table_size": COUNT, "written": COUNT}),
         "round": ROUND,
+        "guard": GUARD,
         "services": listed(SERVICE),
         "foreign": listed(TEXT),
         "table": listed(ENTRY),

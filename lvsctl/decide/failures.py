@@ -1,0 +1,104 @@
+"""What fails at this moment: which servers, since when, in how many unrelated services, and how fast that is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from lvsctl.decide.health import JITTER, NEVER, Standing, standing, worst_detection
+from lvsctl.model import Address, Check, CheckId, Health, RealKey, Server, Spec
+
+MIN_WINDOW = 5.0
+"""Seconds within which failures count as one, at least."""
+
+MEMORY = 60.0
+"""Seconds, at least, for which failures that count as one may still become a suspicion; later they are history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The checked servers that are well; when each of the others began to fail; which of these are down."""
+
+    well: frozenset[RealKey]
+    began: Mapping[RealKey, float]
+    down: frozenset[RealKey]
+
+
+def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
+    """A server counts where it does best, if it is in several services. One that was never up did not go down."""
+    well: set[RealKey] = set()
+    doubted: dict[RealKey, float] = {}
+    down: dict[RealKey, float] = {}
+    for server in _checked(spec):
+        state = standing(server.checks, health)
+        if state is Standing.DOWN:
+            fell = _began(server, health, up=False)
+            if fell:
+                down[server.key] = fell
+        elif state in (Standing.UP, Standing.PRESUMED):
+            wavered = _began(server, health, up=True)
+            if wavered:
+                doubted[server.key] = wavered
+            else:
+                well.add(server.key)
+    fallen = down.keys() - doubted.keys() - well
+    began = {key: at for key, at in {**down, **doubted}.items() if key not in well}
+    return Failures(frozenset(well), began, frozenset(fallen))
+
+
+def _checked(spec: Spec) -> Iterator[Server]:
+    for service in spec.services.values():
+        for pool in service.pools:
+            yield from (server for server in pool.servers if server.checks)
+
+
+def _began(server: Server, health: Mapping[CheckId, Health], *, up: bool) -> float:
+    """When the first of the server's checks that are down, or up and in doubt, began to fail; 0 if there is none."""
+    beliefs = [health.get(check, NEVER) for check in server.checks]
+    concerned = (belief for belief in beliefs if (belief.streak if up else belief.answered) and belief.up is up)
+    return min((belief.failing for belief in concerned if belief.failing), default=0.0)
+
+
+def windows(spec: Spec, health: Mapping[CheckId, Health]) -> tuple[float, float]:
+    """Seconds within which the checks that fail would all have met with a death of the same instant; and MEMORY."""
+    failing = list(_failing(spec, health))
+    questions = [spec.questions[check.question] for check in failing]
+    window = max((asked.interval * (1 + JITTER) + asked.timeout for asked in questions), default=0.0)
+    slowest = max((worst_detection(check, spec.questions[check.question]) for check in failing), default=0.0)
+    return max(MIN_WINDOW, window), max(MEMORY, slowest)
+
+
+def recovery_time(spec: Spec, health: Mapping[CheckId, Health]) -> float:
+    """Seconds within which the checks that fail would bring up what came back at the same instant as the others."""
+    asked = [(check.rise, spec.questions[check.question]) for check in _failing(spec, health)]
+    paces = (rise * (max(one.down_interval, one.fast_interval) * (1 + JITTER) + one.timeout) for rise, one in asked)
+    return max(paces, default=0.0)
+
+
+def _failing(spec: Spec, health: Mapping[CheckId, Health]) -> Sequence[Check]:
+    canaries = frozenset(spec.guard.canaries)
+    beliefs = ((check, health.get(check.id, NEVER)) for check in spec.checks.values() if check.id not in canaries)
+    return [check for check, belief in beliefs if belief.streak or (belief.answered and not belief.up)]
+
+
+def unrelated_services(spec: Spec, failing: AbstractSet[RealKey]) -> int:
+    """How many groups of services have such a server and share no real server's address with one another."""
+    parents: list[int] = []
+    seen: dict[Address, int] = {}
+    for service in spec.services.values():
+        keys = [server.key for pool in service.pools for server in pool.servers]
+        if failing.isdisjoint(keys):
+            continue
+        index = len(parents)
+        parents.append(index)
+        for address in {key.address for key in keys}:
+            parents[_root(parents, seen.setdefault(address, index))] = index
+    return sum(parent == index for index, parent in enumerate(parents))
+
+
+def _root(parents: list[int], index: int) -> int:
+    while parents[index] != index:
+        parents[index] = parents[parents[index]]  # the way is half as long next time
+        index = parents[index]
+    return index

@@ -1,0 +1,209 @@
+"""When everything seems to fail at once: held, told, shown, and gone on with; over any kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.explain import explain
+from lvsctl.daemon.status import status
+from lvsctl.model import Told
+from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+
+HOSTS = tuple(f"127.0.0.{n}" for n in range(41, 47))
+CANARY = "127.0.0.60"
+NAMES = ("shop", "blog", "wiki")
+SOON = "{tcp: {}, interval: 50ms, timeout: 1s, rise: 2, fall: 2}"
+
+
+class Scene:
+    """Three unrelated services of two servers each, the daemon, and what it tells."""
+
+    def __init__(self, site: Site, servers: Servers, daemon: Daemon) -> None:
+        self.site, self.servers, self.daemon = site, servers, daemon
+        self.told: list[Told] = []
+        daemon.herald.listeners.append(self.told.append)
+
+    async def table(self) -> dict[str, int]:
+        """Address -> weight in whatever service it is."""
+        table = await self.site.ipvs.read()
+        return {host: weight for entry in keys(self.servers) for host, weight in weights(table, entry).items()}
+
+    async def until(self, what: str, holds: Callable[[dict[str, int]], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds(found := await self.table()):
+                await asyncio.sleep(0.01)
+        assert holds(found), what
+
+    async def event(self, name: str) -> Told:
+        """The first event of this name; waits for it."""
+        async with asyncio.timeout(20):
+            while not self.events(name):
+                await asyncio.sleep(0.01)
+        return self.events(name)[0]
+
+    def events(self, name: str) -> list[Told]:
+        return [one for one in self.told if one.record.event == name]
+
+    async def servers_down(self) -> None:
+        """Every check of every server has spoken: down."""
+        checks = [check for check in self.daemon.world.spec.checks if CANARY not in check]
+        async with asyncio.timeout(20):
+            while any(self.daemon.world.health[check].up for check in checks):
+                await asyncio.sleep(0.01)
+
+    async def document(self) -> dict[str, Any]:
+        return await status(self.daemon)
+
+
+def keys(servers: Servers) -> list[Any]:
+    return [tcp(f"192.0.2.{20 + n}", servers.port) for n in range(len(NAMES))]
+
+
+@contextlib.asynccontextmanager
+async def scene(
+    site: Site,
+    servers: Servers,
+    *,
+    hold: str = "60s",
+    guard: str = "max_removed: 100%",
+    period: float = 0.2,
+    **settings: object,
+) -> AsyncIterator[Scene]:
+    """All are up and in the table. guard: further keys of it."""
+    await servers.start(*HOSTS)
+    services = [
+        service(name, *HOSTS[2 * n : 2 * n + 2], address=f"192.0.2.{20 + n}:{servers.port}", check=SOON, **settings)
+        for n, name in enumerate(NAMES)
+    ]
+    site.write(conf(*services, period=f"{period * 1000:.0f}ms") + f"guard: {{suspect: {{hold: {hold}}}, {guard}}}\n")
+    async with site.running() as daemon:
+        found = Scene(site, servers, daemon)
+        await found.until("all are in", lambda table: table == dict.fromkeys(HOSTS, 1))
+        await site.ready()
+        yield found
+
+
+async def test_a_mass_failure_is_held_told_and_shown_and_gone_on_with_when_the_time_is_over(
+    site: Site, servers: Servers
+) -> None:
+    async with scene(site, servers, hold="2s", floor=1) as here:
+        await servers.kill(*HOSTS)
+        suspected = await here.event("director_suspected")
+        await here.servers_down()
+        await site.rounds(2)
+        assert await here.table() == dict.fromkeys(HOSTS, 1), "nothing is taken out"
+        document = await here.document()
+        assert document["guard"]["suspected"] is True
+        assert document["guard"]["why"].endswith("servers of 3 unrelated services failed within 5 s")
+        assert document["guard"]["seen"] == suspected.record.fields["seen"]
+        kept = [server["kept"] for one in document["services"] for pool in one["pools"] for server in pool["servers"]]
+        assert {why.rpartition(", ")[2] for why in kept} == {"this director suspects itself"}
+        told = await explain(here.daemon, f"shop/{HOSTS[0]}")
+        assert "down but kept" in told["answer"]
+        assert any(link["about"] == "guard" and "suspects itself" in link["says"] for link in told["chain"])
+        trusted = await here.event("director_trusted")
+        assert trusted.record.fields["why"] == "the time is over: 2 s"
+        await here.until("it goes on, and floors still hold", lambda table: len(table) == 3)
+        await site.rounds(3)
+        assert len(await here.table()) == 3
+        document = await here.document()
+        assert document["guard"] | {"canaries": []} == {
+            "suspected": False,
+            "since": None,
+            "until": None,
+            "why": None,
+            "seen": [],
+            "max_removed": "100%",
+            "canaries": [],
+        }
+        kept = [server["kept"] for one in document["services"] for pool in one["pools"] for server in pool["servers"]]
+        assert sorted(why for why in kept if why) == ["down but kept: the floor of pool servers is 1"] * 3
+        assert (len(here.events("director_suspected")), len(here.events("director_trusted"))) == (1, 1)
+        floors = [one for one in here.events("withheld") if "floor" in str(one.record.fields["why"])]
+        assert len(floors) == 1, "what goes on is told once"
+
+
+async def test_servers_that_come_back_end_it_and_nobody_ever_went(site: Site, servers: Servers) -> None:
+    async with scene(site, servers) as here:
+        await servers.kill(*HOSTS)
+        await here.event("director_suspected")
+        await here.servers_down()
+        await servers.start(*HOSTS)
+        trusted = await here.event("director_trusted")
+        assert str(trusted.record.fields["why"]).startswith("the servers are back: ")
+        await site.rounds(3)
+        assert await here.table() == dict.fromkeys(HOSTS, 1)
+        deleted = [one for one in here.events("applied") if "delete-server" in str(one.record.fields["op"])]
+        assert deleted == []
+        assert len(here.events("director_suspected")) == 1
+
+
+def canary(servers_port: int) -> str:
+    return f"max_removed: 100%, canary: {{tcp: {{}}, address: {CANARY}, port: {servers_port}, interval: 50ms}}"
+
+
+async def test_a_canary_that_answers_later_ends_it_at_once(site: Site, servers: Servers) -> None:
+    """It is silent as well at first, and that is evidence."""
+    await servers.start(CANARY)
+    async with scene(site, servers, guard=canary(servers.port)) as here:
+        [shown] = (await here.document())["guard"]["canaries"]
+        assert (shown["name"], shown["health"]) == (f"tcp {CANARY}:{servers.port}", "up")
+        await servers.kill(CANARY)
+        async with asyncio.timeout(20):
+            while here.daemon.world.health[here.daemon.world.spec.guard.canaries[0]].up:
+                await asyncio.sleep(0.01)
+        await servers.kill(*HOSTS)
+        suspected = await here.event("director_suspected")
+        says = str(suspected.record.fields["seen"])
+        assert f"canary tcp {CANARY}:{servers.port} fails: L4CON Connection refused" in says
+        await here.servers_down()
+        assert await here.table() == dict.fromkeys(HOSTS, 1)
+        await servers.start(CANARY)
+        trusted = await here.event("director_trusted")
+        assert trusted.record.fields["why"] == f"canary tcp {CANARY}:{servers.port} answers"
+        await here.until("it is the servers, and they go", lambda table: table == {})
+        assert len(here.events("director_suspected")) == 1
+
+
+async def test_a_canary_that_stays_silent_leaves_it_to_the_time(site: Site, servers: Servers) -> None:
+    await servers.start(CANARY)
+    async with scene(site, servers, hold="1s", guard=canary(servers.port)) as here:
+        await servers.kill(CANARY)
+        await servers.kill(*HOSTS)
+        await here.event("director_suspected")
+        trusted = await here.event("director_trusted")
+        assert trusted.record.fields["why"] == "the time is over: 1 s"
+        await here.until("they go", lambda table: table == {})
+
+
+async def test_a_canary_that_answers_all_the_while_lets_the_servers_go(site: Site, servers: Servers) -> None:
+    await servers.start(CANARY)
+    async with scene(site, servers, guard=canary(servers.port)) as here:
+        await servers.kill(*HOSTS)
+        await here.until("they go, and the hold is a minute", lambda table: table == {})
+        told = [one.record.fields["why"] for one in here.events("director_trusted")]
+        assert set(told) <= {f"canary tcp {CANARY}:{servers.port} answers"}, "asked too late for the first look"
+
+
+async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers: Servers) -> None:
+    async with scene(site, servers, guard="max_removed: 2", period=2.0) as here:
+        moments: list[tuple[float, str]] = []
+
+        def note(told: Told) -> None:
+            if "delete-server" in str(told.record.fields.get("op", "")):
+                moments.append((here.daemon.loop.time(), told.record.server))
+
+        here.daemon.herald.listeners.append(note)
+        await servers.kill(*HOSTS[:4])  # two services are no reason for suspicion
+        await here.until("they are gone", lambda table: set(table) == set(HOSTS[4:]))
+        assert len(moments) == 4
+        for at, _ in moments:
+            within = [server for when, server in moments if at <= when < at + 2.0]
+            assert len(within) <= 2, moments
+        assert here.events("director_suspected") == []
+        whys = {str(one.record.fields["why"]) for one in here.events("withheld")}
+        assert whys == {"down but kept: others go first, no more than 2 within one period"}
