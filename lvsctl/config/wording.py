@@ -201,7 +201,8 @@ def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) ->
     if value is None:
         return "has no value: write one, or leave the key out"
     if not place.path and _WORDS.get(kind) == _MAPPING:
-        return f"a file holds the mappings `services`, `checks`, `defaults`, `alerts`, `metrics` and `global`, not {written}"
+        mappings = "`services`, `checks`, `defaults`, `alerts`, `guard`, `metrics` and `global`"
+        return f"a file holds the mappings {mappings}, not {written}"
     if kind in _WORDS:
         return _WORDS[kind].format(shown=written, **{key: shown(part) for key, part in context.items()})
     if kind in ("enum", "literal_error"):
