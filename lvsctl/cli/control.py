@@ -8,24 +8,39 @@ from typing import Any
 import click
 
 from lvsctl import __version__
-from lvsctl.cli import options
+from lvsctl.cli import options, watching
 from lvsctl.cli.columns import printable
 from lvsctl.errors import LvsctlError
 
 RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before it answers
 
 
-@click.command()
+@click.command(cls=watching.Watchable)
 @click.argument("service", required=False)
 @options.output("table", "wide", "json", "ipvsadm", default="table")
+@click.option(
+    "-w",
+    "--watch",
+    type=float,
+    callback=watching.seconds,
+    metavar="[SECONDS]",
+    help=f"Show it again and again, until ^C.  [default: every {watching.USUAL} s]",
+)
 @options.socket
-def status(service: str | None, output: str, socket: str) -> None:
+def status(service: str | None, output: str, watch: float | None, socket: str) -> None:
     """Show services, pools and servers as the daemon sees them.
 
     SERVICE limits it to one: its name, or its address as in 192.0.2.1:80. CONNS is active plus inactive connections
     against the upper threshold; a WEIGHT of - is out of the table, with the configured weight behind it. With -o
-    ipvsadm: what `ipvsadm -L -n` prints.
+    ipvsadm: what `ipvsadm -L -n` prints. With -w a daemon that is restarted is waited for.
     """
+    if watch is None:
+        click.echo(_status(service, output, socket), nl=False)
+    else:
+        watching.watch(lambda: _status(service, output, socket), watch, redraw=output != "json")
+
+
+def _status(service: str | None, output: str, socket: str) -> str:
     from lvsctl.cli import client  # noqa: PLC0415
 
     whole = output in ("json", "ipvsadm")  # nothing else shows the kernel's table as it is
@@ -33,14 +48,13 @@ def status(service: str | None, output: str, socket: str) -> None:
     if answer.status != 200:
         raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
     try:
-        text = _render(answer.body, service, output)
+        return _render(answer.body, service, output)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         theirs = answer.body.get("version", "unknown")
         raise LvsctlError(
             f"the daemon's status (version {theirs}) is not what this lvsctl ({__version__}) expects: "
             "restart the daemon after an upgrade (systemctl restart lvsctl)"
         ) from error
-    click.echo(text, nl=False)
 
 
 def _render(body: dict[str, Any], service: str | None, output: str) -> str:

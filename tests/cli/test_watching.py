@@ -1,0 +1,144 @@
+"""`lvsctl status -w`: in a pseudo-terminal, and into a pipe, on the socket of a real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.api.server import serving
+from lvsctl.kernel.memory import MemoryIpvs
+from tests.cli.conftest import Run
+from tests.cli.top.console import console
+from tests.daemon.site import Site, conf, service
+
+LVSCTL = Path(sys.executable).with_name("lvsctl")
+MANY = tuple(f"127.0.0.{number}" for number in range(11, 31))
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[tuple[Site, Path]]:
+    """A daemon with twenty servers, and its socket's path, on which it does not answer yet."""
+    site = Site(MemoryIpvs(schedulers=("wlc",)), tmp_path)
+    site.write(conf(service("shop", *MANY, address="192.0.2.20:80", check="none")))
+    async with site.running():
+        await site.ready()
+        yield site, tmp_path / "lvsctl.sock"
+
+
+def answering(site: tuple[Site, Path]) -> contextlib.AbstractAsyncContextManager[None]:
+    its, path = site
+    assert its.daemon is not None
+    return serving(its.daemon, path)
+
+
+async def test_on_a_terminal_it_is_drawn_over_itself_and_ends_with_an_interrupt(site: tuple[Site, Path]) -> None:
+    async with answering(site), console(LVSCTL, "status", "-w", "0.1", "--socket", site[1], lines=40) as it:
+        first = await it.until("127.0.0.30:80")
+        assert first.startswith("lvsctl ") and "\nshop  tcp 192.0.2.20:80  ok" in first
+        turn = first.partition("round ")[2].split()[0]
+        later = await it.until(lambda text: text.partition("round ")[2].split()[0] not in (turn, ""))
+        assert later.partition("\n")[2] == first.partition("\n")[2]
+        assert it.received.count(b"\x1b[2J") == 1  # cleared once: more would flicker
+        it.type("\x03")
+        assert await it.ended() == 0
+        assert it.is_as_before()
+        assert b"interrupted" not in it.received
+
+
+async def test_it_fits_the_window_and_follows_its_size(site: tuple[Site, Path]) -> None:
+    async with (
+        answering(site),
+        console(LVSCTL, "status", "-w", "3600", "--socket", site[1], columns=50, lines=12) as it,
+    ):
+        text = await it.until("more lines")
+        lines = text.split("\n")
+        assert lines[10].startswith("… 16 more lines: name a service")
+        assert lines[11] == "" and max(map(len, lines)) <= 50
+        it.resize(100, 40)  # does not wait for the hour
+        text = await it.until("127.0.0.30:80")
+        assert "more lines" not in text
+        it.type("\x03")
+        assert await it.ended() == 0
+
+
+async def test_a_daemon_that_goes_and_comes_back(site: tuple[Site, Path]) -> None:
+    path = site[1]
+    async with contextlib.AsyncExitStack() as stack:
+        async with answering(site):
+            it = await stack.enter_async_context(console(LVSCTL, "status", "-w", "0.1", "--socket", path, columns=200))
+            await it.until("shop  tcp")
+        text = await it.until("waiting for it")
+        assert "shop" not in text  # what was true then may be so no longer
+        assert text.startswith(f"lvsctl: no daemon answers on {path}: is lvsctl running?")
+        async with answering(site):
+            await it.until("shop  tcp")
+            it.type("\x03")
+            assert await it.ended() == 0
+
+
+async def piped(path: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        LVSCTL, "status", "-w", "0.1", "--socket", path, *arguments, stdout=-1, stderr=-1
+    )
+
+
+async def test_into_a_pipe_it_is_block_after_block(site: tuple[Site, Path]) -> None:
+    path = site[1]
+    async with answering(site):
+        process = await piped(path)
+        assert process.stdout is not None and process.stderr is not None
+        for _ in range(2):
+            async with asyncio.timeout(20):
+                while not (line := await process.stdout.readline()).startswith(b"--- 2"):
+                    assert line
+                assert (await process.stdout.readline()).startswith(b"lvsctl ")
+    async with asyncio.timeout(20):
+        said = (await process.stderr.readline()).decode()
+    assert said.startswith("lvsctl: ") and said.endswith("; waiting for it\n")
+    process.send_signal(signal.SIGINT)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"\x1b" not in out
+
+
+async def test_json_documents_stand_on_their_own(site: tuple[Site, Path]) -> None:
+    async with answering(site):
+        process = await piped(site[1], "-o", "json")
+        assert process.stdout is not None
+        documents = []
+        async with asyncio.timeout(20):
+            while len(documents) < 2:
+                text = ""
+                while not text.endswith("\n}\n"):
+                    text += (await process.stdout.readline()).decode()
+                documents.append(json.loads(text))
+        process.kill()
+        await process.communicate()
+    assert [document["kind"] for document in documents] == ["Status", "Status"]
+
+
+@pytest.mark.parametrize("arguments", [["-w"], ["-w", "shop"], ["shop", "-w"], ["--watch", "5", "shop"], ["-w5"]])
+def test_the_first_showing_may_fail(run: Run, arguments: list[str]) -> None:
+    result = run("status", "--socket", "/nonexistent/s", *arguments)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr.startswith("lvsctl: no daemon answers on /nonexistent/s")
+
+
+@pytest.mark.parametrize("given", ["0", "0.05", "4000"])
+def test_too_often_and_too_rarely(run: Run, given: str) -> None:
+    result = run("status", "-w", given)
+    assert result.exit_code == 2
+    said = f"Invalid value for '-w' / '--watch': {float(given):g} is not between 0.1 and 3600 seconds"
+    assert result.stderr == f"lvsctl: {said} (see 'lvsctl status --help')\n"
+
+
+def test_no_number(run: Run) -> None:
+    assert run("status", "--watch=nan").exit_code == 2
+    assert "No such option" not in run("status", "--", "-w").stderr
