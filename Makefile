@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod
+WATCHERS := prometheus
 HEADERS := linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-6.12-amd64 linux-headers-6.12-cloud-amd64
 STOCK := dkms sparse perl qemu-system-x86 busybox-static $(HEADERS)
 STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/test_scheduling.py
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel module test-kernels debug-kernel bench packages packages-if-possible lock clean
+.PHONY: help demo test check unit kernel module test-kernels debug-kernel bench packages packages-if-possible watchers-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,10 @@ packages:
 
 packages-if-possible:
 	@tests/lab/packages $(PACKAGES) || true
+
+# Programs that the tests let look at lvsctl; the demo does without.
+watchers-if-possible:
+	@tests/lab/packages $(WATCHERS) || true
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml | packages-if-possible
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -58,7 +63,7 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-unit: $(VENV)/ready
+unit: watchers-if-possible $(VENV)/ready
 	$(BIN)/pytest -m "not kernel and not kernels and not stock"
 
 kernel: $(VENV)/ready module

@@ -53,14 +53,12 @@ def _escaped(value: str) -> str:
 
 
 def write(families: Iterable[Family], *, openmetrics: bool) -> Iterator[str]:
-    """The text of the families, without OpenMetrics' end mark; a family without a sample is not mentioned."""
+    """The text of the families, without OpenMetrics' end mark."""
     for family in families:
         name = family.name
-        lines = [f"{name}{{{of}}} {value}\n" if of else f"{name} {value}\n" for of, value in family.samples]
-        if lines:
-            about, kind = _type(family) if openmetrics else (name, str(family.kind))
-            yield f"# HELP {about} {family.text}\n# TYPE {about} {kind}\n"
-            yield from lines
+        about, kind = _type(family) if openmetrics else (name, str(family.kind))
+        yield f"# HELP {about} {family.text}\n# TYPE {about} {kind}\n"
+        yield from [f"{name}{{{of}}} {value}\n" if of else f"{name} {value}\n" for of, value in family.samples]
 
 
 def _type(family: Family) -> tuple[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from lvsctl.daemon.metrics.family import Family, counter, gauge
+from lvsctl.daemon.metrics.family import Family, counter, gauge, labels
 from lvsctl.daemon.metrics.scene import Scene
+from lvsctl.model import Action
 
 
 def of_program(scene: Scene) -> Iterator[Family]:
@@ -27,4 +29,7 @@ def of_program(scene: Scene) -> Iterator[Family]:
     )
     for name, text, value in rows:
         yield gauge(f"lvsctl_{name}", text, [("", value)])
+    actions = Counter(override.action for override in scene.overrides)
+    orders = [(labels(action=action), actions[action]) for action in Action]
+    yield gauge("lvsctl_overrides", "Orders of operators that hold now.", orders)
     yield counter("lvsctl_kernel_orders_total", "Orders to change something given to IPVS.", [("", scene.written)])

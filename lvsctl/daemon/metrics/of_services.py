@@ -11,6 +11,7 @@ from lvsctl.decide.health import deciding
 from lvsctl.model import (
     AddressKey,
     Health,
+    Override,
     Pool,
     RealAttrs,
     RealCounters,
@@ -36,10 +37,14 @@ _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A server and all that is to be told of it. found: in the table; health: what decides, None without a check."""
+    """A server and all that is to be told of it.
+
+    order: of an operator. found: in the table. health: what decides; None without a check.
+    """
 
     labels: str
     server: Server
+    order: Override | None
     found: RealAttrs | None
     health: Health | None
     count: RealCounters
@@ -71,6 +76,7 @@ def _rows(scene: Scene, service: Service, pool: Pool, of_pool: str) -> Iterator[
         yield _Row(
             f"{of_pool},{labels(server=str(server.key))}",
             server,
+            scene.orders.get((service.key, server.key)),
             found.get(server.key),
             deciding(server.checks, scene.health),
             counts.get(server.key, _NOTHING),
@@ -130,6 +136,8 @@ def _servers(scene: Scene, rows: list[_Row]) -> Iterator[Family]:
     )
     wanted = [(row.labels, row.server.attrs.weight) for row in rows]
     yield gauge("lvsctl_server_configured_weight", "Its weight in conf.d.", wanted)
+    ordered = [(f'{row.labels},action="{row.order.action}"', 1) for row in rows if row.order is not None]
+    yield gauge("lvsctl_server_override", "1 for what an operator ordered; absent where nobody did.", ordered)
     yield from _connections(rows)
     for name, text, of_traffic in _TRAFFIC:
         samples = [(row.labels, of_traffic(row.count.traffic)) for row in rows]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lvsctl.checks.runner import Stats
 from lvsctl.decide.ladder import Ladder
-from lvsctl.model import CheckId, Counters, Health, ServiceState, Spec, Table
+from lvsctl.decide.overrides import Orders
+from lvsctl.model import CheckId, Counters, Health, Override, ServiceState, Spec, Table
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class Scene:
     """Everything that a scrape tells besides what is counted.
 
-    table: as the last round left it; counters: as it read them; both empty before the first. clock_offset: what makes
+    table: as the last round left it; counters: as it read them; both empty before the first. overrides: of
+    operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
     kernel. withheld: steps that guards withhold.
@@ -31,6 +33,8 @@ class Scene:
     states: Mapping[str, ServiceState]
     table: Table
     counters: Counters
+    overrides: Sequence[Override]
+    orders: Orders
     clock_offset: float
     ready: bool
     ended: float
@@ -53,6 +57,8 @@ def look(daemon: Daemon) -> Scene:
         states=dict(last.states),
         table=table,
         counters=last.round.counters if last.round is not None else {},
+        overrides=tuple(world.overrides),
+        orders=last.round.decision.desired.orders if last.round is not None else {},
         clock_offset=daemon.clock.at(0.0),
         ready=daemon.ready,
         ended=last.ended,
