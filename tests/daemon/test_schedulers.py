@@ -135,7 +135,8 @@ async def test_with_auto_it_is_taken_as_soon_as_it_is_noticed(
     said = [line for line in lines(capsys.readouterr().out) if "scheduler hprio now" in line]
     assert said == [
         "[info ] the kernel has the scheduler hprio now: it is used scheduler=hprio services=['shop']",
-        "[info ] the kernel has the scheduler hprio now: fo is used until the next reload services=['other']",
+        "[info ] the kernel has the scheduler hprio now: fo is used until the next reload "
+        "scheduler=hprio services=['other']",
     ]
 
 
