@@ -92,6 +92,7 @@ bench: packages $(VENV)/ready
 	@tests/lab/packages nginx-light
 	$(BIN)/python -m tests.bench.checks
 	$(BIN)/python -m tests.bench.cli
+	$(BIN)/python -m tests.bench.scrape
 	$(LAB) --require --timeout 1800 -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
