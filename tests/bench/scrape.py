@@ -72,9 +72,7 @@ async def main() -> None:
         (Path(name) / "conf.yaml").write_text(configuration())
         kinds = installed()
         loaded = load(Path(name) / "conf.yaml", kinds)
-        daemon = Daemon(
-            config=Path(name), loaded=loaded, kinds=kinds, ipvs=MemoryIpvs(), state=State(Path(name))
-        )
+        daemon = Daemon(config=Path(name), loaded=loaded, kinds=kinds, ipvs=MemoryIpvs(), state=State(Path(name)))
         await daemon.prepare()
         running = asyncio.create_task(daemon.run())
         while not daemon.ready:
