@@ -21,7 +21,7 @@ class Journal:
             with self.path.open("rb") as file:
                 self.size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, self.size - most))
-                lines = file.read().splitlines(keepends=True)
+                lines = file.read(most).splitlines(keepends=True)
         except FileNotFoundError:
             return []
         return lines if self.size <= most else lines[1:]  # the first is half of one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -157,6 +158,35 @@ async def test_a_disk_that_fails_is_told_once_and_nothing_is_lost_when_it_is_wel
         await history.close()
     assert [line["event"] for line in logged] == ["history: it is written again"]
     assert events(folder / "history.jsonl") == [1, 2, 3]
+
+
+@pytest.mark.kernel  # to mount something takes a root that may
+async def test_a_full_disk(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    try:
+        await write_until_it_is_full_and_then_some_more(tmp_path)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+async def write_until_it_is_full_and_then_some_more(folder: Path) -> None:
+    file = folder / "history.jsonl"
+    history = History(file)
+    with (folder / "filler").open("wb", buffering=0) as filler:
+        filler.write(b"x" * 40_000)
+    with capture_logs() as logged:
+        for number in range(1, 101):
+            history.hear(told(number, server=f"10.0.0.{number}:80", detail="x" * 200))
+            await history.close()
+    assert [line["error"] for line in logged] == ["No space left on device"]
+    assert not list(folder.glob("*.new"))
+    assert all(one.at for one in History(file).book)  # what can be read is read
+    (folder / "filler").unlink()
+    with capture_logs() as logged:
+        history.hear(told(101))
+        await history.close()
+    assert [line["event"] for line in logged] == ["history: it is written again"]
+    assert events(file) == list(range(1, 102))
 
 
 async def test_a_file_that_cannot_be_read_keeps_no_daemon_from_starting(tmp_path: Path) -> None:

@@ -153,6 +153,23 @@ def test_kill_9_and_a_new_start_write_nothing_and_cut_nothing(running: Stage) ->
     assert running.crowd.still_there() == 40
 
 
+def test_what_happened_is_still_known_after_a_kill_9(running: Stage) -> None:
+    victim = f"{SERVICE[0]}:80"
+    running.kill_server(SERVICE[0])
+    running.wait("it leaves", lambda: SERVICE[0] not in running.connections())
+    running.wait("it is written", lambda: "server_down" in (running.folder / "state" / "history.jsonl").read_text())
+    running.stop_daemon(signal.SIGKILL)
+    with (running.folder / "state" / "history.jsonl").open("a") as half:
+        half.write('{"number": 9, "at": "20')  # where a kill may come
+    running.start_servers([SERVICE[0]])
+    running.start_daemon()
+    running.wait("ready again", lambda: running.status().get("ready") is True)
+    shown = running.lvsctl("history", *running.where, f"shop/{SERVICE[0]}")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    [last] = [line for line in shown.stdout.splitlines() if "server_down" in line][-1:]
+    assert f"  shop/{victim}" in last and "  L4CON  " in last
+
+
 def test_a_term_leaves_the_table_and_the_connections(running: Stage) -> None:
     running.crowd.arrive(10)
     before = running.ipvsadm("-S", "-n")

@@ -25,7 +25,8 @@ LOOK = 10.0  # seconds between two looks whether a reader for whom there is noth
 AT_ONCE = 100  # records between two looks at everything else
 
 FOLLOW = Operation(
-    "What happens, one JSON object a line, oldest first; with follow=1 until one side hangs up, or the daemon stops.",
+    "What happens, one JSON object a line, oldest first; with follow=1 until one side hangs up, or the daemon stops. "
+    f"The header {STARTED} tells the numbers of one daemon from those of the next.",
     TOLD,
     media=LINES,
     query={
