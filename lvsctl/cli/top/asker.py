@@ -15,6 +15,7 @@ from lvsctl.cli.show_status import endpoint_text
 from lvsctl.cli.top.scene import KEPT
 from lvsctl.cli.top.seen import Happening, Seen, happening, seen
 from lvsctl.cli.top.view import Drain, Undrain
+from lvsctl.cli.top.words import PARTICIPLES
 from lvsctl.errors import LvsctlError
 
 Json = dict[str, Any]
@@ -144,13 +145,14 @@ class Asker:
         )
         if answer.status == 409 and not wish.force:
             return Refused(client.refusal(answer).removesuffix(": it needs --force"), replace(wish, force=True))
-        return _told(answer, f"{wish.subject} is drained")
+        return _done(answer, f"{wish.subject} is drained")
 
     def _undrain(self, wish: Undrain) -> Report:
         answer = client.ask(self._socket, "DELETE", f"/v1/overrides?subject={quote(wish.subject, safe='')}")
         if answer.status == 409 and not wish.force and (wider := self._wider(wish)):
             return Refused(client.refusal(answer), Undrain(wider, wish.servers, force=True))
-        return _told(answer, f"{wish.subject} is no longer drained")
+        words = {PARTICIPLES.get(str(order["action"]), "overridden") for order in answer.body.get("ended", [])}
+        return _done(answer, f"{wish.subject} is no longer {' and '.join(sorted(words))}")
 
     def _wider(self, wish: Undrain) -> str | None:
         """The subject of an order that is of all the servers meant, and of others too."""
@@ -161,7 +163,8 @@ class Asker:
         return None
 
 
-def _told(answer: client.Answer, done: str) -> Done:
+def _done(answer: client.Answer, done: str) -> Done:
+    """What to say: that it is done and what else the daemon has to say to it, or why it is not."""
     if answer.status != 200:
         return Done(client.refusal(answer), bad=True)
     warnings = [str(warning) for warning in answer.body.get("warnings", [])]

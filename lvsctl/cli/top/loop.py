@@ -56,7 +56,8 @@ def _environment() -> Mapping[str, str]:
 def glyphs(environment: Mapping[str, str]) -> Glyphs:
     """What the locale allows; the kernel's own console has no font for the blocks."""
     locale = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environment.get(name))), "")
-    unicode = locale.lower().replace("-", "").endswith("utf8") and environment.get("TERM") != "linux"
+    charset = locale.partition("@")[0].partition(".")[2]
+    unicode = charset.lower() in ("utf-8", "utf8") and environment.get("TERM") != "linux"
     return UNICODE if unicode else ASCII
 
 

@@ -36,10 +36,13 @@ class Terminal:
         self._handlers = {number: signal.getsignal(number) for number in _CAUGHT}
 
     def __enter__(self) -> Terminal:
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        for number in _CAUGHT:
-            signal.signal(number, _noted)
-        self._take()
+        with contextlib.ExitStack() as undo:
+            undo.push(self)
+            signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+            for number in _CAUGHT:
+                signal.signal(number, _noted)
+            self._take()
+            undo.pop_all()
         return self
 
     def __exit__(

@@ -15,7 +15,7 @@ _HEALTH = {
     "no check": ("-", Tone.PLAIN),
 }
 _ACTIONS = {"drain": "drain", "disable": "off", "weight": "weight"}
-_PARTICIPLES = {"drain": "drained", "disable": "disabled", "weight": "given another weight"}
+PARTICIPLES = {"drain": "drained", "disable": "disabled", "weight": "given another weight"}
 _TONES = {"info": Tone.PLAIN, "warning": Tone.WARN, "error": Tone.BAD}
 _UNTOLD = frozenset({"check_up", "check_down", "applied"})  # what they mean is told once more, of servers
 
@@ -79,7 +79,7 @@ def serving(servers: list[Server]) -> str:
 def overridden(override: Override, now: float) -> str:
     """`drained by alice (uid 1000), 29m left: swap memory`."""
     left = "" if override.until is None else f", {span(max(override.until - now, 0))} left"
-    done = _PARTICIPLES.get(override.action, override.action)
+    done = PARTICIPLES.get(override.action, override.action)
     return f"{done} by {override.by}{left}" + (f": {override.reason}" if override.reason else "")
 
 

@@ -86,6 +86,16 @@ class Console:
     def _set_size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def blank(self) -> None:
+        """As if somebody else had written on the screen."""
+        self._screen.erase_in_display(2)
+
+    def hang_up(self) -> None:
+        """As when a connection breaks."""
+        asyncio.get_running_loop().remove_reader(self._ours)
+        os.close(self._ours)
+        self._ours = os.open(os.devnull, os.O_RDONLY)
+
     async def ended(self) -> int:
         """The exit status, or the negative signal, with everything read that was written."""
         assert self._process is not None
@@ -106,7 +116,7 @@ class Console:
         return (
             termios.tcgetattr(self._theirs) == self.settings
             and not self.cursor_hidden
-            and self.received.count(b"\x1b[?1049h") <= self.received.count(b"\x1b[?1049l")
+            and self.received.rfind(b"\x1b[?1049h") <= self.received.rfind(b"\x1b[?1049l")
         )
 
     def close(self) -> None:

@@ -290,3 +290,23 @@ async def test_a_bug_gives_the_terminal_back(listen: Listen) -> None:
         assert (
             b"lvsctl: a bug in lvsctl (RuntimeError: in the drawing): run it again with LVSCTL_DEBUG=1" in it.received
         )
+
+
+async def test_a_terminal_that_hangs_up_ends_it(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        it.hang_up()
+        assert await it.ended() == -signal.SIGHUP
+
+
+async def test_who_was_stopped_draws_everything_anew(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        os.kill(it.pid, signal.SIGSTOP)
+        it.type("s")
+        it.blank()
+        os.kill(it.pid, signal.SIGCONT)
+        await it.until(lambda text: "2 services" in text and "SERVICE, by conf.d" in text)
+        it.type("q")
+        assert await it.ended() == 0
+        assert it.is_as_before()
