@@ -104,7 +104,7 @@ class Terminal:
 
     def _give_back(self) -> None:
         self.write(LEAVE)
-        termios.tcsetattr(self._keys, termios.TCSAFLUSH, self._before)
+        termios.tcsetattr(self._keys, termios.TCSADRAIN, self._before)
 
     def _stop(self) -> None:
         """As any program does at ^Z; returns when it goes on."""

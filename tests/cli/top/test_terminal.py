@@ -216,6 +216,7 @@ async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(site:
         await it.until(lambda text: "2 services" in text and "q quit" in text)
         assert it.cursor_hidden
         it.type("q")
+        await it.until(lambda text: text.rstrip().endswith("shell$"))
         it.type("echo ended with $?\n")
         await it.until("ended with 0")
 
