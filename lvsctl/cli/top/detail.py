@@ -37,7 +37,7 @@ def _server(server: Server, now: float, zone: tzinfo | None) -> Iterator[str]:
         yield f"not in the table (weight {server.configured} configured)"
     elif server.weight != server.configured:
         yield f"weight {server.weight} ({server.configured} configured)"
-    if server.why and server.why != f"{server.health}: {server.reason}":
+    if server.override is None and server.why not in ("", f"{server.health}: {server.reason}"):
         yield server.why
 
 
