@@ -50,7 +50,8 @@ class _Page:
         self.scene, self.view, self.width, self.height, self.glyphs = scene, view, width, height, glyphs
         self.now = now
         self.foot = foot(view, width, glyphs, most=4 if height >= 12 else 1)
-        self.remarks = self._remarks()[: 2 if height >= 16 else 1]
+        most = 3 if height >= 20 else 2 if height >= 16 else 1
+        self.remarks = [part for said in self._remarks() for part in glyphs.wrap(said, width, min(most, 2))][:most]
         spare = height - 2 - len(self.foot) - len(self.remarks)
         self.details = 3 if spare >= 12 else 2 if spare >= 6 else 0
         tells = bool(scene.happened)

@@ -137,7 +137,8 @@ def happening(line: Json) -> Happening:
 def _remarks(status: Json) -> Iterable[str]:
     guard, config, turn = status.get("guard") or {}, status["config"], status["round"]
     if guard.get("suspected"):
-        yield f"this director suspects itself and takes no server out: {guard.get('why') or 'no reason given'}"
+        why = [str(found) for found in (guard.get("why"), *(guard.get("seen") or ())) if found]
+        yield f"this director suspects itself, takes no server out: {'; '.join(why)}"
     if turn["error"]:
         yield f"the last round failed: {turn['error']}"
     if not status["ready"]:

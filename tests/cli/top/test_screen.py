@@ -36,7 +36,7 @@ def late() -> Session:
 def troubled_director() -> Session:
     """The guard holds, the kernel refuses, conf.d is wrong: the two worst are said."""
     turn = {**status()["round"], "refused": [{"op": "edit tcp 192.0.2.20:80", "message": "EINVAL"}] * 3}
-    guard = {"suspected": True, "since": site.SINCE, "why": "12 of 14 checks failed within 2s", "seen": []}
+    guard = {"suspected": True, "since": site.SINCE, "why": "12 of 14 checks", "seen": ["eth0 is down"]}
     return look(site.KEPT, guard=guard, round=turn)
 
 
