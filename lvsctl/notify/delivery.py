@@ -1,0 +1,225 @@
+"""Delivery: takes notifications, keeps them on disk, and has them handed over by a worker for each receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from lvsctl.errors import LvsctlError
+from lvsctl.events import Event
+from lvsctl.model import Notification, Receiver
+from lvsctl.notify.http import Client
+from lvsctl.notify.journal import Journal, Line, gone, put
+from lvsctl.notify.senders import Sender, opened
+from lvsctl.notify.trouble import Trouble
+from lvsctl.notify.trust import in_words
+from lvsctl.notify.waiting import Waiting
+from lvsctl.notify.worker import Numbers, Worker
+
+REMEMBERED = 1000
+"""Ids of notifications that are over, so that none of them is taken in a second time."""
+
+T = TypeVar("T")
+
+_SLACK = 256  # lines of a file beyond those that are needed, until it is written anew
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one receiver stands. kind, where: as they may be shown. waiting: notifications not yet taken.
+
+    failing_since: Unix time, None while all is well; why: what it says, "" then. disabled: it wants no more (410).
+    """
+
+    receiver: str
+    kind: str
+    where: str
+    waiting: int
+    failing_since: float | None
+    why: str
+    disabled: bool
+    numbers: Numbers
+
+
+class _Desk:
+    """What there is of one receiver: its queue, the queue's file and the worker."""
+
+    def __init__(self, receiver: Receiver, path: Path, disk: ThreadPoolExecutor) -> None:
+        self.waiting = Waiting(receiver.queue)
+        self.known: dict[str, None] = {}
+        self.worker: Worker | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._journal = Journal(path)
+        self._disk = disk
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Take up what the last process left. Raises OSError."""
+        kept = await self._on_disk(self._journal.open)
+        for notification in kept.waiting.values():
+            self.waiting.add(notification)
+        self.known = dict.fromkeys([*kept.gone, *kept.waiting])
+
+    async def add(self, notification: Notification) -> None:
+        """Keep one more; it is on disk when this returns. What it pushes out is counted by the worker."""
+        worker = self.worker
+        assert worker is not None  # noqa: S101 - set when the receiver was
+        if notification.id in self.known:
+            return
+        self.known[notification.id] = None
+        async with self._turn:
+            self.waiting.add(notification)
+            change = self.waiting.make_room(worker.busy)
+            if change.lost:
+                worker.lost(change.lost, "its queue is full")
+            await self._write([put(notification), gone(change.gone), *(put(one) for one in change.put)])
+        worker.wake()
+
+    async def forget(self, ids: Sequence[str]) -> None:
+        """These are over."""
+        async with self._turn:
+            await self._write([gone(ids)])
+
+    async def rest(self) -> None:
+        """Stop the worker."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop the worker and release the file."""
+        await self.rest()
+        await self._on_disk(self._journal.close)
+
+    async def _write(self, lines: Sequence[Line]) -> None:
+        """To disk; where that fails, alerts go out all the same, only a restart would lose them."""
+        assert self.worker is not None  # noqa: S101 - set when the receiver was
+        try:
+            await self._on_disk(partial(self._journal.append, [line for line in lines if line != gone(())]))
+            if self._journal.lines > 2 * len(self.waiting) + _SLACK:
+                await self._compact()
+        except OSError as error:
+            self.worker.trouble.unsaved(f"its queue cannot be written: {in_words(error)}", len(self.waiting))
+        else:
+            self.worker.trouble.saved()
+
+    async def _compact(self) -> None:
+        held = self.waiting.all()
+        needed = {notification.id for notification in held} | set(list(self.known)[-REMEMBERED:])
+        self.known = {name: None for name in self.known if name in needed}
+        over = needed.difference(notification.id for notification in held)
+        lines = [gone(name for name in self.known if name in over), *(put(notification) for notification in held)]
+        await self._on_disk(partial(self._journal.rewrite, lines))
+
+    async def _on_disk(self, job: Callable[[], T]) -> T:
+        """One job after the other, and none on the event loop: a busy disk would hold up the checks."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, job)
+
+
+class Delivery:
+    """What takes notifications. directory: where the queues are kept. tell: hears of receivers that take nothing.
+
+    today: tells Unix time.
+    """
+
+    def __init__(
+        self, directory: Path, *, tell: Callable[[Event], None], today: Callable[[], float] = time.time
+    ) -> None:
+        self._directory = directory
+        self._tell = tell
+        self._today = today
+        self._now = asyncio.get_running_loop().time
+        self._client = Client(today)
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="notify-disk")
+        self._desks: dict[str, _Desk] = {}
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def configure(self, receivers: Iterable[Receiver]) -> None:
+        """Serve these receivers from now on. What waits for one that is no more stays on disk until it is back.
+
+        Raises LvsctlError, and changes nothing, if one of them can never work or its queue cannot be read.
+        """
+        self._client.forget()
+        wanted = {receiver.name: receiver for receiver in receivers}
+        senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
+        new = {name: await self._opened(wanted[name]) for name in wanted if name not in self._desks}
+        for name in self._desks.keys() - wanted.keys():
+            await self._desks.pop(name).close()
+        self._desks |= new
+        for name, receiver in wanted.items():
+            await self._man(self._desks[name], receiver, senders[name])
+
+    async def _opened(self, receiver: Receiver) -> _Desk:
+        path = self._directory / f"{quote(receiver.name, safe='')}.jsonl"
+        desk = _Desk(receiver, path, self._disk)
+        try:
+            await desk.open()
+        except OSError as error:
+            raise LvsctlError(f"receiver `{receiver.name}`: cannot use {path}: {in_words(error)}") from error
+        return desk
+
+    async def _man(self, desk: _Desk, receiver: Receiver, sender: Sender) -> None:
+        """Put a worker to the queue, unless one is there that does just that."""
+        before = desk.worker
+        if before is not None and before.receiver == receiver and not before.disabled:
+            return
+        await desk.rest()
+        desk.waiting.limit = receiver.queue
+        trouble = before.trouble if before is not None else Trouble(receiver.name, self._tell, self._now)
+        numbers = before.numbers if before is not None else Numbers()
+        desk.worker = Worker(receiver, sender, desk.waiting, trouble, numbers, forget=desk.forget, today=self._today)
+        desk.task = asyncio.create_task(desk.worker.run(), name=f"notify {receiver.name}")
+        desk.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what a worker raised: that is a bug."""
+        await asyncio.shield(self._broken)
+
+    async def submit(self, notification: Notification) -> None:
+        """Take one in. It is on disk when this returns, and will be told at least once, under its id.
+
+        One that is known by its id, or whose receiver is not configured any more, is not taken in.
+        """
+        desk = self._desks.get(notification.receiver)
+        if desk is not None:
+            await desk.add(notification)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each receiver stands, by name."""
+        return tuple(self._standing(self._desks[name]) for name in sorted(self._desks))
+
+    def _standing(self, desk: _Desk) -> Standing:
+        worker = desk.worker
+        assert worker is not None  # noqa: S101 - set when the receiver was
+        trouble = worker.trouble
+        since = None if trouble.since is None else self._today() - (self._now() - trouble.since)
+        return Standing(
+            worker.receiver.name,
+            worker.sender.kind,
+            worker.sender.where,
+            len(desk.waiting),
+            since,
+            trouble.why,
+            worker.disabled,
+            replace(worker.numbers),
+        )
+
+    async def close(self) -> None:
+        """Stop; what waits is on disk."""
+        for desk in self._desks.values():
+            await desk.close()
+        self._desks.clear()
+        await self._client.close()
+        self._disk.shutdown()
+        self._broken.cancel()

@@ -1,0 +1,57 @@
+"""PagerDuty's Events API, version 2: an incident for each alert, resolved by the same key.
+
+Limits: 512 KB an event, 1024 characters of a summary, 255 of a dedup_key (Events API v2 reference, "Send an alert").
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lvsctl.model import Alert, Notification, PagerDuty, Reason, Secret
+from lvsctl.notify.http import Request
+from lvsctl.notify.words import cut, moment, one_line
+
+SUMMARY, DEDUP_KEY = 1024, 255
+_NOTE, _FACTS = 1024, 64  # characters of one custom detail, and how many: below 512 KB, whatever comes
+
+
+def render(notification: Notification) -> tuple[dict[str, Any], ...]:
+    """The events as JSON values, without the routing key, one for each alert; a test is resolved at once."""
+    events: list[dict[str, Any]] = []
+    for alert in notification.alerts:
+        if alert.firing:
+            events.append(_event(alert, "trigger"))
+        if not alert.firing or notification.reason is Reason.TEST:
+            events.append(_event(alert, "resolve"))
+    return tuple(events)
+
+
+def _event(alert: Alert, action: str) -> dict[str, Any]:
+    event = {"event_action": action, "dedup_key": f"lvsctl/{alert.fingerprint}"[:DEDUP_KEY]}
+    return event if action == "resolve" else event | {"client": "lvsctl", "payload": _payload(alert)}
+
+
+def _payload(alert: Alert) -> dict[str, Any]:
+    told = (*alert.annotations, *alert.labels)
+    optional = {"component": alert.label("service"), "group": alert.label("pool"), "class": alert.name}
+    return {
+        "summary": cut(one_line(alert.summary), SUMMARY) or alert.name,
+        "source": alert.label("server") or alert.label("director") or "lvsctl",
+        "severity": str(alert.severity),
+        "timestamp": moment(alert.starts_at),
+        "custom_details": {name: cut(text, _NOTE) for name, text in told[:_FACTS]},
+    } | {name: cut(text, SUMMARY) for name, text in optional.items() if text}
+
+
+def requests(notification: Notification, service: PagerDuty) -> tuple[Request, ...]:
+    """One request for each event, in order."""
+    key = service.routing_key.reveal()
+    return tuple(
+        Request(
+            Secret(service.url),
+            json.dumps({"routing_key": key} | event, ensure_ascii=False).encode(errors="backslashreplace"),
+            {"content-type": "application/json"},
+        )
+        for event in render(notification)
+    )

@@ -1,0 +1,143 @@
+"""How each kind of receiver is told: one value a receiver, made from its configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias, assert_never
+from urllib.parse import urlsplit
+
+from lvsctl.errors import LvsctlError
+from lvsctl.model import (
+    RESEND,
+    Alertmanager,
+    Email,
+    Notification,
+    PagerDuty,
+    Program,
+    Receiver,
+    Slack,
+    Teams,
+    Webhook,
+)
+from lvsctl.notify import alertmanager, email, pagerduty, program, signing, slack, teams, webhook
+from lvsctl.notify.http import Client, Request, host
+from lvsctl.notify.outcome import Later, Outcome
+
+Letter: TypeAlias = Callable[[], Awaitable[Outcome]]
+"""One attempt to send one part of a notification: most have one part, PagerDuty one for each alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How one receiver is told.
+
+    letters: the parts of a notification, always in the same order. kind, where: as they may be shown. pace: seconds
+    from one part to the next, at least. renew: seconds after which what is firing is told again, None for never.
+    """
+
+    kind: str
+    where: str
+    letters: Callable[[Notification], tuple[Letter, ...]]
+    pace: float
+    renew: float | None = None
+
+
+def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
+    """The sender for a receiver. today: tells Unix time. Raises LvsctlError if it can never work here."""
+    try:
+        return _opened(receiver, client, today)
+    except (LvsctlError, ValueError) as error:
+        raise LvsctlError(f"receiver `{receiver.name}`: {error}") from error
+
+
+def _opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
+    deadline = receiver.timeout
+    match receiver.channel:
+        case Webhook() as hook:
+            for secret in hook.secrets:
+                signing.key(secret)
+            where = host(hook.url)
+            return Sender("webhook", where, partial(_signed, hook, client, today, _Within(deadline, where)), 0.5)
+        case Alertmanager() as cluster:
+            where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in cluster.urls)
+            letters = partial(_to_cluster, cluster, client, today, deadline)
+            return Sender("alertmanager", where, letters, 0.0, renew=RESEND)
+        case Slack() as channel:
+            where, one = host(channel.url), partial(slack.request, slack=channel)
+            return _posting("slack", where, lambda told: (one(told),), client=client, deadline=deadline, pace=1.0)
+        case PagerDuty() as service:
+            where, each = urlsplit(service.url).hostname or "", partial(pagerduty.requests, service=service)
+            return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5)
+        case Teams() as team:
+            where, card = host(team.url), partial(teams.request, teams=team)
+            return _posting("teams", where, lambda told: (card(told),), client=client, deadline=deadline, pace=0.5)
+        case Email() as mail:
+            email.check(mail)
+            return Sender("email", mail.host, partial(_mails, mail, _Within(deadline, mail.host)), 1.0)
+        case Program() as started:
+            name = Path(started.argv[0]).name
+            return Sender("program", name, partial(_run, started, _Within(deadline, name)), 0.5)
+    assert_never(receiver.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """Puts a deadline of some seconds around all that one attempt takes."""
+
+    deadline: float
+    where: str
+
+    async def __call__(self, letter: Letter) -> Outcome:
+        try:
+            async with asyncio.timeout(self.deadline):
+                return await letter()
+        except TimeoutError:
+            return Later(f"{self.where} is not done within {self.deadline:g} s")
+
+
+def _posting(
+    kind: str,
+    where: str,
+    requests: Callable[[Notification], tuple[Request, ...]],
+    *,
+    client: Client,
+    deadline: float,
+    pace: float,
+) -> Sender:
+    within = _Within(deadline, where)
+
+    def letters(notification: Notification) -> tuple[Letter, ...]:
+        return tuple(partial(within, partial(client.post, request)) for request in requests(notification))
+
+    return Sender(kind, where, letters, pace)
+
+
+def _signed(
+    hook: Webhook, client: Client, today: Callable[[], float], within: _Within, notification: Notification
+) -> tuple[Letter, ...]:
+    async def attempt() -> Outcome:  # signed anew each time, with the time of the attempt
+        return await client.post(webhook.request(notification, hook, today()))
+
+    return (partial(within, attempt),)
+
+
+def _to_cluster(
+    cluster: Alertmanager, client: Client, today: Callable[[], float], deadline: float, notification: Notification
+) -> tuple[Letter, ...]:
+    async def attempt() -> Outcome:
+        return await alertmanager.to_all(client.post, alertmanager.requests(notification, cluster, today()), deadline)
+
+    return (attempt,)
+
+
+def _mails(mail: Email, within: _Within, notification: Notification) -> tuple[Letter, ...]:
+    recipients = email.recipients(mail)
+    return tuple(partial(within, partial(email.send, notification, mail, recipient)) for recipient in recipients)
+
+
+def _run(started: Program, within: _Within, notification: Notification) -> tuple[Letter, ...]:
+    return (partial(within, partial(program.send, notification, started)),)

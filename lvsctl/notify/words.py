@@ -1,0 +1,65 @@
+"""How notifications read to people, whoever receives them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lvsctl.model import Alert, Labels, Notification, Reason, Status
+
+CUT = "… (cut)"
+_FACTS_ASIDE = ("alertname", "severity")
+
+
+def moment(at: float) -> str:
+    """Unix time as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def second(at: float) -> str:
+    """Unix time for people: to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def cut(text: str, limit: int) -> str:
+    """The text in at most `limit` characters; where something is left out, that is said."""
+    return text if len(text) <= limit else text[: max(limit - len(CUT), 0)] + CUT[:limit]
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and other control characters: they become spaces."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def title(notification: Notification) -> str:
+    """One line: how many are firing or resolved, and what they have in common: "[FIRING:2] ServerDown shop"."""
+    mark = "TEST " if notification.reason is Reason.TEST else ""
+    firing = sum(alert.firing for alert in notification.alerts)
+    count = firing + notification.truncated
+    state = f"FIRING:{count}" if notification.status is Status.FIRING else "RESOLVED"
+    return one_line(f"[{mark}{state}] {_subject(notification)}")
+
+
+def _subject(notification: Notification) -> str:
+    if len(notification.alerts) == 1 and not notification.truncated:
+        return notification.alerts[0].summary
+    named = dict(notification.group_labels) or dict(notification.common_labels)
+    return " ".join(value for name, value in named.items() if name != "severity") or "alerts"
+
+
+def headline(alert: Alert) -> str:
+    """One line for one alert: "FIRING critical: service shop is down"."""
+    state = "FIRING" if alert.firing else "RESOLVED"
+    return one_line(f"{state} {alert.severity}: {alert.summary}")
+
+
+def details(alert: Alert) -> Labels:
+    """What else is known of an alert: since when, annotations but the summary, labels, as pairs of name and value."""
+    ended = () if alert.ends_at is None else (("ended", second(alert.ends_at)),)
+    notes = tuple((name, one_line(value)) for name, value in alert.annotations if name != "summary")
+    facts = tuple((name, one_line(value)) for name, value in alert.labels if name not in _FACTS_ASIDE)
+    return (("since", second(alert.starts_at)), *ended, *notes, *facts)
+
+
+def left_out(count: int) -> str:
+    """What is said where alerts had no room."""
+    return f"{count} more {'alert is' if count == 1 else 'alerts are'} left out of this message"

@@ -1,0 +1,206 @@
+"""One receiver's worker: hands over what waits, again and again until it is taken, at a pace that floods nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
+
+from lvsctl.model import Notification, Reason, Receiver
+from lvsctl.notify.alertmanager import MISSED
+from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
+from lvsctl.notify.senders import Letter, Sender
+from lvsctl.notify.trouble import Trouble
+from lvsctl.notify.waiting import Next, Waiting, renewed
+
+LONGEST_PAUSE = 300.0
+"""Seconds from one attempt to the next, at most, unless the receiver asks for more."""
+
+
+@dataclass(slots=True)
+class Numbers:
+    """What happened since the start. delivered, refused, lost: notifications. failed: attempts. folded: notifications
+    that were told with a newer one of their group."""
+
+    delivered: int = 0
+    failed: int = 0
+    refused: int = 0
+    lost: int = 0
+    folded: int = 0
+
+
+class Worker:
+    """Hands over to one receiver what is in `waiting`.
+
+    forget: writes down that these ids wait no more. now: the loop's time; today: Unix time. `wake` is to be called when
+    something was added. After a receiver said that it is gone, nothing more is tried.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        sender: Sender,
+        waiting: Waiting,
+        trouble: Trouble,
+        numbers: Numbers,
+        *,
+        forget: Callable[[Sequence[str]], Awaitable[None]],
+        today: Callable[[], float],
+    ) -> None:
+        self.receiver = receiver
+        self.sender = sender
+        self.waiting = waiting
+        self.trouble = trouble
+        self.numbers = numbers
+        self.busy: tuple[str, ...] = ()
+        self.disabled = False
+        self._forget = forget
+        self._today = today
+        self._now = asyncio.get_running_loop().time
+        self._woken = asyncio.Event()
+        self._done: tuple[str, set[int]] = ("", set())  # of the notification tried last: the parts that were taken
+        self._free_at = 0.0  # when the pace allows the next part
+
+    def wake(self) -> None:
+        """Something was added."""
+        self._woken.set()
+
+    def lost(self, count: int, why: str) -> None:
+        """So many notifications were dropped."""
+        self.numbers.lost += count
+        self.trouble.lost(count, why, len(self.waiting))
+
+    async def run(self) -> None:
+        """Work until cancelled, or until the receiver is gone."""
+        longest = min(LONGEST_PAUSE, self.sender.renew or LONGEST_PAUSE)
+        retrying = AsyncRetrying(
+            retry=retry_if_result(lambda outcome: isinstance(outcome, Later)),
+            wait=partial(pause, longest=longest),
+            sleep=asyncio.sleep,
+        )
+        while not self.disabled:
+            await self._something_due()
+            await retrying(self._attempt)
+
+    async def _something_due(self) -> None:
+        while (due := self.waiting.due_at(self._now())) is None or due > self._now():
+            self._woken.clear()
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
+
+    async def _attempt(self) -> Outcome:
+        """Try what is to be sent next. Between two attempts something newer may have come: it is sent instead."""
+        await self._give_up()
+        sending = self.waiting.next(self._now())
+        if sending is None:
+            return Taken()
+        if sending.again and (sending := await self._renewal(sending)) is None:
+            return Taken()
+        self.busy = sending.ids
+        try:
+            outcome = await self._send(sending.notification)
+        finally:
+            self.busy = ()
+        await self._settle(sending, outcome)
+        return outcome
+
+    async def _give_up(self) -> None:
+        """What has waited too long goes, whether somebody was told of it or not."""
+        if old := self.waiting.older_than(self._today() - self.receiver.retry_for):
+            self.waiting.remove(old)
+            self.lost(len(old), f"given up after {self.receiver.retry_for:g} s")
+            await self._forget(old)
+
+    async def _renewal(self, sending: Next) -> Next | None:
+        """What is left to be told again; None, and forgotten, if all of it ended long ago."""
+        since = self._today() - MISSED * (self.sender.renew or 0.0)
+        left = renewed(sending.notification, since)
+        if left.alerts:
+            return Next(left, sending.ids, again=True)
+        self.waiting.remove(sending.ids)
+        await self._forget(sending.ids)
+        return None
+
+    async def _send(self, notification: Notification) -> Outcome:
+        """Send the parts that were not taken yet; stop at the first that is to be tried again."""
+        if self._done[0] != notification.id:
+            self._done = (notification.id, set())
+        refused: Refused | None = None
+        for number, letter in enumerate(self.sender.letters(notification)):
+            if number in self._done[1]:
+                continue
+            match await self._paced(letter):
+                case Later() as later:
+                    return later
+                case Refused(gone=True) as final:
+                    return final
+                case Refused() as one:
+                    refused = refused or one
+            self._done[1].add(number)
+        self._done = ("", set())
+        return refused or Taken()
+
+    async def _paced(self, letter: Letter) -> Outcome:
+        await asyncio.sleep(max(self._free_at - self._now(), 0.0))
+        try:
+            return await letter()
+        except Exception as error:  # whatever it is, the others must be told all the same
+            return Later(f"it cannot be told: {type(error).__name__} in {_place(error)}")
+        finally:
+            self._free_at = self._now() + self.sender.pace
+
+    async def _settle(self, sent: Next, outcome: Outcome) -> None:
+        match outcome:
+            case Later(why=why):
+                self.numbers.failed += 1
+                self.waiting.failed(sent, self._now())
+                self.trouble.later(why, len(self.waiting))
+            case Refused(why=why, gone=True):
+                self.disabled = True
+                self.trouble.refused(f"{why}; it is told again after the next reload or start", len(self.waiting))
+            case Refused(why=why):
+                self.numbers.refused += 1
+                self.waiting.remove(sent.ids)
+                self.trouble.refused(why, len(self.waiting))
+                await self._forget(sent.ids)
+            case Taken():
+                await self._taken(sent)
+
+    async def _taken(self, sent: Next) -> None:
+        if not sent.again:
+            self.numbers.delivered += 1
+            self.numbers.folded += len(sent.ids) - 1
+        if self.sender.renew is None or sent.notification.reason is Reason.TEST:
+            self.waiting.remove(sent.ids)
+            told = sent.ids
+        else:
+            self.waiting.renew(sent, self._now() + self.sender.renew)
+            told = sent.ids[:-1]  # the newest is kept, for a restart
+        if not self.waiting.stuck():
+            self.trouble.over()
+        if told:
+            await self._forget(told)
+
+
+def pause(state: RetryCallState, longest: float = LONGEST_PAUSE) -> float:
+    """Seconds until the next attempt: longer and longer, and never less than the receiver asks for."""
+    growing = wait_exponential_jitter(multiplier=1, max=longest)(state)
+    outcome = state.outcome.result() if state.outcome is not None else None
+    if isinstance(outcome, Later) and outcome.after is not None:
+        return max(growing, outcome.after + random.uniform(0.0, 1.0))  # noqa: S311 - not for secrets
+    return growing
+
+
+def _place(error: Exception) -> str:
+    """Where an error was raised; not its text, in which anything may stand."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -1,0 +1,266 @@
+"""Delivery as a whole: queues on disk, restarts, reloads; over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from lvsctl.errors import LvsctlError
+from lvsctl.events import DeliveryFailed, Event
+from lvsctl.model import Receiver, Secret, Webhook
+from lvsctl.notify.delivery import Delivery
+from lvsctl.notify.journal import Journal, Kept
+from tests.notify.made import alert, fresh
+from tests.notify.server import Behaviour, Misbehaving, close, hang, raw, status
+from tests.notify.test_signing import NEW, OLD
+
+
+class Site:
+    """A state directory, a receiver and what is told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.server = Misbehaving()
+        self.url = ""
+        self.told: list[Event] = []
+        self.open: list[Delivery] = []
+
+    async def delivery(self, *receivers: Receiver) -> Delivery:
+        made = Delivery(self.directory, tell=self.told.append)
+        self.open.append(made)
+        await made.configure(receivers or [self.receiver()])
+        return made
+
+    def receiver(self, name: str = "team", *, timeout: float = 5.0, queue: int = 1000, path: str = "") -> Receiver:
+        hook = Webhook(Secret(f"{self.url}/{path}"), secrets=(Secret(NEW), Secret(OLD)))
+        return Receiver(name, hook, timeout=timeout, queue=queue)
+
+    def file(self, name: str = "team") -> Kept:
+        journal = Journal(self.directory / f"{name}.jsonl")
+        try:
+            return journal.open()
+        finally:
+            journal.close()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    made = Site(tmp_path / "notify")
+    made.url = await made.server.start()
+    yield made
+    for delivery in made.open:
+        await delivery.close()
+    await made.server.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what other tasks bring about; pytest-timeout ends what never comes."""
+    while not true():
+        await asyncio.sleep(0.01)
+
+
+async def test_one_arrives_once_and_is_signed(site: Site) -> None:
+    delivery = await site.delivery()
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    (heard,) = site.server.heard
+    for secret in (NEW, OLD):
+        Verifier(secret).verify(heard.body, heard.headers)
+    assert heard.headers["webhook-id"] == "n1"
+    assert heard.json()["alerts"][0]["labels"]["server"] == "10.0.0.1:80"
+    await until(lambda: not site.file().waiting)
+
+
+async def test_the_same_one_is_taken_in_once_even_after_a_restart(site: Site) -> None:
+    first = await site.delivery()
+    await asyncio.gather(*(first.submit(fresh(name="n1")) for _ in range(5)))
+    await until(lambda: first.standings()[0].numbers.delivered == 1)
+    await first.close()
+    second = await site.delivery()
+    await second.submit(fresh(name="n1"))
+    await second.submit(fresh(name="n2"))
+    await until(lambda: second.standings()[0].numbers.delivered == 1)
+    assert [heard.headers["webhook-id"] for heard in site.server.heard] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [status(500), status(429, "Retry-After: 1"), status(302, "Location: /"), close, raw(b"garbage\r\n\r\n"), hang],
+    ids=["broken", "too many", "redirect", "hangs up", "garbage", "says nothing"],
+)
+async def test_it_is_tried_again_with_the_same_id_and_body(site: Site, bad: Behaviour) -> None:
+    site.server.behaviours = [bad]
+    delivery = await site.delivery(site.receiver(timeout=0.5))
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    first, second = site.server.heard
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == "n1"
+    assert first.body == second.body
+    assert first.path == second.path
+    assert delivery.standings()[0].numbers.failed == 1
+
+
+async def test_a_restart_goes_on_where_it_was(site: Site) -> None:
+    site.server.otherwise = status(503)
+    first = await site.delivery()
+    await first.submit(fresh(name="n1"))
+    await site.server.until(1)
+    await first.close()
+    site.server.otherwise = status(200)
+    second = await site.delivery()
+    await until(lambda: second.standings()[0].numbers.delivered == 1)
+    assert {heard.headers["webhook-id"] for heard in site.server.heard} == {"n1"}
+
+
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from lvsctl.model import Receiver, Secret, Webhook
+from lvsctl.notify.delivery import Delivery
+from tests.notify.made import fresh
+
+async def main(directory, url):
+    delivery = Delivery(Path(directory), tell=lambda event: None)
+    await delivery.configure([Receiver("team", Webhook(Secret(url)))])
+    for number in range(10_000):
+        await delivery.submit(fresh(name=f"n{number}", group=f"g{number}"))
+        print(number, flush=True)
+
+asyncio.run(main(sys.argv[1], sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("count", [1, 4, 40])
+async def test_killed_at_any_moment_all_that_was_taken_in_arrives(site: Site, count: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(site.directory), site.url], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    promised = -1
+    while promised < count - 1:
+        promised = int(await asyncio.to_thread(process.stdout.readline))
+    process.kill()
+    rest = await asyncio.to_thread(process.stdout.read)
+    process.wait()
+    process.stdout.close()
+    promised = max([promised, *(int(line) for line in rest.split("\n")[:-1])])
+    heard = {each.headers["webhook-id"] for each in site.server.heard}
+    left = set(site.file().waiting)
+    assert {f"n{number}" for number in range(promised + 1)} <= heard | left
+    if count <= 4:  # a pace of two a second: the others would take their time
+        delivery = await site.delivery()
+        await until(lambda: delivery.standings()[0].waiting == 0)
+        assert {f"n{number}" for number in range(promised + 1)} <= {
+            each.headers["webhook-id"] for each in site.server.heard
+        }
+
+
+async def test_a_full_queue_drops_the_oldest_pair_and_says_so(site: Site) -> None:
+    site.server.otherwise = hang
+    delivery = await site.delivery(site.receiver(queue=3, timeout=60.0))
+    await delivery.submit(fresh(name="first", group="first"))
+    await site.server.until(1)
+    for group in ("a", "b", "c"):
+        await delivery.submit(fresh(alert(group), name=f"{group}1", group=group))
+        await delivery.submit(fresh(alert(group, ended=1.0), name=f"{group}2", group=group))
+    (standing,) = delivery.standings()
+    assert (standing.waiting, standing.numbers.lost) == (3, 1)
+    assert set(site.file().waiting) == {"first", "b2", "c2"}
+    failed = site.told[0]
+    assert isinstance(failed, DeliveryFailed) and failed.why == "1 notification is lost: its queue is full"
+
+
+async def test_the_file_does_not_grow_for_ever(site: Site) -> None:
+    site.server.otherwise = status(503)
+    delivery = await site.delivery(site.receiver(queue=2))
+    for number in range(400):
+        await delivery.submit(fresh(name=f"n{number}", group=f"g{number % 2}"))
+    lines = (site.directory / "team.jsonl").read_bytes().count(b"\n")
+    assert lines < 300
+    assert set(site.file().waiting) >= {"n398", "n399"}
+    await delivery.close()
+    again = await site.delivery(site.receiver(queue=2))
+    await again.submit(fresh(name="n0", group="g0"))
+    assert "n0" not in site.file().waiting, "what is over is not forgotten with the lines"
+
+
+async def test_a_reload_keeps_what_waits_and_uses_what_is_new(site: Site) -> None:
+    site.server.otherwise = status(503)
+    delivery = await site.delivery(site.receiver(path="old"))
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].numbers.failed == 1)
+    site.server.otherwise = status(200)
+    await delivery.configure([site.receiver(path="new")])
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    assert (site.server.heard[0].path, site.server.heard[-1].path) == ("/old", "/new")
+    assert delivery.standings()[0].numbers.failed >= 1, "its numbers go on"
+
+
+async def test_a_reload_that_cannot_work_changes_nothing(site: Site) -> None:
+    delivery = await site.delivery()
+    bad = Receiver("other", Webhook(Secret(site.url), secrets=(Secret("whsec_SECRET"),)))
+    with pytest.raises(LvsctlError) as refused:
+        await delivery.configure([bad])
+    assert str(refused.value) == ("receiver `other`: a signing secret is `whsec_` and base64 of 24 to 64 bytes")
+    await delivery.submit(fresh(name="n1"))
+    await site.server.until(1)
+
+
+async def test_one_that_was_taken_out_and_put_back_finds_its_queue(site: Site) -> None:
+    site.server.otherwise = status(503)
+    delivery = await site.delivery()
+    await delivery.submit(fresh(name="n1"))
+    await delivery.configure([])
+    await delivery.submit(fresh(name="n2"))  # nobody has it any more: nothing happens
+    assert delivery.standings() == ()
+    site.server.otherwise = status(200)
+    await delivery.configure([site.receiver()])
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    assert {heard.headers["webhook-id"] for heard in site.server.heard} == {"n1"}
+
+
+async def test_gone_until_the_next_reload(site: Site) -> None:
+    site.server.behaviours = [status(410)]
+    delivery = await site.delivery()
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].disabled)
+    await delivery.submit(fresh(name="n2", group="other"))
+    assert len(site.server.heard) == 1
+    await delivery.configure([site.receiver()])
+    await until(lambda: delivery.standings()[0].numbers.delivered == 2)
+    assert [heard.headers["webhook-id"] for heard in site.server.heard] == ["n1", "n1", "n2"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".", "grüße", "a b"])
+async def test_any_name_is_one_file_in_the_directory(site: Site, name: str) -> None:
+    delivery = await site.delivery(site.receiver(name))
+    await delivery.submit(fresh(name="n1", receiver=name))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    assert [path.suffix for path in site.directory.iterdir()] == [".jsonl"]
+
+
+async def test_a_directory_that_cannot_be_used(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "notify").write_text("a file")
+    with pytest.raises(LvsctlError, match=r"^receiver `team`: cannot use .*/notify/team\.jsonl: (File exists|Not a)"):
+        await site.delivery()
+
+
+async def test_alerts_go_out_even_if_the_disk_takes_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    delivery = await site.delivery()
+    monkeypatch.setattr(Journal, "append", full)
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    assert site.told == [DeliveryFailed("team", "its queue cannot be written: No space left on device", 1)]
+    monkeypatch.undo()
+    await delivery.submit(fresh(name="n2"))
+    await until(lambda: len(site.told) == 2)
+    assert type(site.told[1]).__name__ == "DeliveryRecovered"
