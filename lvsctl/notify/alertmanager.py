@@ -19,7 +19,7 @@ from lvsctl.notify.words import cut, moment
 MISSED = 4
 """Renewals that may be missed until a firing alert ends by itself."""
 
-LONGEST = 8 * 1024
+LONGEST = 2048
 """Characters of one annotation."""
 
 
@@ -40,7 +40,8 @@ def _alert(alert: Alert, now: float) -> dict[str, Any]:
 
 def requests(notification: Notification, cluster: Alertmanager, now: float) -> tuple[Request, ...]:
     """One request for each member."""
-    written = json.dumps(render(notification, now), separators=(",", ":")).encode()
+    text = json.dumps(render(notification, now), ensure_ascii=False, separators=(",", ":"))
+    written = text.encode(errors="backslashreplace")
     headers = {"content-type": "application/json"} | _authorization(cluster)
     return tuple(
         Request(Secret(f"{url.rstrip('/')}/api/v2/alerts"), written, headers, cluster.ca_file) for url in cluster.urls

@@ -11,6 +11,7 @@ import hashlib
 import re
 import socket
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as ON_THE_WIRE
@@ -43,7 +44,7 @@ def render(notification: Notification, mail: Email) -> EmailMessage:
     message = EmailMessage(ON_THE_WIRE)
     message["From"] = sender
     message["To"] = tuple(_address(address) for address in mail.to)
-    message["Subject"] = cut(title(notification), SUBJECT)
+    message["Subject"] = _header(cut(title(notification), SUBJECT))
     message["Date"] = datetime.fromtimestamp(notification.at, UTC)
     message["Message-ID"] = _message_id(notification.id, sender.domain)
     message["References"] = _message_id(notification.group_key, sender.domain)
@@ -54,12 +55,17 @@ def render(notification: Notification, mail: Email) -> EmailMessage:
     return message
 
 
+def _header(text: str) -> str:
+    """One line without encoded words: the standard library decodes them, and a line break in one ends the header."""
+    return one_line(text).replace("=?", "= ?")
+
+
 def _address(text: str) -> Address:
     """Raises ValueError for what is no address; whatever stands in the text, it stays one address in one header."""
-    name, spec = parseaddr(one_line(text))
+    name, spec = parseaddr(_header(text))
     try:
         found = Address(display_name=name, addr_spec=spec)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, MessageError) as error:
         raise ValueError(f"`{one_line(text)}` is no mail address") from error
     if not found.username or not found.domain:
         raise ValueError(f"`{one_line(text)}` is no mail address")
@@ -144,8 +150,6 @@ def _judged(host: str, recipient: str, error: Exception) -> Outcome:
             return Later(f"{host} answers {code} to the connection")  # which says nothing about the mail
         case aiosmtplib.SMTPResponseException(code=code, message=said):
             return answered(host, code, said, "the mail")
-        case aiosmtplib.SMTPNotSupported():
-            return Later(f"{host} lacks what is asked of it: STARTTLS, AUTH, or mail that is not ASCII")
         case aiosmtplib.SMTPTimeoutError():
             return Later(f"{host} gives no answer in time")
         case aiosmtplib.SMTPServerDisconnected():
@@ -155,7 +159,7 @@ def _judged(host: str, recipient: str, error: Exception) -> Outcome:
         if isinstance(cause, OSError) and cause.errno is not None:
             return Later(f"{host} cannot be asked: {in_words(cause)}")
         cause = cause.__cause__ or cause.__context__
-    return Later(f"{host} cannot be asked ({type(error).__name__})")
+    return Later(f"{host} lacks STARTTLS or AUTH, or does not speak SMTP as it should ({type(error).__name__})")
 
 
 def answered(host: str, code: int, said: str, what: str) -> Outcome:

@@ -14,7 +14,7 @@ from lvsctl.notify.words import cut, moment
 LARGEST = 256 * 1024
 """Bytes of a body. What has no room is left out, and counted in `truncatedAlerts`."""
 
-LONGEST = 8 * 1024
+LONGEST = 2048
 """Characters of one annotation."""
 
 _NEVER = "0001-01-01T00:00:00Z"  # what Alertmanager writes as the end of an alert that is firing

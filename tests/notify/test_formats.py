@@ -1,0 +1,214 @@
+"""What each receiver is sent, held against what its vendor documents; however many alerts, whatever stands in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from lvsctl.model import (
+    Alert,
+    Alertmanager,
+    AlertSeverity,
+    Notification,
+    PagerDuty,
+    Reason,
+    Secret,
+    Slack,
+    Teams,
+    Webhook,
+    WebhookFormat,
+)
+from lvsctl.notify import alertmanager, pagerduty, slack, teams, webhook
+from lvsctl.notify.http import Request
+from tests.notify.made import START, alert, notification
+
+NOW = START + 100
+SCHEMAS = Path(__file__).parent / "schemas"
+URL = Secret("https://host/SECRET")
+
+Requests = Callable[[Notification], Iterable[Request]]
+
+FORMATS: dict[str, tuple[Requests, int]] = {
+    "alertmanager-webhook": (lambda told: [webhook.request(told, Webhook(URL), NOW)], webhook.LARGEST),
+    "cloudevents": (lambda told: [webhook.request(told, Webhook(URL, WebhookFormat.CLOUDEVENTS), NOW)], 300_000),
+    "alertmanager-v2": (lambda told: alertmanager.requests(told, Alertmanager(("http://am:9093",)), NOW), 10**7),
+    "slack": (lambda told: [slack.request(told, Slack(URL))], 10**6),
+    "pagerduty": (lambda told: pagerduty.requests(told, PagerDuty(Secret("k" * 32))), 512_000),
+    "teams": (lambda told: [teams.request(told, Teams(URL))], teams.LARGEST),
+}
+
+texts = st.text(st.characters(codec=None), max_size=300) | st.sampled_from(["\udc80", "\0", "<!channel>", "x" * 9000])
+alerts = st.builds(
+    lambda server, summary, note, severity, ended: alert(
+        server or "-", ended=ended, severity=severity, summary=summary, note=note
+    ),
+    texts,
+    texts,
+    texts,
+    st.sampled_from([str(each) for each in AlertSeverity]),
+    st.none() | st.floats(0, 1e6),
+)
+notifications = st.builds(
+    lambda many, group, reason, truncated: notification(*many, group=group or "-", reason=reason, truncated=truncated),
+    st.lists(alerts, min_size=1, max_size=5),
+    texts,
+    st.sampled_from(Reason),
+    st.integers(0, 3),
+)
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text()))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(told=notifications)
+def test_whatever_happens_the_vendor_understands_it(name: str, told: Notification) -> None:
+    requests, largest = FORMATS[name]
+    for request in requests(told):
+        validator(name).validate(json.loads(request.body))
+        assert len(request.body) <= largest
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_hundreds_of_long_alerts_have_room_or_it_is_said(name: str) -> None:
+    requests, largest = FORMATS[name]
+    told = notification(*(alert(f"10.0.{n // 256}.{n % 256}:80", note="ü" * 5000) for n in range(400)))
+    for request in requests(told):
+        validator(name).validate(json.loads(request.body))
+        assert len(request.body) <= largest
+    text = b"".join(request.body for request in requests(told)).decode()
+    shown = sum(f"10.0.{n // 256}.{n % 256}:80" in text for n in range(400))
+    left = {
+        "alertmanager-webhook": f'"truncatedAlerts":{400 - shown},',
+        "cloudevents": f'"truncatedAlerts":{400 - shown},',
+        "slack": f"{400 - shown} more alerts are left out of this message",
+        "teams": f"{400 - shown} more alerts are left out of this message",
+    }
+    assert shown > 10
+    assert left.get(name, "") in text
+    assert shown == 400 or name in left
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_notification_is_the_same_bytes(name: str) -> None:
+    requests, _ = FORMATS[name]
+    told = notification(alert("a"), alert("b", ended=5))
+    assert [each.body for each in requests(told)] == [each.body for each in requests(told)]
+
+
+def test_alertmanagers_webhook_body() -> None:
+    told = notification(alert("a", why="refused"), alert("b", ended=5), truncated=2)
+    common = {"alertname": "ServerDown", "director": "lb1", "service": "shop", "severity": "warning"}
+    body = webhook.body(told)
+    first, second = body.pop("alerts")
+    assert body == {
+        "version": "4",
+        "groupKey": "shop",
+        "truncatedAlerts": 2,
+        "status": "firing",
+        "receiver": "team",
+        "groupLabels": {"service": "shop"},
+        "commonLabels": common,
+        "commonAnnotations": {},
+        "externalURL": "",
+    }
+    assert first == {
+        "status": "firing",
+        "labels": common | {"server": "a"},
+        "annotations": {"summary": "server a of shop is down", "why": "refused"},
+        "startsAt": "2026-09-21T14:13:20.000Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "",
+        "fingerprint": alert("a").fingerprint,
+    }
+    assert (second["status"], second["endsAt"]) == ("resolved", "2026-09-21T14:13:25.000Z")
+
+
+def test_a_cloud_event() -> None:
+    event = webhook.cloud_event(notification())
+    assert event.pop("data") == webhook.body(notification())
+    assert event == {
+        "specversion": "1.0",
+        "id": "n1",
+        "source": "/lvsctl/lb1",
+        "type": "io.lvsctl.alerts.firing.v1",
+        "subject": "shop",
+        "time": "2026-09-21T14:13:30.000Z",
+        "datacontenttype": "application/json",
+    }
+
+
+def test_headers_of_an_operator_do_not_take_the_place_of_ours() -> None:
+    headers = (
+        ("Content-Type", Secret("text/plain")),
+        ("Authorization", Secret("Bearer x")),
+        ("Webhook-Id", Secret("y")),
+    )
+    request = webhook.request(notification(), Webhook(URL, headers=headers), NOW)
+    assert request.headers == {"content-type": "application/json", "authorization": "Bearer x", "webhook-id": "n1"}
+
+
+@pytest.mark.parametrize(
+    ("one", "starts", "ends", "why"),
+    [
+        (alert("a"), "14:13:20", "14:19:00", "it fires for four renewals more"),
+        (alert("a", ended=5), "14:13:20", "14:13:25", "it has ended"),
+        (alert("a", ended=500), "14:13:20", "14:15:00", "it has ended, so not in the future"),
+    ],
+)
+def test_alertmanagers_api(one: Alert, starts: str, ends: str, why: str) -> None:
+    (told,) = alertmanager.render(notification(one), NOW)
+    assert (told["startsAt"], told["endsAt"]) == (f"2026-09-21T{starts}.000Z", f"2026-09-21T{ends}.000Z"), why
+
+
+@pytest.mark.parametrize(
+    ("cluster", "authorization"),
+    [
+        (Alertmanager(("http://a",)), None),
+        (Alertmanager(("http://a",), user="me", password=Secret("pw")), "Basic bWU6cHc="),
+        (Alertmanager(("http://a",), token=Secret("t")), "Bearer t"),
+    ],
+)
+def test_who_we_are_for_alertmanager(cluster: Alertmanager, authorization: str | None) -> None:
+    (request,) = alertmanager.requests(notification(), cluster, NOW)
+    assert request.headers.get("authorization") == authorization
+
+
+def test_each_member_is_told_at_its_prefix() -> None:
+    cluster = Alertmanager(("http://a:9093", "http://b:9093/prefix/"))
+    urls = [request.url.reveal() for request in alertmanager.requests(notification(), cluster, NOW)]
+    assert urls == ["http://a:9093/api/v2/alerts", "http://b:9093/prefix/api/v2/alerts"]
+
+
+def test_pagerduty_opens_and_closes_by_the_same_key() -> None:
+    (opened,) = pagerduty.render(notification(alert("a")))
+    (closed,) = pagerduty.render(notification(alert("a", ended=5)))
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"]
+    assert opened["payload"]["source"] == "a" and opened["payload"]["component"] == "shop"
+
+
+def test_pagerduty_is_not_left_with_an_incident_by_a_test() -> None:
+    events = pagerduty.render(notification(alert("a"), reason=Reason.TEST))
+    assert [event["event_action"] for event in events] == ["trigger", "resolve"]
+
+
+def test_slack_mentions_nobody_and_links_nothing() -> None:
+    (_, section) = slack.render(notification(alert("a", summary="<!channel> & <https://evil|here>")))["blocks"]
+    assert "&lt;!channel&gt; &amp; &lt;https://evil|here&gt;" in section["text"]["text"]
+    assert "<" not in section["text"]["text"]
+
+
+def test_teams_takes_nothing_for_markdown() -> None:
+    """There is no element in which Markdown means anything."""
+    body = teams.render(notification(alert("a", summary="[here](https://evil)")))["attachments"][0]["content"]["body"]
+    elements: list[Any] = [inline for block in body for inline in block["inlines"]]
+    assert {element["type"] for element in elements} == {"TextRun"}
