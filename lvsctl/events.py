@@ -261,7 +261,7 @@ class DeliveryFailed:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecovered:
-    """It takes them again. lost: notifications that its queue had no room for."""
+    """It takes them again. lost: notifications that its queue had no room for, or that were given up."""
 
     receiver: str
     duration: float

@@ -60,7 +60,10 @@ def _authorization(cluster: Alertmanager) -> dict[str, str]:
 async def to_all(
     post: Callable[[Request], Awaitable[Outcome]], wanted: tuple[Request, ...], deadline: float
 ) -> Outcome:
-    """Tell all members at once; each has `deadline` seconds. One that takes it is enough: members tell each other."""
+    """Tell all members at once; each has `deadline` seconds. One that takes it is enough: it will tell people.
+
+    Alerts are not among what members tell each other: the rest hear of them at the next renewal.
+    """
     return settled(await asyncio.gather(*(_told(post, request, deadline) for request in wanted)))
 
 

@@ -149,21 +149,28 @@ class Delivery:
         self._client.forget()
         wanted = {receiver.name: receiver for receiver in receivers}
         senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
-        new = {name: await self._opened(wanted[name]) for name in wanted if name not in self._desks}
+        new = await self._open(receiver for name, receiver in wanted.items() if name not in self._desks)
         for name in self._desks.keys() - wanted.keys():
             await self._desks.pop(name).close()
         self._desks |= new
         for name, receiver in wanted.items():
             await self._man(self._desks[name], receiver, senders[name])
 
-    async def _opened(self, receiver: Receiver) -> _Desk:
-        path = self._directory / f"{quote(receiver.name, safe='')}.jsonl"
-        desk = _Desk(receiver, path, self._disk)
-        try:
-            await desk.open()
-        except OSError as error:
-            raise LvsctlError(f"receiver `{receiver.name}`: cannot use {path}: {in_words(error)}") from error
-        return desk
+    async def _open(self, receivers: Iterable[Receiver]) -> dict[str, _Desk]:
+        """The desks of receivers that have none; all of them or, if one cannot be opened, none."""
+        desks: dict[str, _Desk] = {}
+        for receiver in receivers:
+            path = self._directory / f"{quote(receiver.name, safe='')}.jsonl"
+            desk = _Desk(receiver, path, self._disk)
+            try:
+                await desk.open()
+            except OSError as error:
+                for one in desks.values():
+                    await one.close()
+                why = f"receiver `{receiver.name}`: cannot use {path}: {in_words(error)}"
+                raise LvsctlError(why) from error
+            desks[receiver.name] = desk
+        return desks
 
     async def _man(self, desk: _Desk, receiver: Receiver, sender: Sender) -> None:
         """Put a worker to the queue, unless one is there that does just that."""

@@ -14,6 +14,7 @@ def alert(
     server: str = "10.0.0.1:80",
     *,
     ended: float | None = None,
+    start: float = START,
     severity: str = "warning",
     summary: str = "",
     **notes: str,
@@ -23,7 +24,7 @@ def alert(
         {"alertname": "ServerDown", "severity": severity, "director": "lb1", "service": "shop", "server": server}
     )
     told = {"summary": summary or f"server {server} of shop is down", **notes}
-    return Alert(identity, tuple(told.items()), START, None if ended is None else START + ended)
+    return Alert(identity, tuple(told.items()), start, None if ended is None else start + ended)
 
 
 def notification(

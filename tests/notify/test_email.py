@@ -22,7 +22,7 @@ from lvsctl.notify import email
 from lvsctl.notify.email import answered, render
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from tests.notify.made import alert, notification
-from tests.notify.server import Misbehaving, raw
+from tests.notify.server import listening
 
 PASSWORD = "correct horse battery staple"
 MAIL = Email("mail.example", 587, "Alerts <lvsctl@lb1.example>", ("ops@example.org", "Night Shift <night@example.org>"))
@@ -223,11 +223,8 @@ async def test_a_certificate_must_be_trusted(postbox: Postbox) -> None:
 
 
 async def test_nothing_goes_out_in_the_clear_where_starttls_is_missing() -> None:
-    server = await asyncio.start_server(_plain, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    mail = replace(MAIL, host="127.0.0.1", port=port, user="u", password=Secret(PASSWORD))
-    outcome = await told(mail)
-    server.close()
+    async with listening(_plain) as port:
+        outcome = await told(replace(MAIL, host="127.0.0.1", port=port, user="u", password=Secret(PASSWORD)))
     assert outcome == Later("127.0.0.1 lacks STARTTLS or AUTH, or does not speak SMTP as it should (SMTPException)")
 
 
@@ -237,7 +234,6 @@ async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     while line := await reader.readline():
         assert not line.upper().startswith((b"AUTH", b"MAIL"))
         writer.write(b"250-mail\r\n250 AUTH PLAIN LOGIN\r\n" if line.upper().startswith(b"EHLO") else b"500 what\r\n")
-    writer.close()
 
 
 async def test_nobody_listens() -> None:
@@ -245,13 +241,15 @@ async def test_nobody_listens() -> None:
     assert outcome == Later("127.0.0.1 cannot be asked: Connection refused")
 
 
-async def test_a_server_that_is_no_mail_server() -> None:
-    server = Misbehaving(raw(b"x"))
-    url = await server.start()
-    with pytest.raises(TimeoutError):  # it waits for us to speak first: that is for the deadline
-        async with asyncio.timeout(0.3):
-            await email.send(notification(), replace(MAIL, host="127.0.0.1", port=int(url.rpartition(":")[2])), "a@b")
-    await server.close()
+async def test_a_server_that_says_nothing_is_for_the_deadline() -> None:
+    async with listening(_silent) as port:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await email.send(notification(), replace(MAIL, host="127.0.0.1", port=port), "a@b.example")
+
+
+async def _silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
 
 
 @pytest.mark.parametrize("greeting", [b"554 go away\r\n", b"421 busy\r\n"])
@@ -259,11 +257,9 @@ async def test_a_greeting_says_nothing_about_the_mail(greeting: bytes) -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    outcome = await told(replace(MAIL, host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
-    server.close()
+    async with listening(greet) as port:
+        outcome = await told(replace(MAIL, host="127.0.0.1", port=port))
     assert outcome == Later(f"127.0.0.1 answers {greeting[:3].decode()} to the connection")
 
 

@@ -1,0 +1,191 @@
+"""No secret gets out but to its receiver: not into logs, events, standings, reprs, the state directory or its names."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from lvsctl.events import DeliveryFailed, Event
+from lvsctl.model import (
+    Alertmanager,
+    Channel,
+    Email,
+    MailSecurity,
+    PagerDuty,
+    Receiver,
+    Secret,
+    Slack,
+    Teams,
+    Webhook,
+)
+from lvsctl.notify import alertmanager, email, pagerduty, slack, teams, webhook
+from lvsctl.notify.delivery import Delivery
+from tests.notify.made import fresh, notification
+from tests.notify.server import Behaviour, Misbehaving, close, hang, listening, raw, status
+
+PATH = "T0000/B0000/path-s3cret"
+HEADER = "header-s3cret"
+PASSWORD = "pass word-s3cret"
+TOKEN = "token-s3cret"
+KEY = "routing-s3cret".ljust(32, "k")
+SIGNING = base64.b64encode(b"signing-s3cret-of-32-bytes------").decode()
+
+SPOKEN = [PATH, "path-s3cret", HEADER, PASSWORD, TOKEN, KEY, SIGNING, "signing-s3cret", "s3cret"]
+WRITTEN = [
+    *SPOKEN,
+    *(quote(each, safe="") for each in SPOKEN),
+    *(
+        base64.b64encode(each.encode()).decode().rstrip("=")
+        for each in (PASSWORD, f"me:{PASSWORD}", f"\0me\0{PASSWORD}")
+    ),
+]
+
+
+def channels(url: str) -> dict[str, Channel]:
+    """One of each kind that has secrets, all at one server."""
+    host, _, port = url.partition("://")[2].partition(":")
+    signed = (Secret(f"whsec_{SIGNING}"),)
+    return {
+        "webhook": Webhook(Secret(f"{url}/{PATH}"), headers=(("authorization", Secret(HEADER)),), secrets=signed),
+        "userinfo": Webhook(Secret(f"http://me:{quote(PASSWORD)}@{host}:{port}/{PATH}")),
+        "slack": Slack(Secret(f"{url}/{PATH}")),
+        "teams": Teams(Secret(f"{url}/{PATH}?sig={TOKEN}")),
+        "pagerduty": PagerDuty(Secret(KEY), f"{url}/v2/enqueue"),
+        "basic": Alertmanager((url,), user="me", password=Secret(PASSWORD)),
+        "bearer": Alertmanager((url,), token=Secret(TOKEN)),
+        "email": Email(host, int(port), "a@b.example", ("c@d.example",), user="me", password=Secret(PASSWORD)),
+        "nowhere": Slack(Secret(f"http://nobody.invalid/{PATH}")),
+        "nonsense": Slack(Secret(f"http://[::1/{PATH}")),
+        "untrusted": Teams(Secret(f"https://{host}:{port}/{PATH}")),
+        "newline": Webhook(Secret(url), headers=(("x-token", Secret(f"{TOKEN}\r\nx: y")),)),
+    }
+
+
+def clean(where: str, text: str) -> None:
+    for secret in WRITTEN:
+        assert secret not in text, f"{where} holds {secret!r}"
+
+
+async def echo(writer: asyncio.StreamWriter) -> None:
+    """Answers with all that it might have been told."""
+    told = "".join(f"{each}\r\n" for each in SPOKEN)
+    head = f"HTTP/1.1 400 {TOKEN}\r\nX-Path: {PATH}\r\nContent-Length: {len(told)}\r\n\r\n"
+    writer.write((head + told).encode())
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        status(200),
+        echo,
+        status(503),
+        status(410),
+        status(302, f"Location: http://127.0.0.1:1/{PATH}"),
+        status(429, f"Retry-After: {TOKEN}"),
+        raw(f"220 {PASSWORD}\r\n250 {PASSWORD}\r\n535 {PASSWORD}\r\n".encode()),
+        raw(f"{PATH}\r\n\r\n".encode()),
+        close,
+        hang,
+    ],
+    ids=["taken", "echo", "down", "gone", "redirect", "busy", "smtp", "garbage", "hangs up", "silent"],
+)
+async def test_whatever_the_receiver_does(
+    behaviour: Behaviour, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    server = Misbehaving(otherwise=behaviour)
+    url = await server.start()
+    events: list[Event] = []
+    delivery = Delivery(tmp_path / "notify", tell=events.append)
+    receivers = [Receiver(name, channel, timeout=0.4) for name, channel in channels(url).items()]
+    await delivery.configure(receivers)
+    for receiver in receivers:
+        await delivery.submit(fresh(name=f"of-{receiver.name}", receiver=receiver.name))
+    await asyncio.gather(*(tried(delivery, receiver.name) for receiver in receivers))
+    clean("a standing", repr(delivery.standings()))
+    clean("the delivery", repr(vars(delivery)))
+    for task in asyncio.all_tasks():
+        clean("a task", repr(task))
+    await delivery.close()
+    await server.close()
+    clean("an event", repr(events))
+    clean("the log", caplog.text)
+    clean("stdout and stderr", "".join(capfd.readouterr()))
+    for file in (tmp_path / "notify").iterdir():
+        clean("a file's name", file.name)
+        clean("a file", file.read_bytes().decode())
+
+
+async def tried(delivery: Delivery, name: str) -> None:
+    """Wait until it was told once, in vain or not."""
+    while True:
+        standing = next(each for each in delivery.standings() if each.receiver == name)
+        numbers = standing.numbers
+        if numbers.failed or numbers.delivered or numbers.refused or standing.disabled:
+            return
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", channels("http://127.0.0.1:1"))
+def test_what_is_kept_in_memory_shows_none(name: str) -> None:
+    channel = channels("http://127.0.0.1:1")[name]
+    shown = [repr(channel), str(channel), f"{channel}", repr(Receiver(name, channel))]
+    match channel:
+        case Webhook():
+            shown.append(repr(webhook.request(notification(), channel, 0.0)))
+        case Alertmanager():
+            shown.append(repr(alertmanager.requests(notification(), channel, 0.0)))
+        case Slack():
+            shown.append(repr(slack.request(notification(), channel)))
+        case Teams():
+            shown.append(repr(teams.request(notification(), channel)))
+        case PagerDuty():
+            shown.append(repr(pagerduty.requests(notification(), channel)))
+    for text in shown:
+        clean(name, text)
+
+
+async def test_a_mail_server_that_repeats_the_password(caplog: pytest.LogCaptureFixture) -> None:
+    """It asks for it in the clear, because it was configured so, and then repeats it in its refusal."""
+    caplog.set_level(logging.DEBUG)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"EHLO"):
+                writer.write(b"250-mail\r\n250 AUTH PLAIN\r\n")
+            else:
+                writer.write(b"535 5.7.8 not " + PASSWORD.encode() + b" " + line)
+
+    async with listening(handler) as port:
+        mail = Email(
+            "127.0.0.1", port, "a@b.example", ("c@d.example",), MailSecurity.NONE, user="me", password=Secret(PASSWORD)
+        )
+        outcome = await email.send(notification(), mail, "c@d.example")
+    clean("the outcome", repr(outcome))
+    clean("the log", caplog.text)
+    assert "535 5.7.8" in repr(outcome)
+
+
+async def test_a_failure_names_the_host_and_nothing_else(tmp_path: Path) -> None:
+    server = Misbehaving(otherwise=status(404))
+    events: list[Event] = []
+    delivery = Delivery(tmp_path, tell=events.append)
+    await delivery.configure([Receiver("slack", Slack(Secret(f"{await server.start()}/{PATH}")))])
+    await delivery.submit(fresh(receiver="slack"))
+    await tried(delivery, "slack")
+    assert events == [DeliveryFailed("slack", "127.0.0.1 answers 404 (Not Found)", 0)]
+    await delivery.close()
+    await server.close()
+
+
+def test_this_test_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        clean("a url", f"https://hooks.example/{PATH}")
