@@ -22,6 +22,7 @@ from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.daemon.metrics.exposition import Expositions
 from lvsctl.daemon.metrics.listeners import Listeners
+from lvsctl.daemon.overrides import Overrides, heed
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
 from lvsctl.daemon.report import round_events, service_events
 from lvsctl.daemon.state import State
@@ -98,6 +99,7 @@ class Daemon:
         self.last = LastRound()
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
+        self.overrides = Overrides(state.overrides, today=self._today, tell=self.tell)
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
@@ -116,6 +118,9 @@ class Daemon:
         """Count one event, and tell everybody who listens."""
         self.metrics.tell(event)
         self.herald.tell(event)
+
+    def _today(self) -> float:
+        return self.clock.at(self.loop.time())
 
     def _heard(self, question: Question, outcome: Outcome) -> float:
         self.metrics.heard(question, outcome)
@@ -221,8 +226,9 @@ class Daemon:
         pause = min(pause, self.doubt.patience(self.loop.time()))
         if self.world.ladder.missing:
             pause = min(pause, self._lookout.recheck)
-        if self._due is not None:
-            pause = min(pause, max(self._due - self.loop.time(), 0.0))
+        end = self.overrides.next_end()
+        due = [self._due, self.clock.moment(end) if end is not None else None]
+        pause = min([pause, *(max(one - self.loop.time(), 0.0) for one in due if one is not None)])
         try:
             async with asyncio.timeout(pause):
                 await self.world.wake.wait()
@@ -236,6 +242,8 @@ class Daemon:
         try:
             if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
+            self.overrides.expire()
+            self.world.overrides = await heed(self.overrides, self.world, self.ipvs, self.last.round)
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())

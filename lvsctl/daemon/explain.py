@@ -10,6 +10,7 @@ from lvsctl.decide.explain.evidence import Evidence
 from lvsctl.decide.explain.of_server import explain_server
 from lvsctl.decide.explain.of_service import explain_service
 from lvsctl.decide.explain.subject import find
+from lvsctl.decide.overrides import orders
 
 
 async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
@@ -28,6 +29,7 @@ async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
         withheld=done.withheld if done is not None else (),
         refused=done.refused if done is not None else (),
         now=daemon.loop.time(),
+        orders=orders(daemon.world.spec, daemon.world.overrides),
     )
     found = explain_service(evidence, service) if server is None else explain_server(evidence, service, server)
     return {

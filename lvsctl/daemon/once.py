@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.registry import installed
 from lvsctl.checks.runner import ask_all
 from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.overrides import Overrides, heed
 from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
@@ -104,6 +106,8 @@ async def one_round(
     health = await _ask(spec, kinds, await ipvs.read()) if checks else assume_up(spec)
     wanted = {service.key for service in spec.services.values()}
     moment = _Moment(spec, health, state.owned() | wanted, Ladder(await missing_schedulers(spec, ipvs)))
+    overrides = Overrides(state.overrides, today=time.time, tell=lambda _: None)
+    moment.overrides = await heed(overrides, moment, ipvs, None)
     decision = await look_and_decide(moment, ipvs, asyncio.get_running_loop().time())
     refused, schedulers = decision.desired.refused, decision.desired.schedulers
     if not write:

@@ -34,12 +34,31 @@ def key_from_json(value: dict[str, object]) -> ServiceKey:
     return AddressKey(ip_address(str(value["address"])), int(str(value["port"])), Protocol(str(value["protocol"])))
 
 
+def write_down(file: Path, text: str) -> None:
+    """Replace the file by one with this text, as a whole and on the disk; raises LvsctlError, and it is as it was."""
+    scratch = file.with_suffix(".new")
+    try:
+        with scratch.open("w") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        scratch.replace(file)
+        directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise LvsctlError(f"cannot write {file}: {error.strerror}") from error
+
+
 class State:
     """The state directory of one writer."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.file = directory / "owned.json"
+        self.overrides = directory / "overrides.json"
         self._saved: frozenset[ServiceKey] | None = None
 
     def owned(self) -> frozenset[ServiceKey]:
@@ -66,15 +85,7 @@ class State:
         if keys == self._saved:
             return
         text = json.dumps({"version": 1, "owned": sorted((key_json(key) for key in keys), key=str)}, indent=1)
-        scratch = self.file.with_suffix(".new")
-        try:
-            with scratch.open("w") as out:
-                out.write(text + "\n")
-                out.flush()
-                os.fsync(out.fileno())
-            scratch.replace(self.file)
-        except OSError as error:
-            raise LvsctlError(f"cannot write {self.file}: {error.strerror}") from error
+        write_down(self.file, text + "\n")
         self._saved = keys
 
     @contextlib.contextmanager

@@ -13,6 +13,7 @@ from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
 from lvsctl.decide.health import deciding
 from lvsctl.decide.ladder import lacks, there_now
+from lvsctl.decide.overrides import orders
 from lvsctl.decide.record import describe
 from lvsctl.decide.suspicion import named
 from lvsctl.model import (
@@ -20,6 +21,7 @@ from lvsctl.model import (
     Counters,
     Entry,
     Health,
+    Override,
     Pool,
     RealCounters,
     RealKey,
@@ -110,6 +112,7 @@ class _Teller:
         self.clock = daemon.clock
         held = daemon.last.round.decision.withheld if daemon.last.round else ()
         self.kept = {(step.op.service, getattr(step.op, "server", None)): why for step, why in held}
+        self.orders = orders(daemon.world.spec, daemon.world.overrides)
 
     def service(self, service: Service) -> Json:
         found, reason = state(service, self.desired, self.table.get(service.key))
@@ -155,6 +158,8 @@ class _Teller:
             "active": count.active,
             "inactive": count.inactive,
             "persistent": count.persistent,
+            "name": server.name,
+            "override": _override(self.orders.get((service.key, server.key))),
             "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
             "kept": self.kept.get((service.key, server.key)),
         }
@@ -164,6 +169,19 @@ class _Teller:
         if health is None or not health.answered or not health.since:
             return None
         return rfc3339(self.clock.at(health.since))
+
+
+def _override(override: Override | None) -> Json | None:
+    if override is None:
+        return None
+    return {
+        "subject": str(override.subject),
+        "action": str(override.action),
+        "weight": None if override.weight is None else str(override.weight),
+        "by": override.by,
+        "reason": override.reason,
+        "until": None if override.until is None else rfc3339(override.until),
+    }
 
 
 def _health(health: Health | None) -> str:

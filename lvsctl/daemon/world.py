@@ -80,6 +80,11 @@ class World:
         self._index(spec)
         self.wake.set()
 
+    def order(self, overrides: Sequence[Override]) -> None:
+        """Operators ordered something, or ended it: the next round goes by it."""
+        self.overrides = overrides
+        self.wake.set()
+
     def found_missing(self, missing: frozenset[str]) -> None:
         """The kernel was asked again, without a reload: tells what has appeared."""
         self._climb(missing, {})

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from lvsctl.decide.explain.subject import NoSuchSubject, listed, nearest, service_named
-from lvsctl.model import Address, OverrideSubject, PoolSubject, RealKey, Server, ServerSubject, Service, Spec
+from lvsctl.model import (
+    MAX_WEIGHT,
+    Address,
+    NewWeight,
+    OverrideSubject,
+    PoolSubject,
+    RealKey,
+    Server,
+    ServerSubject,
+    Service,
+    Spec,
+)
+
+MOST_PERCENT = 1000
 
 
 def meant(spec: Spec, words: str) -> OverrideSubject:
@@ -89,3 +102,16 @@ def _place(words: str) -> tuple[Address, int | None] | None:
         return ip_address(host), int(port) if port else None
     except ValueError:
         return None
+
+
+def weight_meant(words: str) -> NewWeight:
+    """`10`, or `50%` of what is configured; raises ValueError with the reason."""
+    digits = words.removesuffix("%")
+    percent = digits != words
+    most = MOST_PERCENT if percent else MAX_WEIGHT
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_WEIGHT)) and int(digits) <= most):
+        raise ValueError(
+            f"`{words[:60]}` is not a weight: write a number up to {MAX_WEIGHT}, or a share of the configured one, "
+            f"up to {MOST_PERCENT}%"
+        )
+    return NewWeight(int(digits), percent)

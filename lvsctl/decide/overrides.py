@@ -102,10 +102,10 @@ def in_words(order: Override) -> str:
         Action.DISABLE: "disabled",
         Action.WEIGHT: f"weight {order.weight}",
     }[order.action]
-    return f"{what} by {order.by} {_end(order.until)}" + (f": {order.reason}" if order.reason else "")
+    return f"{what} by {order.by}{_end(order.until)}" + (f": {order.reason}" if order.reason else "")
 
 
 def _end(until: float | None) -> str:
     if until is None:
-        return "until it is enabled"
-    return f"until {datetime.fromtimestamp(until, UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+        return ", without an end"
+    return f" until {datetime.fromtimestamp(until, UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"

@@ -17,6 +17,7 @@ from lvsctl.decide.guard import guard
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import SWITCH_MOMENT, diff
 from lvsctl.model import (
+    Action,
     AddressKey,
     AddServer,
     AddService,
@@ -26,9 +27,11 @@ from lvsctl.model import (
     Health,
     MarkKey,
     OnDown,
+    Override,
     Protocol,
     RealCounters,
     Refusal,
+    ServerSubject,
     Service,
     ServiceAttrs,
     ServiceCounters,
@@ -58,14 +61,20 @@ COUNTS = {VIP: ServiceCounters(Traffic(), {real(1): RealCounters(active=12, inac
 
 
 def evidence(
-    wanted: Spec, health: Mapping[CheckId, Health], have: Table, *, ladder: Ladder | None = None, now: float = 61.0
+    wanted: Spec,
+    health: Mapping[CheckId, Health],
+    have: Table,
+    *,
+    ladder: Ladder | None = None,
+    now: float = 61.0,
+    overrides: tuple[Override, ...] = (),
 ) -> Evidence:
     """As after one round that decided over `have` and has not been carried out."""
     ladder = ladder or Ladder()
-    want = desired(wanted, health, have, ladder=ladder)
+    want = desired(wanted, health, have, ladder=ladder, overrides=overrides)
     plan = diff(want.table, have, owned=set(), why=want.why)
     withheld = guard(plan, wanted, have, health, by_health=want.by_health).withheld
-    return Evidence(wanted, health, ladder, have, COUNTS, want, withheld, (), now)
+    return Evidence(wanted, health, ladder, have, COUNTS, want, withheld, (), now, want.orders)
 
 
 def of_server(found: Evidence, number: int) -> Explanation:
@@ -105,6 +114,22 @@ def test_a_server_that_is_well() -> None:
         ("pools", "all are in the table: hprio takes the highest weight that has room"),
         ("kernel", "has it with weight 5, as wanted"),
     ]
+
+
+def test_a_server_that_an_operator_drained() -> None:
+    by_hand = Override(ServerSubject(None, real(1).address, None), Action.DRAIN, "alice (uid 1000)", "new memory", 1.0)
+    wanted = spec(service([replace(server(1), name="web1")], [server(2, weight=1)]))
+    found = evidence(wanted, healths("UU"), {VIP: entry({1: 0, 2: 1})}, overrides=(by_hand,))
+    drained = of_server(found, 1)
+    words = "drained by alice (uid 1000), without an end: new memory"
+    assert drained.answer == f"web/10.0.0.1:80 has weight 0, so it gets no new connections: {words}"
+    assert [link.about for link in drained.chain][-5:] == ["health", "override", "scheduler", "pools", "kernel"]
+    assert said(drained, "override") == [f"{words} (ordered of 10.0.0.1)"]
+    assert said(drained, "configuration")[0].startswith("web1, pool a (1 of 2 in order of priority), weight 5")
+    assert said(drained, "health") == ["up: every check passes"]
+    says = "b is in use, as no server of a higher one takes connections; wrr itself knows no priorities"
+    assert said(drained, "pools") == [says]
+    assert said(of_server(found, 2), "override") == []
 
 
 def test_a_server_that_is_down() -> None:

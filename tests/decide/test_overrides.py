@@ -264,7 +264,7 @@ def test_an_order_is_not_health_and_no_guard_withholds_it(action: Action) -> Non
 @pytest.mark.parametrize(
     ("health", "action", "says"),
     [
-        ("U", order(host(1)), "drained by alice (uid 1000) until it is enabled"),
+        ("U", order(host(1)), "drained by alice (uid 1000), without an end"),
         (
             "U",
             order(host(1), DISABLE, until=1.8e9, reason="new memory"),
@@ -273,12 +273,12 @@ def test_an_order_is_not_health_and_no_guard_withholds_it(action: Action) -> Non
         (
             "U",
             order(host(1), WEIGHT, weight="50%"),
-            "weight 50% by alice (uid 1000) until it is enabled; up: L7OK 200 OK",
+            "weight 50% by alice (uid 1000), without an end; up: L7OK 200 OK",
         ),
         (
             "D",
             order(host(1), reason="new memory"),
-            "drained by alice (uid 1000) until it is enabled: new memory; down: L4CON connection refused",
+            "drained by alice (uid 1000), without an end: new memory; down: L4CON connection refused",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from lvsctl.daemon.api import events, explain, history, metrics, openapi, readiness, reload, status
+from lvsctl.daemon.api import events, explain, history, metrics, openapi, overrides, readiness, reload, status
 from lvsctl.daemon.api.shapes import Operation
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,6 +34,9 @@ ROUTES = (
     Route("GET", "/v1/events", events.follow, events.FOLLOW),
     Route("GET", "/v1/history", history.show, history.SHOW),
     Route("POST", "/v1/reload", reload.reload, reload.RELOAD, changes=True),
+    Route("GET", "/v1/overrides", overrides.show, overrides.LIST),
+    Route("POST", "/v1/overrides", overrides.give, overrides.GIVE, changes=True),
+    Route("DELETE", "/v1/overrides", overrides.end, overrides.END, changes=True),
     Route("GET", "/v1/openapi.json", openapi.show, openapi.SHOW),
     Route("GET", "/metrics", metrics.show, metrics.SHOW),
     Route("GET", "/-/healthy", readiness.healthy, readiness.HEALTHY),

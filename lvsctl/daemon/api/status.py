@@ -20,7 +20,7 @@ from lvsctl.daemon.api.shapes import (
     shape,
 )
 from lvsctl.daemon.status import status
-from lvsctl.model import Forward, ServiceState
+from lvsctl.model import Action, Forward, ServiceState
 
 _COUNTS = {"active": COUNT, "inactive": COUNT, "persistent": COUNT}
 
@@ -41,6 +41,20 @@ SERVER = shape(
         **_COUNTS,
         "why": TEXT,
         "kept": or_null({**TEXT, "description": "why it stays in the table although its checks would take it out"}),
+        "name": {**TEXT, "description": "as in conf.d; empty: it has none"},
+        "override": or_null(
+            shape(
+                "OverrideInForce",
+                {
+                    "subject": TEXT,
+                    "action": one_of(*Action),
+                    "weight": or_null(TEXT),
+                    "by": TEXT,
+                    "reason": TEXT,
+                    "until": or_null(MOMENT),
+                },
+            )
+        ),
     },
 )
 POOL = shape("Pool", {"name": TEXT, "active": TRUTH, "servers": listed(SERVER)})

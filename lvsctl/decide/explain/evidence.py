@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.ladder import Ladder
+from lvsctl.decide.overrides import Orders
 from lvsctl.model import (
     CheckId,
     Counters,
@@ -29,7 +30,7 @@ class Evidence:
     """All that is known at this moment.
 
     have, counters: the kernel's, read just now. desired, withheld, refused: of the newest round, None and empty before
-    the first. now: on the clock of Health.since, seconds.
+    the first. now: on the clock of Health.since, seconds. orders: the override that holds, by service and server.
     """
 
     spec: Spec
@@ -41,6 +42,7 @@ class Evidence:
     withheld: tuple[tuple[Step, str], ...]
     refused: tuple[tuple[Step, Refusal], ...]
     now: float
+    orders: Orders = field(default_factory=dict)
 
     def wanted(self, service: ServiceKey) -> Entry | None:
         """The service as the newest round wanted it; None if it wanted none or there was no round."""

@@ -35,10 +35,11 @@ def pools(evidence: Evidence, service: Service) -> Link:
         return Link("pools", "none is in use: the service is refused")
     if used in PRIORITY_SCHEDULERS:
         return Link("pools", f"all are in the table: {used} takes the highest weight that has room")
-    in_use = pool_in_use(service, used, evidence.health, evidence.have.get(service.key))
+    in_use = pool_in_use(service, used, evidence.health, evidence.have.get(service.key), evidence.orders)
+    willing = "takes connections" if any(key == service.key for key, _ in evidence.orders) else "is up"
     if in_use is None:
-        return Link("pools", "no server of any is up")
-    higher = ", as no server of a higher one is up" if in_use else ""
+        return Link("pools", f"no server of any {willing}")
+    higher = f", as no server of a higher one {willing}" if in_use else ""
     return Link("pools", f"{service.pools[in_use].name} is in use{higher}; {used} itself knows no priorities")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lvsctl.decide.explain import links
 from lvsctl.decide.explain.evidence import Evidence, Explanation, Link
 from lvsctl.decide.health import NEVER, Standing, standing
+from lvsctl.decide.overrides import in_words
 from lvsctl.decide.table import real_changes
 from lvsctl.model import CheckId, Forward, OnDown, Pool, RealCounters, Server, Service, Verdict
 
@@ -48,6 +49,9 @@ def _links(evidence: Evidence, service: Service, server: Server) -> Iterator[Lin
     for check in server.checks:
         yield Link("check", _check(evidence, check))
     yield Link("health", _health(evidence, service, server))
+    order = evidence.orders.get((service.key, server.key))
+    if order is not None:
+        yield Link("override", f"{in_words(order)} (ordered of {order.subject})")
     yield links.scheduler(evidence, service)
     yield links.pools(evidence, service)
     if pool.floor:
@@ -60,7 +64,8 @@ def _links(evidence: Evidence, service: Service, server: Server) -> Iterator[Lin
 def _configuration(service: Service, index: int, pool: Pool, server: Server) -> str:
     order = f" ({index + 1} of {len(service.pools)} in order of priority)" if len(service.pools) > 1 else ""
     tunnel = f" {server.attrs.tunnel.type}" if server.attrs.forward is Forward.TUNNEL else ""
-    return f"pool {pool.name}{order}, weight {server.attrs.weight}, forward {server.attrs.forward}{tunnel}"
+    name = f"{server.name}, " if server.name else ""
+    return f"{name}pool {pool.name}{order}, weight {server.attrs.weight}, forward {server.attrs.forward}{tunnel}"
 
 
 def _thresholds(evidence: Evidence, service: Service, server: Server) -> Iterator[Link]:

@@ -1,0 +1,176 @@
+"""/v1/overrides: what operators ordered of servers and pools: drain, disable, weight."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from lvsctl.daemon.api.failures import BadRequest, Conflict, NotFound
+from lvsctl.daemon.api.request import DAEMON, body, peer
+from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, one_of, or_null, shape
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.overrides import scene
+from lvsctl.daemon.status import rfc3339
+from lvsctl.decide.caveats import caveats
+from lvsctl.decide.dark import left_dark
+from lvsctl.decide.override_subject import meant, weight_meant
+from lvsctl.decide.overrides import in_words, members, orders
+from lvsctl.model import Action, Override, OverrideSubject
+
+LONGEST = 366 * 86400.0
+"""Seconds that an override may be given for; for longer there is conf.d."""
+
+OVERRIDE = shape(
+    "Override",
+    {
+        "subject": TEXT,
+        "action": one_of(*Action),
+        "weight": or_null({**TEXT, "description": "10, or 50% of the configured one"}),
+        "by": TEXT,
+        "reason": TEXT,
+        "since": MOMENT,
+        "until": or_null(MOMENT),
+        "services": {**listed(TEXT), "description": "empty: idle, it names nothing that is in conf.d now"},
+        "servers": listed(shape("OverriddenServer", {"service": TEXT, "address": TEXT, "port": COUNT})),
+        "file": or_null({**TEXT, "description": "of the maintenance directory: it ends when that is removed"}),
+    },
+)
+
+
+class Order(BaseModel):
+    """What is ordered. for: seconds; reason: one line for whoever reads it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    subject: str = Field(max_length=300, description="SERVER, SERVICE/SERVER or SERVICE/POOL")
+    action: Literal["drain", "disable", "weight"]
+    weight: str | None = Field(None, description="10, or 50% of the configured one; with weight only")
+    for_: float | None = Field(None, alias="for", gt=0, le=LONGEST, description="seconds; null: until it is ended")
+    reason: str = Field("", max_length=200)
+    force: bool = Field(False, description="although it leaves a service without a server that takes connections")
+
+
+LIST = Operation("What operators ordered of servers and pools.", shape("Overrides", {"overrides": listed(OVERRIDE)}))
+GIVE = Operation(
+    "Drain, disable or weight; replaces what was ordered of this subject. It is on the disk when this is answered.",
+    shape("Ordered", {"override": OVERRIDE, "warnings": listed(TEXT)}),
+    body=Order,
+    fails=(404, 409, 503),
+)
+END = Operation(
+    "End what was ordered of this subject, and of every part of it.",
+    shape("Ended", {"ended": listed(OVERRIDE), "warnings": listed(TEXT)}),
+    query={"subject": {**TEXT, "description": "as it was ordered, or SERVER, SERVICE/SERVER or SERVICE/POOL"}},
+    required=("subject",),
+    fails=(404, 409, 503),
+)
+
+
+async def show(request: web.Request) -> web.Response:
+    """All that are in force."""
+    daemon = request.app[DAEMON]
+    return web.json_response({"overrides": [_json(daemon, one) for one in daemon.overrides.in_force()]})
+
+
+async def give(request: web.Request) -> web.Response:
+    """Order something."""
+    daemon, said = request.app[DAEMON], await body(request, Order)
+    _override(daemon, said, peer(request))  # what is wrong with it is said before the kernel is asked
+    if not said.force:
+        now = await scene(daemon.world, daemon.ipvs, daemon.last.round)
+        override = _override(daemon, said, peer(request))  # there may have been a reload meanwhile
+        overrides = daemon.overrides
+        dark = left_dark(now, overrides.in_force(), overrides.with_order(override))
+        if dark:
+            raise Conflict(f"that would leave nobody to take the connections of {', '.join(dark)}: it needs --force")
+    override = _override(daemon, said, peer(request))
+    daemon.overrides.order(override)
+    daemon.world.order(daemon.overrides.in_force())
+    warnings = caveats(daemon.world.spec, daemon.world.ladder, override, daemon.world.overrides)
+    return web.json_response({"override": _json(daemon, override), "warnings": warnings})
+
+
+async def end(request: web.Request) -> web.Response:
+    """End something; what a wider order or a file still holds is told."""
+    daemon, words = request.app[DAEMON], request.query.get("subject", "")
+    subject = _subject(daemon, words)
+    ended = [one for one in daemon.overrides.ordered if _is_part(daemon, one.subject, subject)]
+    held = _still_held(daemon, subject, ended)
+    if not ended and held:
+        raise Conflict("; ".join(held))
+    if not ended:
+        raise NotFound(f"nothing is ordered of {subject}: `lvsctl overrides` lists what is")
+    told = [_json(daemon, one) for one in ended]
+    daemon.overrides.end(ended, peer(request))
+    daemon.world.order(daemon.overrides.in_force())
+    return web.json_response({"ended": told, "warnings": held})
+
+
+def _override(daemon: Daemon, said: Order, by: str) -> Override:
+    """Raises NoSuchSubject and BadRequest."""
+    action = Action(said.action)
+    if (action is Action.WEIGHT) is (said.weight is None):
+        raise BadRequest("weight: it goes with the action `weight`, and that with it")
+    try:
+        weight = None if said.weight is None else weight_meant(said.weight)
+    except ValueError as error:
+        raise BadRequest(f"weight: {error}") from error
+    if not said.reason.isprintable():
+        raise BadRequest("reason: it must be one line of text")
+    since = daemon.clock.at(daemon.loop.time())
+    until = None if said.for_ is None else since + said.for_
+    return Override(meant(daemon.world.spec, said.subject), action, by, said.reason, since, until, weight)
+
+
+def _subject(daemon: Daemon, words: str) -> OverrideSubject:
+    """As it is listed, though conf.d may know it no more; else as it may be written."""
+    for override in daemon.overrides.in_force():
+        if str(override.subject) == words:
+            return override.subject
+    return meant(daemon.world.spec, words)
+
+
+def _is_part(daemon: Daemon, subject: OverrideSubject, whole: OverrideSubject) -> bool:
+    """Whether all servers of the subject belong to the other."""
+    spec = daemon.world.spec
+    names = {(service.key, server.key) for service, server in members(spec, subject)}
+    return subject == whole or (
+        bool(names) and names <= {(service.key, server.key) for service, server in members(spec, whole)}
+    )
+
+
+def _still_held(daemon: Daemon, subject: OverrideSubject, ended: list[Override]) -> list[str]:
+    """What keeps servers of the subject as they are, although what was ordered of it ends."""
+    spec, overrides = daemon.world.spec, daemon.overrides
+    holds = orders(spec, [one for one in overrides.in_force() if one not in ended])
+    found: dict[str, None] = {}
+    for service, server in members(spec, subject):
+        order = holds.get((service.key, server.key))
+        if order is None:
+            continue
+        _, path = overrides.by_file.get(order.subject, (None, None))
+        way_out = f"lvsctl enable {order.subject}" if path is None or order in overrides.ordered else f"rm {path}"
+        found[f"{service.name}/{server.key} is {in_words(order)}: {way_out}"] = None
+    return list(found)
+
+
+def _json(daemon: Daemon, override: Override) -> Json:
+    found = members(daemon.world.spec, override.subject)
+    in_file, path = daemon.overrides.by_file.get(override.subject, (None, None))
+    return {
+        "subject": str(override.subject),
+        "action": str(override.action),
+        "weight": None if override.weight is None else str(override.weight),
+        "by": override.by,
+        "reason": override.reason,
+        "since": rfc3339(override.since),
+        "until": None if override.until is None else rfc3339(override.until),
+        "services": list(dict.fromkeys(service.name for service, _ in found)),
+        "servers": [
+            {"service": service.name, "address": str(server.key.address), "port": server.key.port}
+            for service, server in found
+        ],
+        "file": str(path) if in_file == override else None,
+    }
