@@ -3,6 +3,7 @@
     LvsctlError              one line that says what to do; the command line prints it and exits with `exit_status`
     ├── ConfigError          conf.d cannot be used; carries every problem of every file
     ├── KernelError          the kernel cannot be asked at all (no ip_vs, no permission, socket lost)
+    ├── StillConnected       --wait ran into its deadline (exit status 5)
     ├── DaemonUnreachable    nobody answers on the control socket (exit status 4)
     └── AlreadyRunning       another daemon holds this socket or this state directory
 
@@ -42,6 +43,12 @@ class DaemonUnreachable(LvsctlError):
     """Nobody answers on the control socket."""
 
     exit_status = 4
+
+
+class StillConnected(LvsctlError):
+    """Servers that somebody waits for still have connections at the deadline."""
+
+    exit_status = 5
 
 
 class AlreadyRunning(LvsctlError):

@@ -22,6 +22,7 @@ Exit status:
   2  wrong usage
   3  `plan` found changes
   4  no daemon answers
+  5  --wait: at its deadline there are connections left
 
 \b
 Example: what would change, and why; then keep it so:
@@ -40,6 +41,11 @@ COMMANDS = {  # in the order of use
     "status": ("lvsctl.cli.control", "Show services, pools and servers as the daemon sees them."),
     "top": ("lvsctl.cli.top.command", "Show the status on the whole screen, kept up to date."),
     "explain": ("lvsctl.cli.explain", "Say why a service or a server stands as it does."),
+    "drain": ("lvsctl.cli.overrides", "Let a server finish its connections and give it no new ones."),
+    "disable": ("lvsctl.cli.overrides", "Take a server out of the table at once."),
+    "weight": ("lvsctl.cli.overrides", "Give a server another weight for a while."),
+    "enable": ("lvsctl.cli.overrides", "End what was ordered of a server or a pool."),
+    "overrides": ("lvsctl.cli.overrides", "List what operators ordered: who, why and until when."),
     "history": ("lvsctl.cli.history", "Show the last transitions: what went down and came up, and why."),
     "events": ("lvsctl.cli.events", "Show what happens, as the daemon tells it."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),

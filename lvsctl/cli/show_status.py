@@ -77,7 +77,7 @@ def _scheduler(scheduler: Json) -> str:
 def _server(server: Json, *, wide: bool) -> list[str]:
     total, upper = server["active"] + server["inactive"], server["upper"]
     cells = [
-        "    " + endpoint_text(server),
+        "    " + endpoint_text(server) + (f" {server['name']}" if server.get("name") else ""),
         _KEPT if server.get("kept") else server["health"],
         _weight(server),
         str(server["active"]),
@@ -86,7 +86,8 @@ def _server(server: Json, *, wide: bool) -> list[str]:
     ]
     latency = _latency(server["latency"])
     if not wide:
-        return [*cells, latency, server["reason"] or server["why"]]
+        last = "" if server.get("override") else server["reason"]  # who took it out matters more than its last answer
+        return [*cells, latency, last or server["why"]]
     more = [str(server["lower"] or "-"), str(server["persistent"]), latency, server["since"] or "-"]
     return [*cells, *more, server["why"] or "-", server["reason"]]
 

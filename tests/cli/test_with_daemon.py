@@ -101,3 +101,26 @@ async def test_reload(site: tuple[Site, Path]) -> None:
     assert last == "lvsctl: not reloaded: the daemon goes on with the configuration that it had"
     _, out, _ = await lvsctl("status", "--socket", socket)
     assert f"ATTENTION: the last reload failed, the configuration before it goes on:\n  {problem}\n  {slow}\n" in out
+
+
+async def test_what_operators_order(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    at = f"shop/{A}:{port(its)}"
+    refused = "lvsctl: that would leave nobody to take the connections of shop: it needs --force\n"
+    assert await lvsctl("drain", "--socket", socket, A) == (1, "", refused)
+    wait = ("--force", "--wait", "--timeout", "30s", "--reason", "new memory")
+    status, out, err = await lvsctl("drain", "--socket", socket, A, *wait)
+    assert (status, err) == (0, "")
+    assert re.fullmatch(rf"{A} is drained: {at}\nno connections left after \d+ s\n", out)
+    _, shown, _ = await lvsctl("status", "--socket", socket)
+    assert re.search(rf"    {A}:{port(its)} .* 0 \(2\) .*  drained by .*, without an end: new memory\n", shown)
+    _, out, _ = await lvsctl("explain", "--socket", socket, f"shop/{A}")
+    assert re.search(rf"\n  override +drained by .*, without an end: new memory \(ordered of {A}\)\n", out)
+    _, out, _ = await lvsctl("overrides", "--socket", socket)
+    assert re.search(rf"\n{A} +drain +shop +\S+Z +- +\S+ \(uid \d+\) +new memory\n", out)
+    assert (await lvsctl("weight", "--socket", socket, A, "300%"))[:2] == (0, f"{A} is given the weight 300%: {at}\n")
+    status, out, err = await lvsctl("enable", "--socket", socket, A)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{A} is no longer given the weight 300% (ordered by ")
+    nothing = f"lvsctl: nothing is ordered of {A}: `lvsctl overrides` lists what is\n"
+    assert await lvsctl("enable", "--socket", socket, A) == (1, "", nothing)

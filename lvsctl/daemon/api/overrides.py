@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from lvsctl.daemon.api.failures import BadRequest, Conflict, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, one_of, or_null, shape
+from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.overrides import scene
-from lvsctl.daemon.status import rfc3339
 from lvsctl.decide.caveats import caveats
 from lvsctl.decide.dark import left_dark
 from lvsctl.decide.override_subject import meant, weight_meant
