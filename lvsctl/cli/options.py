@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 _CONFIG = ("-c", "--config")
+_STATE_DIR = "Where it is remembered which services lvsctl made, and what operators ordered."
 
 
 def _for_all(*names: str, default: str, variable: str, text: str) -> Callable[[Any], Any]:
@@ -36,12 +37,12 @@ state_dir_of_all = _for_all(
     "--state-dir",
     default="/var/lib/lvsctl",
     variable="LVSCTL_STATE_DIR",
-    text="Where it is remembered which services lvsctl made.",
+    text=_STATE_DIR,
 )
 
 config = _for_one(*_CONFIG, parameter="config", text="conf.d: a directory of *.yaml, or one file.")
 socket = _for_one("--socket", parameter="socket", text="The daemon's control socket.")
-state_dir = _for_one("--state-dir", parameter="state_dir", text="Where it is remembered which services lvsctl made.")
+state_dir = _for_one("--state-dir", parameter="state_dir", text=_STATE_DIR)
 no_checks = click.option("--no-checks", is_flag=True, help="Ask no check: presume every server up.")
 
 

@@ -239,10 +239,10 @@ class Daemon:
         self.last.number += 1
         self._due = None
         self.last.at = time.time()
+        self.overrides.expire()
         try:
             if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
-            self.overrides.expire()
             self.world.overrides = await heed(self.overrides, self.world, self.ipvs, self.last.round)
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):

@@ -77,6 +77,19 @@ def test_services_pools_and_servers(run: Run, daemon: Daemon) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+def test_a_server_with_a_name_and_one_that_an_operator_took_out(run: Run, daemon: Daemon) -> None:
+    why = "drained by alice (uid 1000), without an end: new memory"
+    order = {"subject": "web2", "action": "drain", "weight": None, "by": "alice", "reason": "new memory", "until": None}
+    taken = server("192.0.2.22", name="web2", weight=0, override=order, why=why)
+    left = server("192.0.2.21", name="web1", override=None)
+    shop = service(pools=[{"name": "service", "active": True, "servers": [left, taken]}])
+    lines = run("status", "--socket", daemon(status(shop))).stdout.splitlines()
+    assert lines[-2:] == [
+        "    192.0.2.21:80 web1  up           5      12      3  15/50    3.1ms  L7OK 200 OK",
+        f"    192.0.2.22:80 web2  up       0 (5)      12      3  15/50    3.1ms  {why}",
+    ]
+
+
 def test_a_service_says_what_is_the_matter_with_it(run: Run, daemon: Daemon) -> None:
     stand_in = {"wanted": "hprio", "used": "fo", "reason": "the kernel has no hprio"}
     waits = "hprio is there now; the service goes on with fo until the next reload"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
 from lvsctl.daemon.once import Once, one_round
+from lvsctl.daemon.override_file import save
 from lvsctl.daemon.state import State
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import Entry
+from lvsctl.model import Action, Entry, Override, ServerSubject
 from tests.daemon.site import Servers, conf, service, tcp, weights
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
@@ -26,6 +29,7 @@ class Hand:
         self.keys = [tcp(vip, port) for vip in vips]
         services = [service(f"s{vip[-1]}", server, address=f"{vip}:{port}") for vip, server in vips.items()]
         file.write_text(conf(*services))
+        self.subjects = [ServerSubject(None, ip_address(server), None) for server in SERVERS]
         self.kinds = installed()
         self.loaded = load(file, self.kinds)
         self.state = State(folder)
@@ -67,6 +71,23 @@ async def test_a_director_that_reaches_nobody_takes_nobody_away(tmp_path: Path, 
         "down but kept: 3 of 3 servers of 3 unrelated services failed within 5 s, this director suspects itself"
     }
     assert await hand.served() == [True, True, True]
+
+
+async def test_what_operators_ordered_of_the_daemon_holds_by_hand_as_well(tmp_path: Path, servers: Servers) -> None:
+    await servers.start(*SERVERS)
+    hand = Hand(tmp_path, servers.port)
+    first, second = (Override(one, Action.DISABLE, "alice (uid 1000)", "", 1.0) for one in hand.subjects[:2])
+    over = Override(hand.subjects[2], Action.DISABLE, "alice (uid 1000)", "", 1.0, until=2.0)
+    save(hand.state.overrides, [first, replace(second, action=Action.DRAIN), over])
+    before = hand.state.overrides.read_bytes()
+    done = await hand.apply()
+    assert [step.reason for step in done.plan] == [
+        "drained by alice (uid 1000), without an end",
+        "disabled by alice (uid 1000), without an end",
+    ]
+    table = await hand.ipvs.read()
+    assert [list(weights(table, key).values()) for key in hand.keys] == [[], [0], [1]]
+    assert hand.state.overrides.read_bytes() == before  # it is the daemon's to strike out what is over
 
 
 @pytest.fixture
