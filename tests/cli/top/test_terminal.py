@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lvsctl.cli import client
 from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.cli.conftest import Listener
@@ -107,6 +109,71 @@ async def test_it_follows_what_happens(site: tuple[Site, Path]) -> None:
         text = await it.until(lambda text: "▾ post" in text and "configuration taken" in text)
         assert "─ events, newest first ──" in text
         assert f"shop/{B}:" in text and "server is down: L4CON Connection refused" in text
+
+
+def row(text: str, name: str, nth: int = 0) -> str:
+    """The line of the rows that begins with this name."""
+    found = [line for line in text.split("\n")[2:20] if line[1:].strip(" ▾▸").startswith(name)]
+    return found[nth] if nth < len(found) else ""
+
+
+async def test_a_server_is_drained_and_undrained(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    assert its.daemon is not None
+    async with top(socket) as it:
+        await it.until(lambda text: names(text.split("\n")) == ["shop", "service", A, C, "spare", B, "mail", A])
+        it.type("jjd")
+        await it.until(f"drain shop/{A}:")
+        it.type("swap memory\r")
+        await it.until("for how long (30m, 2h; nothing: until you undrain it): _")
+        it.type("30m\r")
+        await it.until("[y: yes, else no]")
+        it.type("y")
+        await it.until(lambda text: "up drain       0 " in row(text, A) or "up drain       0 " in row(text, A, 1))
+        order = its.daemon.overrides.in_force()[0]
+        assert (order.reason, round((order.until or 0) - order.since)) == ("swap memory", 1800)
+        await it.until(lambda text: "is drained" in bottom(text))
+        it.type("u")
+        await it.until(lambda text: "swap memory [y: yes, else no]" in " ".join(text.split("\n")[-2:]))
+        it.type("y")
+        await it.until(lambda text: "is no longer drained" in bottom(text))
+        await it.until(lambda text: "drain" not in row(text, A) + row(text, A, 1))
+        assert not its.daemon.overrides.in_force()
+
+
+async def test_the_last_server_is_drained_only_by_force(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    assert its.daemon is not None
+    async with top(socket) as it:
+        await it.until(lambda text: names(text.split("\n")) == ["shop", "service", A, C, "spare", B, "mail", A])
+        it.type("Gd\r\ry")
+        asked = " ".join((await it.until("[F: yes, else no]")).split("\n")[-2:])
+        assert "that would leave nobody to take the connections of mail - drain mail/" in asked
+        it.type("y")
+        await it.until("nothing was changed")
+        assert not its.daemon.overrides.in_force()
+        it.type("d\r\ry")
+        await it.until("[F: yes, else no]")
+        it.type("F")
+        await it.until(lambda text: "up drain       0 " in row(text, A, 1) or "up drain       0 " in row(text, A))
+        assert [order.reason for order in its.daemon.overrides.in_force()] == [""]
+
+
+async def test_an_order_for_all_services_is_ended_when_that_is_confirmed(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    assert its.daemon is not None
+    body = {"subject": A, "action": "drain", "force": True, "reason": "all of it"}
+    assert (await asyncio.to_thread(client.ask, str(socket), "POST", "/v1/overrides", body=body)).status == 200
+    async with top(socket) as it:
+        await it.until("2 overrides")
+        it.type("gj")  # mail is first: nobody serves it
+        await it.until(f"─ mail/servers/{A}:")
+        it.type("uy")
+        asked = " ".join((await it.until("[F: yes, else no]")).split("\n")[-3:])
+        assert f"undrain {A} nevertheless?" in asked
+        it.type("F")
+        await it.until(lambda text: f"{A} is no longer drained" in bottom(text))
+        assert not its.daemon.overrides.in_force()
 
 
 async def test_another_size(site: tuple[Site, Path]) -> None:
