@@ -62,6 +62,9 @@ async def ask(
         problem = "" if deadline.struck else _bug(kind, f"{type(error).__name__}: {error}")
     finally:
         deadline.lift()
+    if deadline.deprived:
+        problem = f"this process was held up for {deadline.deprived:.1f} s, longer than the answer may take"
+        return Outcome(_UNKNOWN, "ASKERR", problem, perf_counter() - asked.started)
     if deadline.struck:
         code = asked.timeout_code
         return asked.failed(code, f"{_LATE.get(code, 'no answer')} within {timeout:g} s")
@@ -75,11 +78,12 @@ class _Deadline:
     """Cancels the task that it was made in; asyncio.timeout, but with a Watcher's alarm and a third of the cost.
 
     If this process was held up meanwhile (a long round, a paused virtual machine), the answer may be waiting in the
-    socket. So the task is first given as much time as it was deprived of, once, and never more than `timeout`.
+    socket. So the task is first given as much time as it was deprived of, once, and never more than `timeout`. If the
+    process is held up in that time too, for longer than all of it, there was no asking (`deprived`, in seconds).
     A task that goes on in spite of being cancelled, or waits in its `finally`, is cancelled again after `timeout`.
     """
 
-    __slots__ = ("_alarm", "_before", "_task", "_timeout", "_watcher", "struck")
+    __slots__ = ("_alarm", "_before", "_grace", "_task", "_timeout", "_watcher", "deprived", "struck")
 
     def __init__(self, timeout: float, watcher: Watcher) -> None:
         task = asyncio.current_task()
@@ -89,12 +93,17 @@ class _Deadline:
         self._timeout = timeout
         self._watcher = watcher
         self._alarm = self._after(timeout, _Deadline._reached)
+        self._grace = 0.0
         self.struck = 0
+        self.deprived = 0.0
 
     def _reached(self) -> None:
-        self._alarm = self._after(min(self._watcher.late, self._timeout), _Deadline._strike)
+        self._grace = min(self._watcher.late, self._timeout)
+        self._alarm = self._after(self._grace, _Deadline._strike)
 
     def _strike(self) -> None:
+        if not self.struck and self._grace >= self._timeout <= self._watcher.late:
+            self.deprived = self._watcher.late
         self.struck += 1
         self._task.cancel()
         self._alarm = self._after(self._timeout, _Deadline._strike)

@@ -64,7 +64,7 @@ class Doubt:
     async def _look(self, suspicion: Suspicion, now: float) -> tuple[str, ...]:
         world = self._world
         host = await self._ourselves.seen(now - suspicion.began)
-        return (*canaries_seen(suspicion, world.spec, world.health, world.answered), *host)
+        return (*canaries_seen(suspicion, world.spec, world.health), *host)
 
     def _renew(self) -> None:
         """After a reload other addresses matter."""

@@ -16,15 +16,15 @@ from math import inf
 from lvsctl.decide.failures import MIN_WINDOW, Failures, failures_of, recovery_time, unrelated_services, windows
 from lvsctl.decide.health import NEVER
 from lvsctl.events import DirectorTrusted
-from lvsctl.model import CheckId, Health, Limits, RealKey, Spec
+from lvsctl.model import CheckId, Health, Limits, Outcome, RealKey, Spec, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
     """since, until: when it began, and when it ends by itself at the latest. began: when the first of the failures did.
 
-    relief: once so few still fail that nobody would be suspected, when it ends if that lasts: until then those that
-    come back a little later than the others stay.
+    relief: when it ends if what was heard lasts - that so few still fail that nobody would be suspected, or that a
+    canary answers which had failed with them. Until then those stay that come back a little later.
     """
 
     why: str
@@ -70,27 +70,28 @@ def consider(
         counted = {server: at for server, at in found.began.items() if server not in excused}
         failures = Failures(found.well, counted, found.down)
         return Trust(_suspicion(failures, spec, health, answered, now), excused), None
-    still = frozenset(key for key, at in found.began.items() if at >= suspicion.began and key not in excused)
-    suspicion = _relieved(suspicion, found, still, spec, health, now=now)
-    why = _end(suspicion, found, still, spec, answered, now=now)
+    suspicion, why = _ended(suspicion, found, excused, spec, health=health, answered=answered, now=now)
     if why is None:
         return Trust(suspicion, excused), None
     return Trust(None, frozenset(found.began)), DirectorTrusted(why, now - suspicion.since)
 
 
-def canaries_seen(
-    suspicion: Suspicion, spec: Spec, health: Mapping[CheckId, Health], answered: Mapping[CheckId, float]
-) -> Iterator[str]:
+def canaries_seen(suspicion: Suspicion, spec: Spec, health: Mapping[CheckId, Health]) -> Iterator[str]:
     """What the canaries say: `canary tcp 192.0.2.254:22 fails: L4TOUT no connection within 1 s`."""
     for canary in spec.guard.canaries:
-        last = health.get(canary, NEVER).last
-        if answered.get(canary, 0.0) >= suspicion.since:
-            says = "answers"
-        elif health.get(canary, NEVER).failing >= suspicion.began - MIN_WINDOW and last is not None:
-            says = f"fails: {last.code} {last.detail}"
-        else:
-            says = "has not answered since"
-        yield f"canary {named(canary, spec)} {says}"
+        belief = health.get(canary, NEVER)
+        recent = _failed_with_them(belief, suspicion)
+        yield f"canary {named(canary, spec)} {_says(belief.last, recent=recent)}"
+
+
+def _says(last: Outcome | None, *, recent: bool) -> str:
+    """recent: whether it began to fail with the others; one that failed before is no evidence."""
+    if last is None or last.verdict is Verdict.PASS:
+        return "has not answered since"
+    what = f"{last.code} {last.detail}".rstrip()
+    if last.verdict is Verdict.UNKNOWN:
+        return f"cannot be asked: {what}"
+    return f"fails: {what}" if recent else f"failed before that already: {what}"
 
 
 def named(canary: CheckId, spec: Spec) -> str:
@@ -129,39 +130,35 @@ def _suspicion(
     return None
 
 
-def _relieved(
+def _ended(
     suspicion: Suspicion,
     found: Failures,
-    still: AbstractSet[RealKey],
+    excused: AbstractSet[RealKey],
     spec: Spec,
+    *,
     health: Mapping[CheckId, Health],
-    *,
-    now: float,
-) -> Suspicion:
-    """With a moment of relief if most are back, and without if most still fail, or do again."""
-    if len(still) >= spec.guard.share.beyond(len(found.well) + len(still)):
-        return replace(suspicion, relief=inf)
-    return suspicion if suspicion.relief < inf else replace(suspicion, relief=now + recovery_time(spec, health))
-
-
-def _end(
-    suspicion: Suspicion,
-    found: Failures,
-    still: AbstractSet[RealKey],
-    spec: Spec,
     answered: Mapping[CheckId, float],
-    *,
     now: float,
-) -> str | None:
-    """Why the suspicion is over, or None: the servers are back, a canary answers, or the time is over."""
-    if not still or now >= suspicion.relief:
-        return f"the servers are back: {len(found.well)} of {len(found.well) + len(still)} pass their checks"
+) -> tuple[Suspicion, str | None]:
+    """The suspicion, and why it is over, None while it is not."""
+    still = sum(at >= suspicion.began and server not in excused for server, at in found.began.items())
+    count = len(found.well) + still
     canary = _answering(spec.guard, answered, suspicion.since)
-    if canary is not None:
-        return f"canary {named(canary, spec)} answers"
-    if now >= suspicion.until:
-        return f"the time is over: {suspicion.until - suspicion.since:g} s"
-    return None
+    if still < spec.guard.share.beyond(count):
+        why, at_once = f"the servers are back: {len(found.well)} of {count} pass their checks", not still
+    elif canary is not None and not health[canary].streak:
+        why, at_once = f"canary {named(canary, spec)} answers", not _failed_with_them(health[canary], suspicion)
+    else:
+        over = f"the time is over: {suspicion.until - suspicion.since:g} s" if now >= suspicion.until else None
+        return replace(suspicion, relief=inf), over
+    if suspicion.relief == inf:
+        suspicion = replace(suspicion, relief=now + (0.0 if at_once else recovery_time(spec, health)))
+    return suspicion, why if at_once or now >= suspicion.ends else None
+
+
+def _failed_with_them(canary: Health, suspicion: Suspicion) -> bool:
+    """Whether the canary began to fail about when the servers did, whatever it says now."""
+    return canary.failing >= suspicion.began - MIN_WINDOW
 
 
 def _answering(limits: Limits, answered: Mapping[CheckId, float], since: float) -> CheckId | None:

@@ -117,6 +117,22 @@ def test_being_held_up_long_does_not_prolong_the_deadline_by_more_than_the_timeo
     assert time.monotonic() - begun < 0.9
 
 
+@pytest.mark.looptime(False)
+def test_a_process_that_is_held_up_again_and_again_cannot_ask(real_loop):
+    """Past the deadline, and then past all the time that it got in return: nobody can say that there is no answer."""
+
+    async def run(asked: Ask[Params]) -> Outcome:
+        time.sleep(0.3)
+        asyncio.get_running_loop().call_later(0.02, time.sleep, 0.3)
+        await asyncio.Event().wait()
+        return asked.passed("L7OK", "")
+
+    verdict, code, detail = real_loop.run(put(run, timeout=0.1))
+    assert (verdict, code) == ("unknown", "ASKERR")
+    assert detail.startswith("this process was held up for 0.")
+    assert detail.endswith(" s, longer than the answer may take")
+
+
 async def test_one_that_waits_in_its_cleaning_up_is_cancelled_again():
     async def run(asked: Ask[Params]) -> Outcome:
         try:

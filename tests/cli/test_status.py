@@ -143,6 +143,29 @@ def test_what_is_wrong_is_said_first_and_what_was_met_with_last(run: Run, daemon
     ]
 
 
+def test_a_director_that_suspects_itself_says_what_it_sees_and_whom_it_keeps(run: Run, daemon: Daemon) -> None:
+    shop = service()
+    shop["pools"][0]["servers"][1] = {**DOWN, "weight": 5, "kept": "down but kept: this director suspects itself"}
+    guard = {
+        "suspected": True,
+        "since": "2026-11-22T09:00:00.000Z",
+        "until": "2026-11-22T09:01:00.000Z",
+        "why": "6 of 6 servers of 3 unrelated services failed within 5 s",
+        "seen": ["eth0 has no carrier since 3 s"],
+        "canaries": [{"name": "tcp 192.0.2.254:22", "health": "down", "reason": "L4TOUT no connection"}],
+    }
+    lines = run("status", "--socket", daemon(status(shop, guard=guard))).stdout.splitlines()
+    assert lines[2:7] == [
+        "canary tcp 192.0.2.254:22 is down  L4TOUT no connection",
+        "ATTENTION: this director suspects itself, and takes no server out before 2026-11-22T09:01:00.000Z:",
+        "  6 of 6 servers of 3 unrelated services failed within 5 s",
+        "  eth0 has no carrier since 3 s",
+        "",
+    ]
+    [kept] = [line.split("  ") for line in lines if "192.0.2.22:80" in line]
+    assert "down but kept" in kept
+
+
 def test_warnings_of_a_good_configuration_are_counted(run: Run, daemon: Daemon) -> None:
     body = status()
     body["config"]["problems"] = ["a", "b"]

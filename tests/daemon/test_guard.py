@@ -146,7 +146,9 @@ def canary(servers_port: int) -> str:
     return f"max_removed: 100%, canary: {{tcp: {{}}, address: {CANARY}, port: {servers_port}, interval: 50ms}}"
 
 
-async def test_a_canary_that_answers_later_ends_it_at_once(site: Site, servers: Servers) -> None:
+async def test_a_canary_that_answers_again_ends_it_when_the_servers_had_time_to_answer_too(
+    site: Site, servers: Servers
+) -> None:
     """It is silent as well at first, and that is evidence."""
     await servers.start(CANARY)
     async with scene(site, servers, guard=canary(servers.port)) as here:
@@ -200,7 +202,9 @@ async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers
         here.daemon.herald.listeners.append(note)
         await servers.kill(*HOSTS[:4])  # two services are no reason for suspicion
         await here.until("they are gone", lambda table: set(table) == set(HOSTS[4:]))
-        assert len(moments) == 4
+        async with asyncio.timeout(20):
+            while len(moments) < 4:  # told a moment after it is done
+                await asyncio.sleep(0.01)
         for at, _ in moments:
             within = [server for when, server in moments if at <= when < at + 2.0]
             assert len(within) <= 2, moments

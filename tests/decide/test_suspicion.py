@@ -19,6 +19,8 @@ from tests.decide.making import (
     FAIL,
     PASS,
     PRESUMED,
+    UNHEARD,
+    UNKNOWN,
     UP,
     VIP,
     any_health,
@@ -205,11 +207,29 @@ def test_it_ends_by_time_once_and_the_same_failures_do_not_begin_it_again() -> N
 
 def test_a_canary_that_answers_ends_it_at_once() -> None:
     wanted, health = town(*THREE), failed(*ALL)
+    health |= {CANARY: UP}
     trust = begun(wanted, health)
     assert consider(trust, wanted, health, {CANARY: 102.9}, 104.0) == (trust, None)
     trust, news = consider(trust, wanted, health, {CANARY: 103.5}, 104.0)
     assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 1.0)
     assert consider(trust, wanted, health, {CANARY: 103.5}, 105.0) == (trust, None)
+
+
+def test_a_canary_that_failed_with_them_gives_the_servers_time_to_come_back_as_well() -> None:
+    """rise 2, down_interval 5 s, timeout 1 s: 13 s."""
+    wanted, health = town(*THREE), failed(*ALL)
+    back = {**health, CANARY: replace(DOWN, streak=0, up=True, last=PASS, failing=101.0)}
+    trust, news = consider(begun(wanted, health), wanted, back, {CANARY: 110.0}, 110.0)
+    assert trust.suspicion is not None
+    assert (trust.suspicion.ends, news) == (123.0, None)
+    lost = {**back, CANARY: replace(UP, streak=1, last=FAIL, failing=111.0)}
+    again, _ = consider(trust, wanted, lost, {CANARY: 110.0}, 112.0)
+    assert again.suspicion is not None
+    assert again.suspicion.ends == 103.0 + HOLD, "it fails again"
+    _, news = consider(trust, wanted, failed(*[0] * 6) | {CANARY: UP}, {CANARY: 111.0}, 112.0)
+    assert news == DirectorTrusted("the servers are back: 6 of 6 pass their checks", 9.0)
+    _, news = consider(trust, wanted, back, {CANARY: 122.0}, 123.0)
+    assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 20.0)
 
 
 def test_it_ends_when_the_servers_are_back() -> None:
@@ -263,20 +283,22 @@ def test_new_failures_begin_another_and_the_excused_are_left_out_of_the_count() 
 
 
 @pytest.mark.parametrize(
-    ("sentence", "belief", "answered", "says"),
+    ("sentence", "belief", "says"),
     [
-        ("fails since then", replace(DOWN, failing=101.0), 50.0, "fails: L4CON connection refused"),
-        ("begins to fail", replace(UP, streak=1, last=FAIL, failing=99.0), 50.0, "fails: L4CON connection refused"),
-        ("silent since long before", replace(DOWN, failing=10.0), 0.0, "has not answered since"),
-        ("was not asked since", UP, 99.0, "has not answered since"),
-        ("answers", replace(UP, last=PASS), 104.0, "answers"),
+        ("down since then", replace(DOWN, failing=101.0), "fails: L4CON connection refused"),
+        ("begins to fail", replace(UP, streak=1, last=FAIL, failing=99.0), "fails: L4CON connection refused"),
+        ("down long before", replace(DOWN, failing=10.0), "failed before that already: L4CON connection refused"),
+        ("never was up", DOWN, "failed before that already: L4CON connection refused"),
+        ("was not asked since", UP, "has not answered since"),
+        ("was never asked", UNHEARD, "has not answered since"),
+        ("for want of a descriptor", replace(UP, last=UNKNOWN), "cannot be asked: ASKERR no file descriptor left"),
     ],
 )
-def test_what_the_canaries_say(sentence: str, belief: Health, answered: float, says: str) -> None:
+def test_what_the_canaries_say(sentence: str, belief: Health, says: str) -> None:
     wanted, health = town(*THREE), failed(*ALL)
     suspicion = begun(wanted, health).suspicion
     assert suspicion is not None
-    [found] = canaries_seen(suspicion, wanted, {**health, CANARY: belief}, {CANARY: answered})
+    [found] = canaries_seen(suspicion, wanted, {**health, CANARY: belief})
     assert found == f"canary tcp 192.0.2.254:22 {says}", sentence
 
 

@@ -73,6 +73,7 @@ class Town:
         self.director = f"{self.prefix}-director"
         self.client = f"{self.prefix}-client"
         self._switch = f"{self.prefix}-switch"
+        self._ports: dict[str, str] = {}  # host -> its port at the switch
 
     def server(self, address: str) -> str:
         return f"{self.prefix}-s{address.rsplit('.', 1)[1]}"
@@ -100,6 +101,7 @@ class Town:
                 f"link set port{number} master br0 up",
                 netns=self._switch,
             )
+            self._ports[name] = f"port{number}"
             if name in {self.server(server) for server in plan.servers}:
                 self._be_a_real_server(name)
             ip("link set lo up", f"addr add {address}/24 dev eth0", "link set eth0 up", netns=name)
@@ -110,6 +112,13 @@ class Town:
                 ip(f"route add {plan.clients}.0/24 via {plan.gateway}", netns=name)
         for address in plan.servers:
             ip(f"addr add {plan.vip}/32 dev lo", netns=self.server(address))
+
+    def pull_cable(self, name: str) -> None:
+        """Take the other end of the host's link down: its `eth0` has no carrier."""
+        ip(f"link set {self._ports[name]} down", netns=self._switch)
+
+    def plug_cable(self, name: str) -> None:
+        ip(f"link set {self._ports[name]} up", netns=self._switch)
 
     def _be_a_real_server(self, name: str) -> None:
         """Do not tell the network of the virtual address on lo (kernel documentation, ip-sysctl: arp_ignore)."""
