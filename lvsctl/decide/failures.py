@@ -47,6 +47,15 @@ def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
     return Failures(frozenset(well), began, frozenset(fallen))
 
 
+def newly_down(spec: Spec, health: Mapping[CheckId, Health], now: float) -> bool:
+    """Whether a check is down whose failing is no history yet."""
+    return any(
+        now - belief.failing < max(MEMORY, worst_detection(check := spec.checks[key], spec.questions[check.question]))
+        for key, belief in health.items()
+        if belief.answered and not belief.up
+    )
+
+
 def _checked(spec: Spec) -> Iterator[Server]:
     for service in spec.services.values():
         for pool in service.pools:

@@ -13,7 +13,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from math import inf
 
-from lvsctl.decide.failures import MIN_WINDOW, Failures, failures_of, recovery_time, unrelated_services, windows
+from lvsctl.decide.failures import (
+    MIN_WINDOW,
+    Failures,
+    failures_of,
+    newly_down,
+    recovery_time,
+    unrelated_services,
+    windows,
+)
 from lvsctl.decide.health import NEVER
 from lvsctl.events import DirectorTrusted
 from lvsctl.model import CheckId, Health, Limits, Outcome, RealKey, Spec, Verdict
@@ -61,7 +69,7 @@ def consider(
 
     answered: when each canary passed last.
     """
-    if trust == TRUSTED and not any(belief.answered and not belief.up for belief in health.values()):
+    if trust == TRUSTED and not newly_down(spec, health, now):
         return trust, None  # nearly always, and there may be ten thousand servers
     found = failures_of(spec, health)
     excused = trust.excused & found.began.keys()
