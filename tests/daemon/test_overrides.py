@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import OverrideEnded, OverrideSet
+from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_openapi import hold_to_the_document
 from tests.daemon.api.test_requests import ME
 from tests.daemon.api.test_server import client
@@ -255,6 +257,24 @@ async def test_a_drained_server_leaves_once_it_has_no_connections(site: Site, se
         await site.rounds(2)
         await desk.enable(A)
         await site.until("A back", lambda table: weights(table, key) == {A: 1, B: 1})
+
+
+async def test_with_connections_it_leaves_when_its_time_is_over(tmp_path: Path, servers: Servers) -> None:
+    """The period is long: it is the end of the time that wakes the daemon."""
+    ipvs = MemoryIpvs(schedulers=("wlc",))
+    site = Site(ipvs, tmp_path)
+    key = await start(site, servers, A, B, drain_timeout="1s")
+    async with at_work(site) as desk:
+        await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        site.write((site.config / "site.yaml").read_text().replace("period: 200ms", "period: 60s"))
+        await desk.daemon.reload()
+        taken = [ipvs.connect(key, ip_address("198.51.100.1"), 1024 + turn, now=0) for turn in range(2)]
+        assert {str(one.address) for one in taken if one is not None} == {A, B}
+        await desk.order(A)
+        await site.until("drained", lambda table: weights(table, key) == {A: 0, B: 1})
+        desk.daemon.world.wake.set()  # the round that finds weight 0 begins the time
+        await site.until("gone", lambda table: weights(table, key) == {B: 1})
+        assert (await desk.server(A))["why"].startswith("drained by ")
 
 
 async def test_a_server_that_recovers_starts_slowly(site: Site, servers: Servers) -> None:
