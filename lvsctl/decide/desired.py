@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from lvsctl.decide.health import NEVER
 from lvsctl.decide.ladder import Ladder
-from lvsctl.decide.overrides import Orders
+from lvsctl.decide.overrides import NO_ORDERS, Orders
 from lvsctl.decide.overrides import orders as orders_of
 from lvsctl.decide.seats import Seats, pool_in_use
 from lvsctl.decide.slow_start import AT_ONCE, Climb
@@ -75,6 +75,7 @@ def desired(
     """
     health = dict(health)  # `why` is read later, and must tell of now
     orders = orders_of(spec, overrides)
+    steered = {key for key, _ in orders}
     table: dict[ServiceKey, Entry] = {}
     cases: dict[ServiceKey, Case] = {}
     by_health: list[tuple[ServiceKey, RealKey]] = []
@@ -87,9 +88,10 @@ def desired(
         if scheduler is None or (silent and found is None):
             cases[service.key] = Case(service, scheduler, waits=silent)
             continue
-        in_use = pool_in_use(service, scheduler, health, held, orders)
+        here = orders if service.key in steered else NO_ORDERS  # to look up every server of all others would be slow
+        in_use = pool_in_use(service, scheduler, health, held, here)
         cases[service.key] = Case(service, scheduler, in_use=in_use, climbs_later=ladder.waits(service))
-        seats = Seats(service, in_use, health, found, held, orders, idle, climb)
+        seats = Seats(service, in_use, health, found, held, here, idle, climb)
         servers = seats.fill()
         if silent and found is not None:
             servers |= _departed(service, found)
