@@ -46,9 +46,10 @@ def ask(path: str, method: str, resource: str, *, body: Json | None = None, time
 
 
 @contextlib.contextmanager
-def following(path: str, resource: str, *, timeout: float = 10.0) -> Iterator[Stream]:
-    """The answer to GET `resource`, JSON objects line by line as they come. timeout: seconds until it begins.
+def following(path: str, resource: str, *, timeout: float = 10.0, patience: float | None = None) -> Iterator[Stream]:
+    """The answer to GET `resource`, JSON objects line by line as they come.
 
+    timeout: seconds until it begins. patience: seconds without a line that are too many; None: it may take for ever.
     Raises as `ask` does, and LvsctlError with what the daemon says if it refuses. Half a line at the end is left out.
     """
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as reader:
@@ -60,8 +61,8 @@ def following(path: str, resource: str, *, timeout: float = 10.0) -> Iterator[St
             if not head.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
                 answer = _parse(path, head + reader.read(LARGEST))
                 raise LvsctlError(refusal(answer))
-        connection.settimeout(None)
-        yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader))
+            connection.settimeout(patience)
+        yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader, patience or timeout))
 
 
 def refusal(answer: Answer) -> str:
@@ -71,7 +72,7 @@ def refusal(answer: Answer) -> str:
 
 def _head(reader: BinaryIO) -> bytes:
     head = b""
-    while (line := reader.readline(LONGEST)) not in (b"", b"\r\n"):
+    while (line := reader.readline(LONGEST)) not in (b"", b"\r\n") and len(head) < LONGEST:
         head += line
     return head + line
 
@@ -84,16 +85,22 @@ def _field(head: bytes, name: bytes) -> str:
     return ""
 
 
-def _lines(path: str, reader: BinaryIO) -> Iterator[Json]:
-    with contextlib.suppress(ConnectionResetError):
-        while (line := reader.readline(LONGEST)).endswith(b"\n"):
+def _lines(path: str, reader: BinaryIO, patience: float) -> Iterator[Json]:
+    while True:
+        with _talking(path, patience):
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                value = None
-            if not isinstance(value, dict):
-                raise _stranger(path, "a line that is no JSON object")
-            yield value
+                line = reader.readline(LONGEST)
+            except ConnectionResetError:  # it was killed: that is an end as well
+                return
+        if not line.endswith(b"\n"):
+            return
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise _stranger(path, "a line that is no JSON object")
+        yield value
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from lvsctl.errors import DaemonUnreachable
 Json = dict[str, Any]
 
 LOOKED_BACK = 10  # events from before, with -f
+PATIENCE = 10.0  # seconds for the next of what has happened already
 PAUSE = 1.0  # seconds between two attempts to find the daemon again
 
 
@@ -60,7 +61,7 @@ def _text(told: Json) -> str:
 def _once(socket: str, query: Json) -> Iterator[Json]:
     from lvsctl.cli import client  # noqa: PLC0415
 
-    with client.following(socket, _resource(query)) as stream:
+    with client.following(socket, _resource(query), patience=PATIENCE) as stream:
         yield from stream.lines
 
 
@@ -98,4 +99,4 @@ def _follow(socket: str, query: Json) -> Iterator[Json]:
 
 
 def _resource(query: Json) -> str:
-    return f"/v1/events?{urlencode(query)}"
+    return f"/v1/events?{urlencode(query, errors='replace')}"

@@ -30,7 +30,7 @@ def history(*, subject: str | None, limit: int, since: str | None, output: str, 
     from lvsctl.cli import client, show_told  # noqa: PLC0415
 
     asked = {"subject": subject, "limit": limit, "since": since}
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    query = urlencode({name: value for name, value in asked.items() if value is not None}, errors="replace")
     answer = client.ask(socket, "GET", f"/v1/history?{query}")
     if answer.status != 200:
         raise LvsctlError(client.refusal(answer))

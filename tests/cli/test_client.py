@@ -74,6 +74,15 @@ def test_a_stream_that_is_none(listen: Listen, answer: bytes, kind: type[LvsctlE
     assert str(caught.value).startswith(message.replace("{path}", path))
 
 
+def test_a_stream_that_stops_in_the_middle(listen: Listen) -> None:
+    path = listen(b'HTTP/1.0 200 OK\r\n\r\n{"number": 1}\n', hang=True).path
+    with client.following(path, "/v1/events", patience=0.05) as stream:
+        assert next(stream.lines) == {"number": 1}
+        with pytest.raises(DaemonUnreachable) as caught:
+            next(stream.lines)
+    assert str(caught.value).startswith(f"the daemon on {path} did not answer within 0.05 s")
+
+
 HALF = "the daemon on {path} hung up in the middle of its answer (journalctl -u lvsctl may say why)"
 NOT_HTTP = "what answers on {path} is not lvsctl's daemon: it does not speak HTTP"
 NOT_JSON = "what answers on {path} is not lvsctl's daemon: HTTP status {status} and no JSON object"

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from lvsctl.cli import show_told
 from tests.cli.conftest import Listener, Run
 
@@ -61,6 +63,12 @@ def test_what_is_asked(run: Run, listen: Listen) -> None:
     asked = ["history", "--socket", daemon.path, "shop/192.0.2.21:80", "-n", "3", "--since", "1h", "-o", "json"]
     assert json.loads(run(*asked).stdout) == BODY
     assert daemon.asked[0].startswith(b"GET /v1/history?subject=shop%2F192.0.2.21%3A80&limit=3&since=1h HTTP/1.0\r\n")
+
+
+@pytest.mark.parametrize("command", [["history", "\udcff"], ["events", "--service", "\udcff"]])
+def test_bytes_that_are_no_text(run: Run, listen: Listen, command: list[str]) -> None:
+    daemon = listen(answer({"error": "there is no service `?`"}, "404 Not Found"))
+    assert run(*command, "--socket", daemon.path).stderr == "lvsctl: there is no service `?`\n"
 
 
 def test_nothing(run: Run, listen: Listen) -> None:
