@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 _CONFIG = ("-c", "--config")
-_STATE_DIR = "Where it is remembered which services lvsctl made, and what operators ordered."
+_STATE_DIR = "Where it is remembered which services lvsctl made, what operators ordered, and what happened."
 
 
 def _for_all(*names: str, default: str, variable: str, text: str) -> Callable[[Any], Any]:
