@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
+import threading
 
 import pytest
 
@@ -150,7 +150,7 @@ async def test_a_signal_that_came_during_the_start_is_a_reload_and_no_death(site
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     async with site.running() as daemon:
         try:
-            os.kill(os.getpid(), signal.SIGHUP)
+            signal.pthread_kill(threading.get_ident(), signal.SIGHUP)  # other tests' threads would take it, and die
             loaded = daemon.last_load.at
             handle_signals(daemon)
             async with asyncio.timeout(10):
