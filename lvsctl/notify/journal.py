@@ -67,7 +67,8 @@ class Journal:
         content = self.path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         assert self._handle is not None  # noqa: S101 - just opened
-        os.ftruncate(self._handle, len(whole))
+        if len(whole) < len(content):
+            os.ftruncate(self._handle, len(whole))
         kept = Kept()
         for line in whole.splitlines():
             kept.take(line)

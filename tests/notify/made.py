@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from lvsctl.model import Alert, Notification, Reason, labels
+from lvsctl.notify.journal import Kept
 
 START = 1_790_000_000.0
 
@@ -43,3 +45,12 @@ def notification(
 def fresh(*args: Alert, **named: Any) -> Notification:
     """One that was made just now: time is real here."""
     return notification(*args, **({"at": time.time()} | named))
+
+
+def held(path: Path) -> Kept:
+    """What a queue's file says now; it is only looked at, somebody may be writing it."""
+    kept = Kept()
+    content = path.read_bytes()
+    for line in content[: content.rfind(b"\n") + 1].splitlines():
+        kept.take(line)
+    return kept

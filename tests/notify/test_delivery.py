@@ -16,7 +16,7 @@ from lvsctl.events import DeliveryFailed, Event
 from lvsctl.model import Receiver, Secret, Webhook
 from lvsctl.notify.delivery import Delivery
 from lvsctl.notify.journal import Journal, Kept
-from tests.notify.made import alert, fresh
+from tests.notify.made import alert, fresh, held
 from tests.notify.server import Behaviour, Misbehaving, close, hang, raw, status
 from tests.notify.test_signing import NEW, OLD
 
@@ -42,11 +42,7 @@ class Site:
         return Receiver(name, hook, timeout=timeout, queue=queue)
 
     def file(self, name: str = "team") -> Kept:
-        journal = Journal(self.directory / f"{name}.jsonl")
-        try:
-            return journal.open()
-        finally:
-            journal.close()
+        return held(self.directory / f"{name}.jsonl")
 
 
 @pytest.fixture
