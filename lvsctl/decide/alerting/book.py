@@ -60,10 +60,11 @@ class Book:
                 self._hear_of(kind, record, self._now)
             elif entry.doubted:
                 self.entries[key] = replace(entry, doubted=False, doubt_until=None)
+        unsure = {fingerprint(catalogue.identity(KINDS[one.event], one)) for one in standing.unsure}
         for key, entry in list(self.entries.items()):
             service = entry.alert.label("service")
             gone = service and service not in standing.services
-            if entry.firing and key not in holding and (entry.event in standing.judged or gone):
+            if entry.firing and key not in holding and key not in unsure and (entry.event in standing.judged or gone):
                 self._end(key, self._now, "no longer in conf.d" if gone else "no longer so")
 
     def settle(self) -> None:

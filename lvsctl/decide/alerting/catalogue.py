@@ -62,6 +62,11 @@ _ENDED_BY: Mapping[str, tuple[Kind, ...]] = {
 }
 
 
+def concerns(event: str) -> bool:
+    """Whether an event begins or ends an alert."""
+    return event in KINDS or event in _ENDED_BY
+
+
 def ended_by(event: str) -> tuple[Kind, ...]:
     """The kinds whose alert about the same subject ends with this event."""
     return _ENDED_BY.get(event, ())

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import inf
 
 from lvsctl.decide.alerting.quiet import quiet_until
 from lvsctl.decide.alerting.state import Entry, Group, Key
-from lvsctl.model import RESEND, Alert, Alertmanager, Grouping, Notification, Quiet, Reason, Receiver
+from lvsctl.model import Alert, Alertmanager, Grouping, Notification, Quiet, Reason, Receiver
 
 LARGEST = 500
 """Alerts in one message; the rest are counted."""
 
-FEED = Grouping(by=(), wait=1.0, interval=5.0, repeat=RESEND)
-"""For receivers that group and repeat by themselves: everything in one group, told at once, and again and again."""
+FEED = Grouping(by=(), wait=1.0, interval=5.0, repeat=inf)
+"""For receivers that group and repeat by themselves: all in one group, told at once. What goes on is told again by those
+who deliver, every `RESEND` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def _due(group: Group, terms: Terms, *, still: bool) -> float | None:
     if group.news_at is not None:
         soonest = group.sent_at + grouping.interval if group.sent_at is not None else 0.0
         return max(group.news_at + grouping.wait, soonest)
-    return group.sent_at + grouping.repeat if still and group.sent_at is not None else None
+    repeats = still and group.sent_at is not None and grouping.repeat < inf
+    return group.sent_at + grouping.repeat if repeats and group.sent_at is not None else None
 
 
 def _tell(group: Group, terms: Terms, found: _News, now: float) -> tuple[Group, Notification]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,12 @@ def test_what_ended_while_the_daemon_was_down_is_told_after_the_restart() -> Non
         "30 first ops: +ServerDown 10.0.0.1:80 +ServerDown 10.0.0.2:80",
         "1030 resolved ops: +ServerDown 10.0.0.2:80 -ServerDown 10.0.0.1:80",
     ]
+
+
+def test_what_nobody_knows_yet_stays_as_it_is() -> None:
+    desk = Desk().at(0, server_down(1), server_down(2)).until(60)
+    desk.at(400, replace(standing(), unsure=(server_down(1),))).until(9000)
+    assert desk.story[1:] == ["430 resolved ops: +ServerDown 10.0.0.1:80 -ServerDown 10.0.0.2:80"]
 
 
 def test_what_began_without_an_event_is_told() -> None:
