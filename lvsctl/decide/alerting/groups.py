@@ -15,8 +15,10 @@ LARGEST = 500
 """Alerts in one message; the rest are counted."""
 
 FEED = Grouping(by=(), wait=1.0, interval=5.0, repeat=inf)
-"""For receivers that group and repeat by themselves: all in one group, told at once. What goes on is told again by those
-who deliver, every `RESEND` seconds."""
+"""For receivers that group and repeat by themselves: all in one group, told at once.
+
+What goes on is told again by those who deliver, every `RESEND` seconds.
+"""
 
 
 @dataclass(frozen=True, slots=True)

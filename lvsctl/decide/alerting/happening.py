@@ -14,8 +14,8 @@ class Standing:
     """How things stand now, for what was missed: a restart, a reload that took something out of conf.d.
 
     judged: the events whose alerts it speaks for; those that are not among `holds` are over. holds: what goes on, as
-    the records that would begin it. unsure: what may go on or not, likewise: it stays as it is. services: all in conf.d.
-    hosts: how many checked servers each address has.
+    the records that would begin it. unsure: likewise what may go on or not: it stays as it is. services: all in
+    conf.d. hosts: how many checked servers each address has.
     """
 
     judged: frozenset[str]
