@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.doubt import Doubt
 from lvsctl.daemon.herald import Herald, to_log
@@ -25,6 +27,7 @@ from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
 from lvsctl.daemon.reconcile import Round, act, look_and_decide
 from lvsctl.daemon.report import round_events, service_events
+from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
 from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
@@ -35,6 +38,9 @@ from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event, KernelAnswers, KernelSilent, Reloaded, ReloadRefused
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import DeleteService, Outcome, Problem, Question, ServiceState
+
+if TYPE_CHECKING:
+    from lvsctl.notify.delivery import Delivery
 
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
@@ -103,7 +109,8 @@ class Daemon:
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
-        self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear]
+        self.alerts = Alerts(state.directory / "alerts.json", self._delivery, stands=lambda: how_things_stand(self))
+        self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
@@ -130,6 +137,11 @@ class Daemon:
         """End `run` after the round in progress."""
         self._stop.set()
         self.world.wake.set()
+
+    def _delivery(self) -> Delivery:
+        from lvsctl.notify.delivery import Delivery  # noqa: PLC0415 - it imports aiohttp, which is slow to import
+
+        return Delivery(self.state.directory / "alerts", tell=self.tell)
 
     # --- the configuration ----------------------------------------------------------------------------------------
 
@@ -162,7 +174,12 @@ class Daemon:
     async def _take(self, loaded: Loaded) -> None:
         missing = await self._lookout.missing(loaded.spec)
         table = await self.ipvs.read()
-        await self.listeners.take(loaded.spec.metrics.listen)  # last of all that can be refused
+        await self.listeners.take(loaded.spec.metrics.listen)
+        try:
+            await self.alerts.take(loaded.spec.alerting)  # last of all that can be refused
+        except LvsctlError:
+            await self.listeners.take(self.world.spec.metrics.listen)
+            raise
         if self._stop.is_set():  # the runner is closed, or is about to be
             raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
         self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
@@ -190,6 +207,7 @@ class Daemon:
         self.metrics.keep(self.world.spec.services)
         self.runner.keep(self.world.spec.questions)
         await self.listeners.start(self.world.spec.metrics.listen)
+        await self.alerts.start(self.world.spec.alerting)
 
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""
@@ -205,6 +223,7 @@ class Daemon:
             self.metrics.round_took(self.loop.time() - began)
             if complete and ok and not self.ready:
                 self.ready = True
+                self.alerts.ready()
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
             patience = self.world.spec.period + STARTING
@@ -213,6 +232,7 @@ class Daemon:
             await self._wait(rest=self.loop.time() - began)
         notify("STOPPING=1")
         await self._leave()
+        await self.alerts.close()
         await self.listeners.close()
         await self.doubt.close()
         self.lag.stop()

@@ -17,6 +17,7 @@ from lvsctl.events import Event
 from lvsctl.model import Notification, Receiver
 from lvsctl.notify.http import Client
 from lvsctl.notify.journal import Journal, Line, gone, put
+from lvsctl.notify.outcome import Outcome, Taken
 from lvsctl.notify.senders import Sender, opened
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.trust import in_words
@@ -201,6 +202,16 @@ class Delivery:
         desk = self._desks.get(notification.receiver)
         if desk is not None:
             await desk.add(notification)
+
+    async def test(self, notification: Notification) -> Outcome:
+        """Tell a receiver at once, past its queue, and once only. The receiver must be one of those configured."""
+        worker = self._desks[notification.receiver].worker
+        assert worker is not None  # noqa: S101 - set when the receiver was
+        for letter in worker.sender.letters(notification):
+            outcome = await letter()
+            if not isinstance(outcome, Taken):
+                return outcome
+        return Taken()
 
     def standings(self) -> tuple[Standing, ...]:
         """How each receiver stands, by name."""

@@ -14,6 +14,8 @@ import pytest
 from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service
+from tests.notify.server import Misbehaving
+from tests.notify.server import status as forbidden
 
 A, B = "127.0.0.11", "127.0.0.12"
 VIP = "192.0.2.20"
@@ -124,3 +126,61 @@ async def test_what_operators_order(site: tuple[Site, Path]) -> None:
     assert out.startswith(f"{A} is no longer given the weight 300% (ordered by ")
     nothing = f"lvsctl: nothing is ordered of {A}: `lvsctl overrides` lists what is\n"
     assert await lvsctl("enable", "--socket", socket, A) == (1, "", nothing)
+
+
+async def test_alerts_and_silences(site: tuple[Site, Path]) -> None:
+    its, socket = site
+    receiver = Misbehaving()
+    receivers = f"{{hook: {{webhook: {await receiver.start()}/}}}}"
+    text = f"alerts: {{receivers: {receivers}, routes: [{{to: hook, group_wait: 0s}}]}}"
+    its.write(text, "alerts.yaml")
+    assert (await lvsctl("reload", "--socket", socket))[0] == 0
+    await receiver.until(1)
+    status, out, _ = await lvsctl("alerts", "--socket", socket)
+    assert status == 0
+    assert re.search(rf"\nwarning +ServerDown +firing +\S+Z +hook +shop/{B}:\d+: server is down\n", out)
+
+    status, out, _ = await lvsctl("silence", "service=shop", "--for", "2h", "--reason", "new disks", "--socket", socket)
+    assert status == 0
+    made = re.fullmatch(r"([0-9a-f]{8}) until \S+Z: 1 alert silenced now\n", out)
+    assert made is not None
+    _, out, _ = await lvsctl("silence", "--list", "--socket", socket)
+    assert re.search(rf"\n{made[1]} +\S+Z +service=shop +\S.* \(uid \d+\) +new disks\n", out)
+    _, out, _ = await lvsctl("alerts", "-o", "json", "--socket", socket)
+    assert ("ServerDown", "silenced", made[1]) in {(a["alert"], a["state"], a["by"]) for a in json.loads(out)["alerts"]}
+    status, out, _ = await lvsctl("silence", "--end", made[1], "--socket", socket)
+    assert (status, out.startswith("ended: service=shop, by ")) == (0, True)
+    assert (await lvsctl("silence", "--list", "--socket", socket))[1] == "nothing is silenced\n"
+
+    status, out, _ = await lvsctl("alerts", "--socket", socket, "test", "hook")
+    assert (status, out) == (0, "delivered: hook (webhook, 127.0.0.1) has taken it\n")
+    receiver.otherwise = forbidden(403)
+    status, out, err = await lvsctl("alerts", "--socket", socket, "test", "hook")
+    assert (status, out) == (1, "") and "not delivered: " in err and "403" in err
+    await receiver.close()
+
+
+WRONG = [
+    (("alerts", "test", "hok"), 1, "there is no receiver `hok`: known are none"),
+    (("silence", "10.0.0.1"), 1, "`10.0.0.1` is no matcher: write it like service=shop, "),
+    (("silence", "pool!=x"), 1, "this would silence everything; name a service, a server or an alert"),
+    (("silence", "--end", "x"), 1, "there is no silence `x`: `lvsctl silence --list` shows all"),
+    (("silence",), 2, "name what to silence, or say --list, or --end ID"),
+    (("silence", "a=b", "--list"), 2, "name what to silence, or say --list, or --end ID"),
+    (
+        ("silence", "a=b", "--for", "2"),
+        2,
+        "Invalid value for --for: `2` is not a duration: write it like 500ms, 2s, 5m or 1h",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected", "said"), WRONG)
+async def test_what_cannot_be_done_with_alerts(
+    site: tuple[Site, Path], arguments: tuple[str, ...], expected: int, said: str
+) -> None:
+    _, socket = site
+    named = [arguments[0], "--socket", socket, *arguments[1:]]
+    status, _, err = await lvsctl(*named)
+    assert status == expected
+    assert said in err

@@ -8,7 +8,19 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from lvsctl.daemon.api import events, explain, history, metrics, openapi, overrides, readiness, reload, status
+from lvsctl.daemon.api import (
+    alerts,
+    events,
+    explain,
+    history,
+    metrics,
+    openapi,
+    overrides,
+    readiness,
+    reload,
+    silences,
+    status,
+)
 from lvsctl.daemon.api.shapes import Operation
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -33,6 +45,11 @@ ROUTES = (
     Route("GET", "/v1/explain", explain.show, explain.SHOW),
     Route("GET", "/v1/events", events.follow, events.FOLLOW),
     Route("GET", "/v1/history", history.show, history.SHOW),
+    Route("GET", "/v1/alerts", alerts.show, alerts.SHOW),
+    Route("POST", "/v1/alerts/test", alerts.test, alerts.TEST, changes=True),
+    Route("GET", "/v1/silences", silences.show, silences.SHOW),
+    Route("POST", "/v1/silences", silences.begin, silences.BEGIN, changes=True),
+    Route("DELETE", "/v1/silences", silences.end, silences.END, changes=True),
     Route("POST", "/v1/reload", reload.reload, reload.RELOAD, changes=True),
     Route("GET", "/v1/overrides", overrides.show, overrides.LIST),
     Route("POST", "/v1/overrides", overrides.give, overrides.GIVE, changes=True),

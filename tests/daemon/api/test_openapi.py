@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,15 @@ async def hold_to_the_document(
     return said if media == LINES else said[0]
 
 
+async def until_it_fires(http: aiohttp.ClientSession) -> Any:
+    async with asyncio.timeout(10):
+        while True:
+            fires = (await hold_to_the_document(http, "GET", "/v1/alerts", 200))["alerts"]
+            if {"SchedulerMissing", "ServerDown"} <= {one["alert"] for one in fires}:
+                return [one for one in fires if one["alert"] != "TableDrift"]
+            await asyncio.sleep(0.05)
+
+
 async def test_what_the_daemon_answers(site: Site, servers: Servers) -> None:
     await servers.start(A, B)
     await servers.kill(B)
@@ -130,6 +140,18 @@ async def test_what_the_daemon_answers(site: Site, servers: Servers) -> None:
         await hold_to_the_document(http, "GET", "/v1/events?service=shpo", 404)
         history = await hold_to_the_document(http, "GET", "/v1/history?subject=shop&since=1h", 200)
         assert {one["event"] for one in history["transitions"]} >= {"server_up", "service_ok"}
+        silence = {"matchers": ["service=shop"], "for": 60, "reason": "tried"}
+        made = await hold_to_the_document(http, "POST", "/v1/silences", 200, json=silence)
+        await hold_to_the_document(http, "POST", "/v1/silences", 422, json={**silence, "matchers": ["service=~("]})
+        assert (await hold_to_the_document(http, "GET", "/v1/silences", 200))["silences"] == [made["silence"]]
+        firing = await until_it_fires(http)
+        assert [(one["alert"], one["state"], one["by"]) for one in firing] == [
+            ("SchedulerMissing", "firing", ""),
+            ("ServerDown", "silenced", made["silence"]["id"]),
+        ]
+        await hold_to_the_document(http, "DELETE", f"/v1/silences?id={made['silence']['id']}", 200)
+        await hold_to_the_document(http, "DELETE", "/v1/silences?id=x", 404)
+        await hold_to_the_document(http, "POST", "/v1/alerts/test", 404, json={"receiver": "nobody"})
         await hold_to_the_document(http, "GET", "/v1/history?limit=x", 422)
         await hold_to_the_document(http, "GET", "/v1/history?subject=shpo", 404)
         assert "lvsctl_" in await hold_to_the_document(http, "GET", "/metrics", 200)

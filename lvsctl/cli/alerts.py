@@ -1,0 +1,126 @@
+"""`alerts` and `silence`: what goes on and who was told of it, and what nobody wants to hear of for a while."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from lvsctl.cli import options
+from lvsctl.cli.columns import counted, printable
+from lvsctl.errors import LvsctlError
+
+TEST_TIMEOUT = 120.0  # seconds: every member of a cluster is tried, each as long as the configuration allows
+
+Json = dict[str, Any]
+
+
+@click.group(invoke_without_command=True)
+@options.output("table", "json", default="table")
+@options.socket
+@click.pass_context
+def alerts(context: click.Context, output: str, socket: str) -> None:
+    """Show what fires now, and who was told of it.
+
+    STATE is firing, or why it is not told: silenced (by an operator), inhibited (another alert says it all) or flapping
+    (told as such). TOLD are the receivers that know. Receivers that cannot be reached are named below.
+    """
+    context.obj = socket
+    if context.invoked_subcommand is None:
+        from lvsctl.cli import show_alerts  # noqa: PLC0415
+
+        _show(_ask(socket, "GET", "/v1/alerts"), output, show_alerts.alerts)
+
+
+@alerts.command()
+@click.argument("receiver")
+@click.pass_context
+def test(context: click.Context, receiver: str) -> int:
+    """Send a marked test to RECEIVER, and say what came of it.
+
+    It goes past what waits for the receiver. The exit status is 1 if it could not be delivered.
+    """
+    said = _ask(context.obj, "POST", "/v1/alerts/test", {"receiver": receiver}, timeout=TEST_TIMEOUT)
+    if not said["ok"]:
+        raise LvsctlError(f"not delivered: {printable(said['answer'])}")
+    click.echo(f"delivered: {printable(said['answer'])}")
+    return 0
+
+
+@click.command()
+@click.argument("matchers", nargs=-1, metavar="[MATCHER...]")
+@click.option("--for", "duration", default="1h", show_default=True, metavar="TIME", help="For so long: 30m, 2h.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; shown with it.")
+@click.option("--list", "listing", is_flag=True, help="Show the silences that hold.")
+@click.option("--end", metavar="ID", help="End this silence.")
+@options.output("table", "json", default="table")
+@options.socket
+def silence(
+    *, matchers: tuple[str, ...], duration: str, reason: str, listing: bool, end: str | None, output: str, socket: str
+) -> None:
+    """Keep quiet about some alerts for a while.
+
+    All MATCHERs must apply: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEX, LABEL!~REGEX (the whole value), or the name of an
+    alert. Labels are alertname, severity, service, pool, server, host and others that `lvsctl alerts -o json` shows.
+    Receivers still hear of the end of what they know. Silences survive restarts and reloads.
+
+    \b
+    lvsctl silence service=shop --for 2h --reason "new disks"
+    lvsctl silence ServerDown host=10.0.0.7 --for 30m
+    lvsctl silence --list
+    lvsctl silence --end 3f9a0c12
+    """
+    if sum([bool(matchers), listing, end is not None]) != 1:
+        raise click.UsageError("name what to silence, or say --list, or --end ID")
+    if listing:
+        from lvsctl.cli import show_alerts  # noqa: PLC0415
+
+        _show(_ask(socket, "GET", "/v1/silences"), output, show_alerts.silences)
+    elif end is not None:
+        said = _ask(socket, "DELETE", f"/v1/silences?{urlencode({'id': end})}")
+        _show(said, output, _ended)
+    else:
+        body = {"matchers": list(matchers), "for": _seconds(duration), "reason": reason}
+        _show(_ask(socket, "POST", "/v1/silences", body), output, _begun)
+
+
+def _begun(said: Json, **_: object) -> str:
+    made = said["silence"]
+    return f"{made['id']} until {made['until']}: {counted(said['alerts'], 'alert')} silenced now\n"
+
+
+def _ended(said: Json, **_: object) -> str:
+    ended = said["ended"]
+    return f"ended: {printable(' '.join(ended['matchers']))}, by {printable(ended['by'])}\n"
+
+
+def _seconds(text: str) -> float:
+    from lvsctl.config.values import duration  # noqa: PLC0415
+
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--for") from error
+
+
+def _ask(socket: str, method: str, resource: str, body: Json | None = None, *, timeout: float = 10.0) -> Json:
+    from lvsctl.cli import client  # noqa: PLC0415
+
+    answer = client.ask(socket, method, resource, body=body, timeout=timeout)
+    if answer.status != 200:
+        raise LvsctlError(client.refusal(answer))
+    return answer.body
+
+
+def _show(body: Json, output: str, render: Callable[..., str]) -> None:
+    import json  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    if output == "json":
+        click.echo(json.dumps(body, indent=2))
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
+    click.echo(render(body, width=width), nl=False)

@@ -1,0 +1,266 @@
+"""Tells the receivers: hears the herald, keeps what it knows on disk, hands over what is to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from lvsctl.decide.alerting.catalogue import concerns
+from lvsctl.decide.alerting.engine import step
+from lvsctl.decide.alerting.groups import of_one
+from lvsctl.decide.alerting.happening import Happening, Settled, SilenceBegun, SilenceEnded, Standing
+from lvsctl.decide.alerting.state import State
+from lvsctl.decide.alerting.written import state_from_json, state_json
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Alert, Alerting, Silence, Told, labels
+from lvsctl.notify.outcome import Taken
+
+if TYPE_CHECKING:
+    from lvsctl.notify.delivery import Delivery
+
+SWEEP = 30.0
+"""Seconds between looks at how things stand, for what no event told."""
+
+GATHER = 0.2
+"""Seconds in which events are gathered, so that a burst is one step and one write."""
+
+MOST = 100_000
+"""Events that may wait for a step; how things stand makes up for those that are lost."""
+
+log = structlog.get_logger("lvsctl")
+
+
+class Alerts:
+    """The engine, its memory, and the moment of its next step.
+
+    path: of the file in which it is kept. opened: makes the delivery, in the event loop. stands: how things stand now.
+    today: tells Unix time. sweep, gather: seconds, see SWEEP and GATHER.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        opened: Callable[[], Delivery],
+        *,
+        stands: Callable[[], Standing],
+        today: Callable[[], float] = time.time,
+        sweep: float = SWEEP,
+        gather: float = GATHER,
+    ) -> None:
+        self.alerting = Alerting()
+        self.state = State()
+        self.delivery: Delivery | None = None
+        self._path = path
+        self._opened = opened
+        self._stands = stands
+        self._today = today
+        self._sweep = sweep
+        self._gather = gather
+        self._heard: deque[Happening] = deque(maxlen=MOST)
+        self._wake = asyncio.Event()
+        self._stepping = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = False
+        self._look = False
+        self._configured = False
+        self._next_at: float | None = None
+        self._complaint = ""
+
+    # --- from the start to the end --------------------------------------------------------------------------------
+
+    async def start(self, alerting: Alerting) -> None:
+        """Take up what the daemon before left, and begin.
+
+        A receiver that can never work keeps nobody from being served: it is told, and tried again.
+        """
+        self.state = (await asyncio.to_thread(self._read)).restarted()
+        self.delivery = self._opened()
+        self.alerting = _named(alerting)
+        self._tasks = [asyncio.create_task(self._run(), name="alerts"), asyncio.create_task(self._watch(self.delivery))]
+
+    async def take(self, alerting: Alerting) -> None:
+        """Tell these receivers by these routes from now on; what was told before is remembered.
+
+        Raises LvsctlError, and changes nothing, if a receiver can never work.
+        """
+        assert self.delivery is not None  # noqa: S101 - started
+        await self.delivery.configure(alerting.receivers.values())
+        async with self._stepping:
+            self.alerting = _named(alerting)
+            self._configured = True
+        self._look = True
+        self._wake.set()
+
+    async def close(self) -> None:
+        """End, and write down what was heard last: what there is to tell is told by the daemon after this one."""
+        async with self._stepping:  # a step is never cut off: what it writes would go on behind our back
+            for task in self._tasks:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.delivery is not None:
+            if self._configured:
+                await self._try_step()
+            await self.delivery.close()
+
+    # --- what is heard --------------------------------------------------------------------------------------------
+
+    def hear(self, told: Told) -> None:
+        """A listener of the herald."""
+        if concerns(told.record.event):
+            self._heard.append(told)
+            self._look |= told.record.event == "reloaded"
+            self._wake.set()
+
+    def ready(self) -> None:
+        """The first complete round is done: from now on how things stand counts."""
+        if not self._ready:
+            self._ready = self._look = True
+            self._heard.append(Settled())
+            self._wake.set()
+
+    async def silence(self, silence: Silence) -> None:
+        """Keep quiet about something; it is on disk when this returns."""
+        await self._step(SilenceBegun(silence))
+
+    async def unsilence(self, name: str) -> None:
+        """End the silence with this id; it is on disk when this returns."""
+        await self._step(SilenceEnded(name))
+
+    async def test(self, receiver: str, *, by: str) -> tuple[bool, str]:
+        """Send a marked test at once; whether it was taken, and by whom, or why not."""
+        assert self.delivery is not None  # noqa: S101 - started
+        facts = (("summary", f"a test by {by}: nothing is wrong"),)
+        named = labels((*self.alerting.labels, ("alertname", "Test"), ("severity", "info"), ("receiver", receiver)))
+        now = self._today()
+        outcome = await self.delivery.test(of_one(Alert(named, facts, now), receiver, now))
+        if isinstance(outcome, Taken):
+            where = {one.receiver: f"{one.kind}, {one.where}" for one in self.delivery.standings()}
+            return True, f"{receiver} ({where[receiver]}) has taken it"
+        return False, outcome.why
+
+    # --- again and again ------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        await self._configure()
+        await self._try_step()
+        while True:
+            await self._wait()
+            await self._try_step()
+
+    async def _configure(self) -> None:
+        complaint = ""
+        while not self._configured:  # a reload may have done it
+            try:
+                await self.take(self.alerting)
+            except LvsctlError as error:
+                if str(error) != complaint:
+                    log.error("alerts: nobody is told until this is mended", error=str(error))
+                complaint = str(error)
+                await asyncio.sleep(self._sweep)
+
+    async def _watch(self, delivery: Delivery) -> None:
+        try:
+            await delivery.run()
+        except Exception:
+            log.exception("a bug in lvsctl: a receiver is not told any more; report it, and restart the daemon")
+
+    async def _wait(self) -> None:
+        """Until something is heard or due; then a moment more, for what comes with it."""
+        pause = self._sweep
+        if self._next_at is not None:
+            pause = min(pause, max(self._next_at - self._today(), 0.0))
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+            await asyncio.sleep(self._gather)
+        except TimeoutError:
+            self._look = True
+
+    async def _try_step(self) -> None:
+        """A bug in here must not take the director down: it is logged, and what led to it dropped."""
+        try:
+            await self._step()
+        except Exception:
+            log.exception("a bug in lvsctl: alerts may be missing; report it")
+            await asyncio.sleep(self._gather)
+
+    async def _step(self, *more: Happening) -> None:
+        async with self._stepping:
+            self._wake.clear()
+            heard: list[Happening] = [*self._heard, *more]
+            self._heard.clear()
+            if self._ready and self._look:
+                heard.append(self._stands())
+                self._look = False
+            before = self.state
+            done = await asyncio.to_thread(step, before, self.alerting, heard, self._today())
+            self.state, self._next_at = done.state, done.next_at
+            if done.state != before:
+                await self._keep()
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """What is in the outbox was written down with it: a daemon that is killed here does it again."""
+        if not self.state.outbox:
+            return
+        assert self.delivery is not None  # noqa: S101 - started
+        for notification in self.state.outbox:
+            await self.delivery.submit(notification)
+        self.state = self.state.handed_over()
+        await self._keep()
+
+    # --- on disk --------------------------------------------------------------------------------------------------
+
+    def _read(self) -> State:
+        """What was written down. What cannot be understood is put aside: forgetful is better than not at all."""
+        try:
+            return state_from_json(json.loads(self._path.read_bytes()))
+        except FileNotFoundError:
+            return State()
+        except OSError as error:
+            log.error("alerts: the file cannot be read, what was told before is forgotten", error=error.strerror)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            aside = self._path.with_suffix(".damaged")
+            log.error("alerts: the file is damaged, what was told before is forgotten", moved_to=str(aside))
+            self._path.replace(aside)
+        return State()
+
+    async def _keep(self) -> None:
+        """A full disk must not keep anybody from being told: say so, once, and go on."""
+        complaint = ""
+        try:
+            await asyncio.to_thread(self._write, self.state)
+        except OSError as error:
+            complaint = error.strerror or str(error)
+        if complaint and complaint != self._complaint:
+            words = "alerts: the file cannot be written, a restart would tell again what was told"
+            log.error(words, file=str(self._path), error=complaint)
+        self._complaint = complaint
+
+    def _write(self, state: State) -> None:
+        scratch = self._path.with_suffix(".new")
+        with scratch.open("w") as out:
+            json.dump(state_json(state), out)
+            out.flush()
+            os.fsync(out.fileno())
+        scratch.replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _named(alerting: Alerting) -> Alerting:
+    """With the label that says whose alerts these are: the name of this host, unless the configuration names it."""
+    return replace(alerting, labels=labels({"director": socket.gethostname(), **dict(alerting.labels)}))

@@ -1,0 +1,97 @@
+"""How things stand now, as the records that would begin an alert about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from lvsctl import events as happened
+from lvsctl.decide.alerting.happening import Standing
+from lvsctl.decide.health import Standing as ServerStanding
+from lvsctl.decide.health import standing
+from lvsctl.decide.record import records
+from lvsctl.events import Event
+from lvsctl.model import Health, Outcome, Record, Server, ServiceState, Verdict
+
+if TYPE_CHECKING:
+    from lvsctl.daemon.daemon import Daemon
+    from lvsctl.daemon.world import World
+
+_OF_THE_ROUND = frozenset({"refused", "withheld", "scheduler_missing"})
+_ALWAYS = frozenset({"server_down", "service_down", "service_refused", "not_asked", "reload_refused", "kernel_silent"})
+_UNKNOWN = Outcome(Verdict.UNKNOWN, "", "", 0.0)
+
+
+def how_things_stand(daemon: Daemon) -> Standing:
+    """What goes on in this daemon, for the alerts. Before the first round nothing is known of what rounds find."""
+    world, done = daemon.world, daemon.last.round
+    hosts = Counter(str(server.key.address) for _, _, server in _checked(world))
+    judged = _ALWAYS | {"override_set"} | (_OF_THE_ROUND if done is not None else frozenset())
+    return Standing(
+        judged=judged,
+        holds=tuple(_told(daemon, _going_on(daemon))),
+        unsure=tuple(_told(daemon, _unsure(daemon))),
+        services=frozenset(world.spec.services),
+        hosts=hosts,
+    )
+
+
+def _told(daemon: Daemon, events: Iterable[Event]) -> Iterator[Record]:
+    for event in events:
+        yield from records(event, daemon.world.names)
+
+
+def _going_on(daemon: Daemon) -> Iterator[Event]:
+    world, done = daemon.world, daemon.last.round
+    for service, pool, server in _checked(world):
+        if standing(server.checks, world.health) is ServerStanding.DOWN:
+            kind, outcome = _why(world, server)
+            yield happened.ServerChanged(service, pool, server.key, False, kind, outcome)
+    for name, state in daemon.last.states.items():
+        if state in (ServiceState.DOWN, ServiceState.REFUSED):
+            yield happened.ServiceChanged(name, state, None, "")
+    for check in world.spec.checks.values():
+        last = world.health[check.id].last
+        if last is not None and last.verdict is Verdict.UNKNOWN:
+            yield happened.NotAsked(world.spec.questions[check.question], last)
+    if daemon.last.error is not None:
+        yield happened.KernelSilent(daemon.last.error)
+    if not daemon.last_load.ok:
+        yield happened.ReloadRefused(daemon.last_load.problems)
+    yield from (happened.OverrideSet(override) for override in world.overrides)
+    if done is not None:
+        yield from (happened.OpRefused(step, refusal) for step, refusal in done.refused)
+        yield from done.decision.desired.schedulers
+        if done.withheld:
+            yield happened.GuardTripped(tuple(step for step, _ in done.withheld), done.withheld[0][1])
+
+
+def _unsure(daemon: Daemon) -> Iterator[Event]:
+    """Servers that have not been heard of, and services that no round has judged or that wait for the first answers."""
+    world = daemon.world
+    for service, pool, server in _checked(world):
+        if standing(server.checks, world.health) is ServerStanding.UNPROVEN:
+            yield happened.ServerChanged(service, pool, server.key, False, "", _UNKNOWN)
+    for name in world.spec.services:
+        if daemon.last.states.get(name, ServiceState.WAITING) is ServiceState.WAITING:
+            for state in (ServiceState.DOWN, ServiceState.REFUSED):
+                yield happened.ServiceChanged(name, state, None, "")
+
+
+def _checked(world: World) -> Iterator[tuple[str, str, Server]]:
+    for service in world.spec.services.values():
+        for pool in service.pools:
+            yield from ((service.name, pool.name, server) for server in pool.servers if server.checks)
+
+
+def _why(world: World, server: Server) -> tuple[str, Outcome]:
+    """The check that keeps a server down, and what it said last."""
+    down = next(check for check in server.checks if not _passes(world.health[check]))
+    last = world.health[down].last
+    question = world.spec.questions[world.spec.checks[down].question]
+    return question.kind, last if last is not None else _UNKNOWN
+
+
+def _passes(health: Health) -> bool:
+    return health.up

@@ -1,0 +1,255 @@
+"""The daemon tells a receiver that listens on loopback: once, the end too, whatever happens to it in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.daemon import Daemon
+from lvsctl.errors import ConfigError
+from lvsctl.model import Matcher, MatchOp, Silence
+from tests.daemon.site import Servers, Site, conf, service
+from tests.notify.server import Misbehaving, status
+
+A, B = "127.0.0.11", "127.0.0.12"
+SOON = 10.0  # seconds until something is given up, that takes a moment
+
+
+@pytest.fixture
+async def receiver(servers: Servers) -> AsyncIterator[Misbehaving]:
+    """After `servers`, because on the kernel that listens in the network namespace."""
+    made = Misbehaving()
+    yield made
+    await made.close()
+
+
+def alerts(url: str, **keys: object) -> str:
+    settings = {"group_by": "[alertname]", "group_wait": "0s", "group_interval": "0s", **keys}
+    lines = [f"  {name}: {value}" for name, value in settings.items()]
+    return "\n".join(["alerts:", *lines, f"  receivers: {{hook: {{webhook: {url}/}}}}", "  routes: [{to: hook}]", ""])
+
+
+async def shop(site: Site, servers: Servers, url: str, **keys: object) -> None:
+    """Two servers that live, in one service."""
+    await servers.start(A, B)
+    site.write(conf(service("shop", A, B, address=f"192.0.2.20:{servers.port}", scheduler="rr")))
+    site.write(alerts(url, **keys), "alerts.yaml")
+
+
+async def heard(receiver: Misbehaving, count: int) -> list[str]:
+    """What it heard, once that is so much: "firing ServerDown 127.0.0.11"."""
+    async with asyncio.timeout(SOON):
+        bodies = [one.json() for one in await receiver.until(count)]
+    return [
+        f"{alert['status']} {alert['labels']['alertname']} {alert['labels'].get('server', '').split(':')[0]}".strip()
+        for body in bodies
+        for alert in body["alerts"]
+    ]
+
+
+async def settled(daemon: Daemon, *names: str) -> None:
+    """Until just these alerts fire."""
+    async with asyncio.timeout(SOON):
+        while sorted(e.alert.name for e in daemon.alerts.state.entries.values() if e.firing) != sorted(names):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_server_that_goes_down_and_comes_back(site: Site, servers: Servers, receiver: Misbehaving) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running():
+        await site.ready()
+        await servers.kill(A)
+        assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+        await servers.start(A)
+        assert await heard(receiver, 2) == [f"firing ServerDown {A}", f"resolved ServerDown {A}"]
+    first = receiver.heard[0].json()["alerts"][0]
+    assert first["labels"]["service"] == "shop" and first["labels"]["director"]
+    assert "is down" in first["annotations"]["summary"]
+
+
+async def test_what_ended_while_the_daemon_was_down_is_told_and_nothing_twice(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running():
+        await site.ready()
+        await servers.kill(A)
+        await heard(receiver, 1)
+    async with site.running() as daemon:
+        await site.ready()
+        await settled(daemon, "ServerDown")
+    await servers.start(A)
+    async with site.running():
+        assert await heard(receiver, 2) == [f"firing ServerDown {A}", f"resolved ServerDown {A}"]
+    assert len(receiver.heard) == 2
+
+
+async def test_what_was_made_and_not_handed_over_goes_out_after_a_kill(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    from lvsctl.decide.alerting.engine import step
+    from lvsctl.decide.alerting.written import state_json
+    from tests.decide.alerting.desk import START, Desk, alerting, route, server_down
+
+    await shop(site, servers, await receiver.start())
+    desk = Desk(alerting(route("hook"))).at(0, server_down(1))
+    made = step(desk.state, desk.alerting, (), START + 30)
+    assert made.state.outbox
+    (site.folder / "alerts.json").write_text(json.dumps(state_json(made.state)))
+    async with site.running() as daemon:
+        assert await heard(receiver, 1) == ["firing ServerDown 10.0.0.1"]
+        assert daemon.alerts.state.outbox == ()
+    assert not json.loads((site.folder / "alerts.json").read_text())["outbox"]
+
+
+async def test_a_damaged_memory_is_put_aside(
+    site: Site, servers: Servers, receiver: Misbehaving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await shop(site, servers, await receiver.start())
+    (site.folder / "alerts.json").write_text('{"version": 1')
+    async with site.running():
+        await site.ready()
+        await servers.kill(A)
+        assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+    assert (site.folder / "alerts.damaged").read_text() == '{"version": 1'
+    assert "alerts: the file is damaged, what was told before is forgotten" in capsys.readouterr().out
+
+
+async def test_a_reload_with_other_times_and_receivers_tells_nothing_twice(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    url = await receiver.start()
+    await shop(site, servers, url)
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A)
+        await heard(receiver, 1)
+        site.write(alerts(url, group_wait="10ms", labels="{site: fra}"), "alerts.yaml")
+        await daemon.reload()
+        await servers.start(A)
+        assert await heard(receiver, 2) == [f"firing ServerDown {A}", f"resolved ServerDown {A}"]
+        assert [one.json()["alerts"][0]["labels"].get("site") for one in receiver.heard] == [None, None]
+
+
+async def test_a_reload_that_is_refused_is_an_alert_that_ends_with_the_next(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    url = await receiver.start()
+    await shop(site, servers, url)
+    async with site.running() as daemon:
+        await site.ready()
+        site.write("services: [", "broken.yaml")
+        with pytest.raises(ConfigError):
+            await daemon.reload()
+        assert await heard(receiver, 1) == ["firing ReloadRefused"]
+        (site.config / "broken.yaml").unlink()
+        await daemon.reload()
+        assert await heard(receiver, 2) == ["firing ReloadRefused", "resolved ReloadRefused"]
+
+
+async def test_a_server_that_leaves_the_configuration_is_no_longer_down(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A)
+        await heard(receiver, 1)
+        site.write(conf(service("shop", B, address=f"192.0.2.20:{servers.port}", scheduler="rr")))
+        await daemon.reload()
+        assert await heard(receiver, 2) == [f"firing ServerDown {A}", f"resolved ServerDown {A}"]
+
+
+async def test_a_silence_holds_and_survives_a_restart(site: Site, servers: Servers, receiver: Misbehaving) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running() as daemon:
+        await site.ready()
+        matcher = Matcher("alertname", MatchOp.IS, "ServerDown")
+        await daemon.alerts.silence(Silence("s1", (matcher,), "alice", "", daemon.started, daemon.started + 3600))
+        await servers.kill(A)
+        await settled(daemon, "ServerDown")
+    async with site.running() as daemon:
+        await site.ready()
+        await settled(daemon, "ServerDown")
+        await daemon.alerts.unsilence("s1")
+        assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+
+
+async def test_a_receiver_that_cannot_be_told_is_an_alert_for_others_only(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    broken = Misbehaving(otherwise=status(403))
+    url, dead = await receiver.start(), await broken.start()
+    await shop(site, servers, url)
+    text = alerts(url).replace("hook}]", "[dead, hook]}]")
+    site.write(text.replace("receivers: {", f"receivers: {{dead: {{webhook: {dead}/}}, "), "alerts.yaml")
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A)
+        found = await heard(receiver, 2)
+        assert sorted(found) == ["firing DeliveryFailed", f"firing ServerDown {A}"]
+        async with asyncio.timeout(SOON):
+            await broken.until(1)
+        assert not any(b"DeliveryFailed" in one.body for one in broken.heard)
+        broken.otherwise = status(200)
+        await servers.start(A)
+        await settled(daemon)
+        ended = [line for line in await heard(receiver, 4) if line.startswith("resolved")]
+        assert sorted(ended) == ["resolved DeliveryFailed", f"resolved ServerDown {A}"]
+    await broken.close()
+
+
+async def test_a_test_says_what_came_of_it(site: Site, servers: Servers, receiver: Misbehaving) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running() as daemon:
+        await site.ready()
+        assert await daemon.alerts.test("hook", by="alice") == (True, "hook (webhook, 127.0.0.1) has taken it")
+        assert receiver.heard[-1].json()["alerts"][0]["annotations"]["summary"] == "a test by alice: nothing is wrong"
+        receiver.otherwise = status(403)
+        ok, why = await daemon.alerts.test("hook", by="alice")
+        assert not ok and "403" in why
+        assert len(receiver.heard) == 2
+        assert not daemon.alerts.state.entries
+
+
+async def test_without_receivers_alerts_are_known_all_the_same(site: Site, servers: Servers) -> None:
+    await servers.start(A, B)
+    site.write(conf(service("shop", A, B, address=f"192.0.2.20:{servers.port}", scheduler="rr")))
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A, B)
+        await settled(daemon, "ServerDown", "ServerDown", "ServiceDown")
+
+
+async def test_a_full_disk_keeps_nobody_from_being_told(
+    site: Site,
+    servers: Servers,
+    receiver: Misbehaving,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await shop(site, servers, await receiver.start())
+    async with site.running() as daemon:
+        await site.ready()
+        (site.folder / "alerts.new").mkdir(exist_ok=True)
+        await servers.kill(A)
+        assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+        (site.folder / "alerts.new").rmdir()
+        await servers.start(A)
+        await heard(receiver, 2)
+        await settled(daemon)
+    said = [line for line in capsys.readouterr().out.splitlines() if "the file cannot be written" in line]
+    assert len(said) == 1
+
+
+async def test_a_receiver_that_can_never_work_keeps_nobody_from_being_served(
+    site: Site, servers: Servers, receiver: Misbehaving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await shop(site, servers, await receiver.start())
+    (tmp_path / "alerts").write_text("in the way of the queues")
+    async with site.running():
+        await site.ready()
+    assert "alerts: nobody is told until this is mended" in capsys.readouterr().out
