@@ -47,7 +47,7 @@ COMMANDS = {  # in the order of use
     "enable": ("lvsctl.cli.overrides", "End what was ordered of a server or a pool."),
     "overrides": ("lvsctl.cli.overrides", "List what operators ordered: who, why and until when."),
     "history": ("lvsctl.cli.history", "Show the last transitions: what went down and came up, and why."),
-    "alerts": ("lvsctl.cli.alerts", "Show what fires and who was told of it; `alerts test` tries a receiver."),
+    "alerts": ("lvsctl.cli.alerts", "Show what fires now, and who was told of it."),
     "silence": ("lvsctl.cli.alerts", "Keep quiet about some alerts for a while."),
     "events": ("lvsctl.cli.events", "Show what happens, as the daemon tells it."),
     "reload": ("lvsctl.cli.control", "Make the daemon read conf.d again."),

@@ -205,9 +205,9 @@ class Daemon:
         await self._look_for_schedulers()
         self.metrics.loaded(ok=True, at=self.started)
         self.metrics.keep(self.world.spec.services)
+        await self.alerts.start(self.world.spec.alerting)  # before the first answer
         self.runner.keep(self.world.spec.questions)
         await self.listeners.start(self.world.spec.metrics.listen)
-        await self.alerts.start(self.world.spec.alerting)
 
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""
