@@ -73,7 +73,11 @@ class NotAsked:
 
 @dataclass(frozen=True, slots=True)
 class SpillStarted:
-    """Every server of `pool` is full, or was between two looks: connections go to the pool `to`."""
+    """Every server of `pool` is full, or was between two looks: connections go to the pool `to`.
+
+    With three pools and more there may be two at once: from the first to the second, and, as that is full as well,
+    from the second to the third.
+    """
 
     service: str
     pool: str
@@ -82,7 +86,10 @@ class SpillStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpillEnded:
-    """The pool has room again. connections: how many went to `to`; peak: most of them at once."""
+    """The pool has room again. connections: how many went to `to`; peak: most at once that a look has seen there.
+
+    It is told some seconds later than it was seen: the kernel's counters lag.
+    """
 
     service: str
     pool: str
@@ -109,7 +116,7 @@ class PoolRelieved:
 
 @dataclass(frozen=True, slots=True)
 class CapacityHigh:
-    """A pool has held more than the set share of its thresholds for the set time. share: now, 0 to 1."""
+    """A pool has held the set share of its thresholds, or more, for the set time. share: now, 0 to 1."""
 
     service: str
     pool: str

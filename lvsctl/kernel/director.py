@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from lvsctl.kernel import overload, scheduling
+from lvsctl.decide import overload
+from lvsctl.decide.overload import LoadedServer
+from lvsctl.kernel import scheduling
 from lvsctl.kernel.connections import (
     Client,
     Connection,
@@ -19,7 +21,6 @@ from lvsctl.kernel.connections import (
     after,
     lifetime_in,
 )
-from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Servers, Turn
 from lvsctl.model import (
     AddressKey,

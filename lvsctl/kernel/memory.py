@@ -164,6 +164,10 @@ class MemoryIpvs:
         """Let it be `now`: entries and templates whose time is over are gone."""
         self._director.pass_time(now)
 
+    def overloaded(self, service: ServiceKey) -> frozenset[RealKey]:
+        """The servers that have the flag OVERLOAD, of which the kernel says nothing."""
+        return frozenset(key for key, server in self._director.services[service].servers.items() if server.overloaded)
+
     @property
     def connections(self) -> Connections:
         """The connection table, to look at."""

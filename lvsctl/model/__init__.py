@@ -65,6 +65,7 @@ from lvsctl.model.receiver import (
 from lvsctl.model.record import Level, Record, Told
 from lvsctl.model.spec import (
     PRIORITY_SCHEDULERS,
+    CapacityWarning,
     Limits,
     OnDown,
     OnExit,
@@ -115,6 +116,7 @@ __all__ = [
     "AlertSeverity",
     "Alerting",
     "Alertmanager",
+    "CapacityWarning",
     "Channel",
     "Check",
     "CheckId",

@@ -52,7 +52,7 @@ class Seen:
 
 
 class Generation(StrEnum):
-    """The code that keeps OVERLOAD was rewritten inside the stable series of Linux (kernel/overload.py has the rules).
+    """The code that keeps OVERLOAD was rewritten inside the stable series of Linux (decide/overload.py has the rules).
 
     OLD: an edit of the thresholds leaves the flag alone, or clears it without looking; it is brought up to date when
     the next connection is bound or unbound. NEW: an edit of the thresholds brings it up to date at once.

@@ -60,6 +60,14 @@ class Pool:
     floor: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CapacityWarning:
+    """Said of a pool that holds at least this share (above 0, up to 1) of its upper thresholds for so many seconds."""
+
+    share: float
+    lasting: float
+
+
 PRIORITY_SCHEDULERS = frozenset({"hprio", "fo"})
 """With these the kernel itself takes the highest weight that has room, so all pools are in the table at once."""
 
@@ -72,6 +80,7 @@ class Service:
     wanted one takes the fallback's place, if it appears while the service runs. slow_start: seconds in which a server
     that has come up gets its weight, 0 for at once. drain_timeout: seconds after which a server that was taken to
     weight 0 leaves the table even if it has connections (and before that once it has none); None: it stays.
+    capacity_warning: None for no warning.
     """
 
     name: str
@@ -84,6 +93,7 @@ class Service:
     upgrade: SchedulerUpgrade = SchedulerUpgrade.RELOAD
     slow_start: float = 0.0
     drain_timeout: float | None = None
+    capacity_warning: CapacityWarning | None = None
 
 
 @dataclass(frozen=True, slots=True)

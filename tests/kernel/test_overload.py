@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.decide.overload import LoadedServer, bound, edited, lower_bound, unbound
 from lvsctl.kernel.generation import generation_of
-from lvsctl.kernel.overload import LoadedServer, bound, edited, lower_bound, unbound
 from lvsctl.model import Forward, Generation, RealAttrs, RealKey
 
 KEY = RealKey(IPv4Address("10.0.0.1"), 80)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.decide.overload import LoadedServer
 from lvsctl.errors import LvsctlError
-from lvsctl.kernel.overload import LoadedServer
 from lvsctl.kernel.scheduling import bind
 from lvsctl.kernel.scheduling.turn import Servers, Turn
 from lvsctl.model import MAX_WEIGHT, Forward, Generation, RealAttrs, RealKey

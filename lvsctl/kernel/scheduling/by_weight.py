@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from lvsctl.kernel.overload import LoadedServer
+from lvsctl.decide.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers, key_of
 from lvsctl.model import RealKey
 

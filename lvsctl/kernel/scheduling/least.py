@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from lvsctl.kernel.overload import LoadedServer
+from lvsctl.decide.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers, key_of
 from lvsctl.model import Generation, RealKey
 

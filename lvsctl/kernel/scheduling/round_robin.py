@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from lvsctl.kernel.overload import LoadedServer
+from lvsctl.decide.overload import LoadedServer
 from lvsctl.kernel.scheduling.turn import Memoryless, Servers, place_of
 from lvsctl.model import RealKey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self, TypeAlias
 
-from lvsctl.kernel.overload import LoadedServer
+from lvsctl.decide.overload import LoadedServer
 from lvsctl.model import RealKey
 
 Servers: TypeAlias = Sequence[LoadedServer]

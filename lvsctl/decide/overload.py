@@ -79,14 +79,16 @@ def unbound(
 
 def edited(server: LoadedServer, attrs: RealAttrs, generation: Generation) -> LoadedServer:
     """`server` with new attributes: edited, or deleted and added again while connections to it were left."""
-    before, server = server.attrs, replace(server, attrs=attrs)
+    overloaded = flag_after_edit(server.overloaded, server.total, server.attrs, attrs, generation)
+    return replace(server, attrs=attrs, overloaded=overloaded)
+
+
+def flag_after_edit(overloaded: bool, total: int, before: RealAttrs, after: RealAttrs, generation: Generation) -> bool:
+    """What an edit of the attributes makes of the flag of a server with `total` connections."""
     if generation is Generation.OLD:
-        relieved = attrs.upper == 0 or attrs.upper > before.upper
-        return replace(server, overloaded=False) if relieved else server
-    if (attrs.upper, attrs.lower) == (before.upper, before.lower):
-        return server
-    if 0 < attrs.upper <= server.total:
-        return replace(server, overloaded=True)
-    if attrs.upper == 0 or server.total < lower_bound(attrs):
-        return replace(server, overloaded=False)
-    return server
+        return overloaded and 0 < after.upper <= before.upper
+    if (after.upper, after.lower) == (before.upper, before.lower):
+        return overloaded
+    if 0 < after.upper <= total:
+        return True
+    return overloaded and after.upper > 0 and total >= lower_bound(after)

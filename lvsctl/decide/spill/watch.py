@@ -1,0 +1,148 @@
+"""A look beside the one before: the load of every service with thresholds, and what happened since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from lvsctl.decide.spill.counting import Rise, is_closed, rises, spills, were_full
+from lvsctl.decide.spill.load import Loads, PoolLoad, ServerLoad, ServiceLoad, generations
+from lvsctl.decide.spill.pools import falls, pool_load, taking
+from lvsctl.decide.spill.server import seen, was_full
+from lvsctl.decide.spill.telling import crowds, told
+from lvsctl.events import Event
+from lvsctl.model import PRIORITY_SCHEDULERS, Generation, RealKey, Seen, Service, ServiceKey, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """loads: of the services with thresholds; events: in the order of conf.d, those of services that left it last."""
+
+    loads: Loads
+    events: tuple[Event, ...]
+
+
+def watch(spec: Spec, look: Seen, before: Loads, now: float, *, generation: Generation | None) -> Watched:
+    """What `look` says of the load. before: of the last look, empty after a start. generation: None if not known.
+
+    Only while a priority scheduler is in the table is there a spill: connections go to a lower pool because every live
+    server above it is full. If none above it is live, the lower pool is in use, which is no spill. Of an exhaustion
+    between two looks nothing is left to see. After a start only what is full now is told, and what spills from now on.
+    """
+    limited = {service.key: service for service in spec.services.values() if _is_limited(service)}
+    kinds = generations(generation)
+    loads: dict[ServiceKey, ServiceLoad] = {}
+    events: list[Event] = []
+    for key, service in limited.items():
+        was = before.get(key)
+        if was is not None and was.name != service.name:
+            events += told(_departed(was, now), was, now)
+            was = replace(was, name=service.name, spills=(), exhausted=None, crowds={})
+        load = _load(service, look, was, now, kinds)
+        events += told(load, was, now, service.capacity_warning)
+        loads[key] = replace(load, spills=tuple(spill for spill in load.spills if not is_closed(spill, now)))
+    for key, was in before.items():
+        if key not in limited:
+            events += told(_departed(was, now), was, now)
+    return Watched(loads, tuple(events))
+
+
+def _is_limited(service: Service) -> bool:
+    return any(server.attrs.upper for pool in service.pools for server in pool.servers)
+
+
+def _departed(load: ServiceLoad, now: float) -> ServiceLoad:
+    """Nothing goes on in what has left conf.d."""
+    return ServiceLoad(load.name, now, (), {}, (), taking=None, since=None)
+
+
+def _load(
+    service: Service, look: Seen, before: ServiceLoad | None, now: float, kinds: tuple[Generation, ...]
+) -> ServiceLoad:
+    """Spills that are over, and all of them counted, are in it still."""
+    entry = look.table.get(service.key)
+    known = before.servers if before is not None else {}
+    persistent = entry is not None and entry.attrs.persistence > 0
+    present = _present(service, look, known, kinds, persistent=persistent)
+    has_falls = entry is not None and entry.attrs.scheduler in PRIORITY_SCHEDULERS
+    came = rises(before, service.pools, present, persistent=persistent) if before is not None and has_falls else {}
+    pools, order = _pools(service, present, known, came, has_falls=has_falls)
+    takes = taking(service.pools, present)
+    exhausted = takes is None and any(pool.live for pool in pools)
+    return ServiceLoad(
+        service.name,
+        now,
+        service.pools,
+        {**_absent(service, known), **present},
+        pools,
+        taking=takes,
+        since=None if before is None else before.since if before.taking == takes else now,
+        spills=tuple(spills(before.spills if before is not None else (), order, came, now)),
+        exhausted=_since(before.exhausted if before is not None else None, now) if exhausted else None,
+        crowds=crowds(service.capacity_warning, pools, before.crowds if before is not None else {}, now),
+        below=tuple(pool.name for pool in order[1:]),
+        entitled=_entitled(service, order, before, now),
+    )
+
+
+def _present(
+    service: Service,
+    look: Seen,
+    known: Mapping[RealKey, ServerLoad],
+    kinds: tuple[Generation, ...],
+    *,
+    persistent: bool,
+) -> dict[RealKey, ServerLoad]:
+    """The servers of the configuration that are in the table."""
+    if service.key not in look.table:
+        return {}
+    attrs, counters = look.table[service.key].servers, look.counters[service.key].servers
+    return {
+        key: seen(known.get(key), attrs[key], counters[key], kinds, persistent=persistent)
+        for pool in service.pools
+        for server in pool.servers
+        if (key := server.key) in attrs
+    }
+
+
+def _absent(service: Service, known: Mapping[RealKey, ServerLoad]) -> dict[RealKey, ServerLoad]:
+    """All that is known of servers of the configuration: one that comes back soon goes on where it was."""
+    keys = (server.key for pool in service.pools for server in pool.servers)
+    return {key: known[key] for key in keys if key in known}
+
+
+def _pools(
+    service: Service,
+    present: dict[RealKey, ServerLoad],
+    known: Mapping[RealKey, ServerLoad],
+    came: Mapping[str, Rise],
+    *,
+    has_falls: bool,
+) -> tuple[tuple[PoolLoad, ...], tuple[PoolLoad, ...]]:
+    """All pools, and those by which the service falls. What signs of a spill say of servers is put into `present`."""
+    pools = tuple(pool_load(pool, present) for pool in service.pools)
+    order = falls(pools) if has_falls else ()
+    deep = were_full(order, came, late=False)
+    if not deep:
+        return pools, order
+    above = {pool.name for pool in order[:deep]}
+    for key in (server.key for pool in service.pools if pool.name in above for server in pool.servers):
+        if key in present:
+            present[key] = was_full(present[key], known.get(key))
+    pools = tuple(pool_load(pool, present) for pool in service.pools)
+    return pools, falls(pools)
+
+
+def _since(before: float | None, now: float) -> float:
+    return now if before is None else before
+
+
+def _entitled(
+    service: Service, order: tuple[PoolLoad, ...], before: ServiceLoad | None, now: float
+) -> dict[str, float]:
+    """Every pool but those below another; after a start or a change of the pools all, as counters lag."""
+    names = [pool.name for pool in service.pools]
+    if before is None or before.configured != service.pools:
+        return dict.fromkeys(names, now)
+    below = {pool.name for pool in order[1:]}
+    return {**before.entitled, **{name: now for name in names if name not in below}}
