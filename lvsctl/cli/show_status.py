@@ -22,8 +22,9 @@ def render(status: Json, *, wide: bool, width: int | None) -> str:
     rows: list[Row] = [*_daemon(status), _WIDE if wide else _NARROW]
     for service in status["services"]:
         rows.append(_headline(service, wide=wide))
+        rows += _spill(service)
         for pool in service["pools"]:
-            rows.append(f"  pool {pool['name']}" + ("" if pool["active"] else " (not in use)"))
+            rows.append(f"  pool {pool['name']}{_pool(pool)}")
             rows += [_server(server, wide=wide) for server in pool["servers"]]
     rows += _remarks(status)
     return align(rows, right=_RIGHT_WIDE if wide else _RIGHT, width=None if wide else width)
@@ -66,6 +67,29 @@ def _headline(service: Json, *, wide: bool) -> str:
     return "  ".join(words)
 
 
+def _spill(service: Json) -> Iterator[str]:
+    """Where new connections go, if anybody can be full; a daemon older than this program does not say."""
+    spill = service.get("spill")
+    if not spill or not any(server["upper"] for pool in service["pools"] for server in pool["servers"]):
+        return
+    since = f" since {spill['since']}" if spill["since"] else ""
+    if spill["exhausted"]:
+        yield "  ATTENTION: no server has room, new connections are refused (estimated)"
+    elif spill["active"]:
+        spilled = f"{counted(spill['spilled'], 'connection')} spilled"
+        yield f"  ATTENTION: new connections go to pool {spill['pool']}{since}: {spilled} (estimated)"
+    elif spill["pool"]:
+        yield f"  new connections go to pool {spill['pool']}{since} (estimated)"
+
+
+def _pool(pool: Json) -> str:
+    if not pool["active"]:
+        return " (not in use)"
+    capacity = pool.get("capacity")
+    held = f": {pool['conns']} of {capacity} connections" if capacity else ""
+    return held + (" (full)" if pool.get("full") else "")
+
+
 def _scheduler(scheduler: Json) -> str:
     wanted, used = scheduler["wanted"], scheduler["used"]
     if used == wanted:
@@ -75,14 +99,14 @@ def _scheduler(scheduler: Json) -> str:
 
 
 def _server(server: Json, *, wide: bool) -> list[str]:
-    total, upper = server["active"] + server["inactive"], server["upper"]
+    total = server["active"] + server["inactive"]
     cells = [
         "    " + endpoint_text(server) + (f" {server['name']}" if server.get("name") else ""),
         _KEPT if server.get("kept") else server["health"],
         _weight(server),
         str(server["active"]),
         str(server["inactive"]),
-        f"{total}/{upper}" if upper else str(total),  # the kernel holds all entries against the threshold
+        _held(total, server),
     ]
     latency = _latency(server["latency"])
     if not wide:
@@ -90,6 +114,13 @@ def _server(server: Json, *, wide: bool) -> list[str]:
         return [*cells, latency, last or server["why"]]
     more = [str(server["lower"] or "-"), str(server["persistent"]), latency, server["since"] or "-"]
     return [*cells, *more, server["why"] or "-", server["reason"]]
+
+
+def _held(total: int, server: Json) -> str:
+    """The kernel holds all entries against the threshold."""
+    if not server["upper"]:
+        return str(total)
+    return f"{total}/{server['upper']}" + (" full" if server.get("overloaded") else "")
 
 
 def _weight(server: Json) -> str:

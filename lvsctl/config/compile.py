@@ -19,6 +19,7 @@ from lvsctl.model import (
     NO_FLAGS,
     PRIORITY_SCHEDULERS,
     AddressKey,
+    CapacityWarning,
     Family,
     MarkKey,
     MetricsSpec,
@@ -142,6 +143,7 @@ class _ServiceCompiler:
             upgrade=self._upgrade(fallback),
             slow_start=self._slow_start(priority),
             drain_timeout=self._value("drain_timeout", 0.0) or None,
+            capacity_warning=self._capacity_warning(limited=compiled.thresholds),
         )
 
     # --- who it is ----------------------------------------------------------------------------------------------
@@ -208,6 +210,14 @@ class _ServiceCompiler:
         if where is not None and fallback is None and where.path[0] == "services":
             self._say(where, "does nothing without `scheduler_fallback`: add that, or remove this")
         return SchedulerUpgrade(upgrade or SchedulerUpgrade.RELOAD)
+
+    def _capacity_warning(self, *, limited: bool) -> CapacityWarning | None:
+        wanted, where = inherited(self._levels, "capacity_warning")
+        if where is None:
+            return None
+        if not limited and where.path[0] == "services":
+            self._say(where, "does nothing without `thresholds`: add those, or remove this", key=True)
+        return CapacityWarning(wanted.share.percent / 100, wanted.for_) if limited else None
 
     def _slow_start(self, priority: str | None) -> float:
         """A lower weight is a lower priority there. What the defaults say is for the other services."""

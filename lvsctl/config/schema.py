@@ -96,6 +96,13 @@ class Inherited(Form):
     tunnel: Maybe[Tunnel] = Field(None, description="Encapsulation, with `forward: tunnel`.")
 
 
+class Capacity(Form):
+    """When a pool is said to be nearly full."""
+
+    share: Percent = Field(description="Of the upper thresholds of its servers: 80%.")
+    for_: Timing = Field(alias="for", description="How long it must hold so many connections: 5m.")
+
+
 class Policy(Form):
     """What a service takes from the defaults."""
 
@@ -119,6 +126,7 @@ class Policy(Form):
         description="A server that is drained, quiesced or stands by leaves the table once it has no connections, or "
         "after this time with those that it has; 0s: it stays (default; one that stands by leaves when it has none).",
     )
+    capacity_warning: Maybe[Capacity] = Field(None, description="When a pool is said to be nearly full. Default never.")
     floor: Maybe[Share] = Field(None, description="Servers of the last pool (2, or 50%) that checks may not take out.")
 
 

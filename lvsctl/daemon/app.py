@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from lvsctl.daemon.api.listener import group_number
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import State
 from lvsctl.errors import LvsctlError
+from lvsctl.kernel.generation import generation_of
 
 log = structlog.get_logger("lvsctl")
 
@@ -58,7 +60,15 @@ async def _serve(
 
     ipvs = NetlinkIpvs()
     try:
-        daemon = Daemon(config=config, loaded=loaded, kinds=kinds, ipvs=ipvs, state=state)
+        kernel = os.uname()
+        daemon = Daemon(
+            config=config,
+            loaded=loaded,
+            kinds=kinds,
+            ipvs=ipvs,
+            state=state,
+            generation=generation_of(kernel.release, kernel.version),
+        )
         handle_signals(daemon)
         await daemon.prepare()
         async with serving(daemon, socket, group=group):

@@ -37,7 +37,7 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event, KernelAnswers, KernelSilent, Reloaded, ReloadRefused
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Outcome, Problem, Question, ServiceState
+from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question, Seen, ServiceState
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -76,7 +76,8 @@ class LastLoad:
 class Daemon:
     """What `app` builds and runs: checks and rounds over one kernel.
 
-    recheck_schedulers: seconds between looks for a scheduler that is missing.
+    recheck_schedulers: seconds between looks for a scheduler that is missing. generation: of the kernel, None if its
+    version does not tell.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Daemon:
         ipvs: Ipvs,
         state: State,
         recheck_schedulers: float = RECHECK,
+        generation: Generation | None = None,
     ) -> None:
         self.config = config
         self.kinds = kinds
@@ -106,6 +108,7 @@ class Daemon:
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
         self.overrides = Overrides(state.overrides, today=self._today, tell=self.tell)
+        self.world.generation = generation
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
@@ -267,6 +270,7 @@ class Daemon:
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
+            self.world.looked(Seen(decision.have, decision.counters))
             await self.doubt.weigh(decision, self.loop.time())
             self._remember()
             self.world.quiet, self._due = decision.quiet, decision.due

@@ -30,6 +30,7 @@ async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
         refused=done.refused if done is not None else (),
         now=daemon.loop.time(),
         orders=orders(daemon.world.spec, daemon.world.overrides),
+        load=daemon.world.load_of(service, seen),
     )
     found = explain_service(evidence, service) if server is None else explain_server(evidence, service, server)
     return {

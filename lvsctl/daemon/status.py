@@ -15,6 +15,7 @@ from lvsctl.decide.health import deciding
 from lvsctl.decide.ladder import lacks, there_now
 from lvsctl.decide.overrides import orders
 from lvsctl.decide.record import describe
+from lvsctl.decide.spill.load import ServiceLoad
 from lvsctl.decide.suspicion import named
 from lvsctl.model import (
     CheckId,
@@ -25,10 +26,10 @@ from lvsctl.model import (
     Pool,
     RealCounters,
     RealKey,
+    Seen,
     Server,
     Service,
     ServiceKey,
-    Table,
 )
 
 Json = dict[str, Any]
@@ -41,7 +42,7 @@ async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
     table, counters = seen.table, seen.counters
     info = await daemon.ipvs.info()
     load = daemon.last_load
-    teller = _Teller(daemon, table, counters)
+    teller = _Teller(daemon, seen)
     return {
         "apiVersion": "lvsctl/v1",
         "kind": "Status",
@@ -104,11 +105,12 @@ def _canary(daemon: Daemon, check: CheckId) -> Json:
 class _Teller:
     """Says what is to be said of services, pools and servers, from one reading of everything."""
 
-    def __init__(self, daemon: Daemon, table: Table, counters: Counters) -> None:
+    def __init__(self, daemon: Daemon, seen: Seen) -> None:
         self.world = daemon.world
         self.desired: Desired | None = daemon.last.round.decision.desired if daemon.last.round else None
-        self.table = table
-        self.counters = counters
+        self.seen = seen
+        self.table = seen.table
+        self.counters = seen.counters
         self.clock = daemon.clock
         held = daemon.last.round.decision.withheld if daemon.last.round else ()
         self.kept = {(step.op.service, getattr(step.op, "server", None)): why for step, why in held}
@@ -116,6 +118,7 @@ class _Teller:
 
     def service(self, service: Service) -> Json:
         found, reason = state(service, self.desired, self.table.get(service.key))
+        load = self.world.load_of(service, self.seen)
         return {
             "name": service.name,
             "key": key_json(service.key),
@@ -123,7 +126,19 @@ class _Teller:
             "state": found,
             "reason": reason,
             "persistent": service.attrs.persistence,
-            "pools": [self._pool(service, pool) for pool in service.pools],
+            "pools": [self._pool(service, pool, load) for pool in service.pools],
+            "spill": self._spill(load),
+        }
+
+    def _spill(self, load: ServiceLoad) -> Json:
+        """Which pool takes new connections now, since when, and how many were spilled since the higher one was full."""
+        return {
+            "pool": load.taking,
+            "since": rfc3339(self.clock.at(load.since)) if load.since is not None else None,
+            "spilled": load.spilled,
+            "active": load.spilling,
+            "exhausted": load.exhausted is not None,
+            "estimated": True,
         }
 
     def _scheduler(self, service: Service) -> Json:
@@ -133,14 +148,23 @@ class _Teller:
             reason = there_now(wanted, used)
         return {"wanted": wanted, "used": used, "available": wanted not in self.world.ladder.missing, "reason": reason}
 
-    def _pool(self, service: Service, pool: Pool) -> Json:
-        servers = [self._server(service, server) for server in pool.servers]
-        return {"name": pool.name, "active": any(server["weight"] for server in servers), "servers": servers}
+    def _pool(self, service: Service, pool: Pool, load: ServiceLoad) -> Json:
+        servers = [self._server(service, server, load) for server in pool.servers]
+        found = next(one for one in load.pools if one.name == pool.name)
+        return {
+            "name": pool.name,
+            "active": any(server["weight"] for server in servers),
+            "full": found.full,
+            "conns": found.conns,
+            "capacity": found.capacity,
+            "servers": servers,
+        }
 
-    def _server(self, service: Service, server: Server) -> Json:
+    def _server(self, service: Service, server: Server, load: ServiceLoad) -> Json:
         entry = self.table.get(service.key)
         found = entry.servers.get(server.key) if entry is not None else None
         count = _count(self.counters, service.key, server.key)
+        known = load.servers.get(server.key)
         decisive = deciding(server.checks, self.world.health)
         last = decisive.last if decisive is not None else None
         return {
@@ -160,6 +184,8 @@ class _Teller:
             "persistent": count.persistent,
             "name": server.name,
             "override": _override(self.orders.get((service.key, server.key))),
+            "connections_total": count.traffic.connections,
+            "overloaded": known.overloaded if found is not None and known is not None else None,
             "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
             "kept": self.kept.get((service.key, server.key)),
         }

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from lvsctl.decide.health import Standing, carry, judge, pace, standing
 from lvsctl.decide.ladder import Ladder, climb
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.spill.load import Loads, ServiceLoad
+from lvsctl.decide.spill.watch import load_of, watch
 from lvsctl.decide.suspicion import TRUSTED
 from lvsctl.events import Event, HealthChanged, NotAsked, ServerChanged
 from lvsctl.model import (
     Check,
     CheckId,
+    Generation,
     Health,
     Outcome,
     Override,
@@ -20,6 +23,7 @@ from lvsctl.model import (
     Question,
     QuestionId,
     RealKey,
+    Seen,
     Server,
     Service,
     ServiceKey,
@@ -37,6 +41,8 @@ class World:
     overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
     weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
     answered: when each canary passed last. removed: whom checks alone took out within the last period, and when.
+    weight 0. settled: when every check had spoken for the first time. spill: the load of services with thresholds at
+    the last look. generation: of the kernel, None if its version does not tell.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class World:
         self.trust = TRUSTED
         self.answered: dict[CheckId, float] = {}
         self.removed: dict[RealKey, float] = {}
+        self.spill: Loads = {}
+        self.generation: Generation | None = None
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
@@ -138,6 +146,19 @@ class World:
             now = _alive(server, self.health)
             if now is not None and now is not was:
                 self._tell(ServerChanged(service.name, pool.name, server.key, now, question.kind, after.last))
+
+    def looked(self, seen: Seen) -> None:
+        """Take in what was seen of the load, and tell what began and what ended."""
+        watched = watch(self.spec, seen, self.spill, self._clock(), generation=self.generation)
+        self.spill = watched.loads
+        for event in watched.events:
+            self._tell(event)
+
+    def load_of(self, service: Service, seen: Seen) -> ServiceLoad:
+        """The load of a service as `seen` shows it now; it is neither kept nor told."""
+        before = self.spill.get(service.key)
+        known = before if before is not None and before.name == service.name else None
+        return load_of(service, seen, known, self._clock(), generation=self.generation)
 
     def all_spoken(self) -> bool:
         """Whether every check has had an answer, UNKNOWN included."""

@@ -62,7 +62,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class CapacityWarning:
-    """Said of a pool that holds at least this share (above 0, up to 1) of its upper thresholds for so many seconds."""
+    """Said of a pool that holds at least this share (between 0 and 1) of its upper thresholds for so many seconds."""
 
     share: float
     lasting: float

@@ -59,7 +59,9 @@ async def test_status(site: tuple[Site, Path]) -> None:
     assert (status, err) == (0, "")
     text = re.sub(r" +", " ", out)
     assert f"\nshop tcp {VIP}:{port(its)} ok scheduler fo (wanted hprio: the kernel has no scheduler hprio)\n" in text
-    assert re.search(rf"\n pool service\n {A}:{port(its)} up 2 0 0 0/50 \d+\.\dms L4OK connected", text)
+    assert re.search(
+        rf"\n pool service: 0 of 50 connections\n {A}:{port(its)} up 2 0 0 0/50 \d+\.\dms L4OK connected", text
+    )
     assert re.search(rf"\n pool spare \(not in use\)\n {B}:{port(its)} down - \(1\) 0 0 0/50 \S+ L4CON Conn", text)
     status, wide, err = await lvsctl("status", "--socket", socket, "-o", "wide", "shop")
     assert (status, err) == (0, "")

@@ -13,6 +13,7 @@ from lvsctl.config.values import listener
 from lvsctl.model import (
     MAX_WEIGHT,
     AddressKey,
+    CapacityWarning,
     Compat,
     Family,
     Forward,
@@ -472,6 +473,17 @@ def test_a_slow_start_of_the_defaults_is_not_for_schedulers_of_priority() -> Non
     assert service(body + "scheduler: hprio", defaults).slow_start == 0.0
     plain = service(body, "")
     assert (plain.slow_start, plain.drain_timeout) == (0.0, None)
+
+
+def test_a_capacity_warning_is_for_services_with_thresholds() -> None:
+    defaults = "defaults: {capacity_warning: {share: 80%, for: 5m}}"
+    body = "address: 192.0.2.1:80\ncheck: none\nservers: [192.0.2.2]\n"
+    assert service(body, defaults).capacity_warning is None
+    limited = body + "thresholds: {upper: 5}\n"
+    assert service(limited, "").capacity_warning is None
+    assert service(limited, defaults).capacity_warning == CapacityWarning(0.8, 300.0)
+    own = limited + "capacity_warning: {share: 62.5%, for: 500ms}"
+    assert service(own, defaults).capacity_warning == CapacityWarning(0.625, 0.5)
 
 
 def test_metrics_are_served_nowhere_unless_it_is_said_where() -> None:

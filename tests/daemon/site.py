@@ -15,7 +15,7 @@ from lvsctl.daemon.metrics.exposition import exposition
 from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import AddressKey, Entry, ServiceKey, Table
+from lvsctl.model import AddressKey, Entry, Generation, ServiceKey, Table
 
 PERIOD = "200ms"
 
@@ -82,7 +82,9 @@ class Site:
         (self.config / name).write_text(text)
 
     @contextlib.asynccontextmanager
-    async def running(self, *, recheck_schedulers: float = RECHECK) -> AsyncIterator[Daemon]:
+    async def running(
+        self, *, recheck_schedulers: float = RECHECK, generation: Generation | None = None
+    ) -> AsyncIterator[Daemon]:
         """The daemon at work; it is stopped, as by SIGTERM, at the end of the block."""
         kinds = installed()
         self.daemon = Daemon(
@@ -92,6 +94,7 @@ class Site:
             ipvs=self.ipvs,
             state=State(self.folder),
             recheck_schedulers=recheck_schedulers,
+            generation=generation,
         )
         await self.daemon.prepare()
         task = asyncio.create_task(self.daemon.run())

@@ -16,6 +16,8 @@ from lvsctl.decide.explain.subject import NoSuchSubject, find
 from lvsctl.decide.guard import guard
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import SWITCH_MOMENT, diff
+from lvsctl.decide.spill.load import ServiceLoad
+from lvsctl.decide.spill.watch import load_of
 from lvsctl.model import (
     Action,
     AddressKey,
@@ -23,7 +25,9 @@ from lvsctl.model import (
     AddService,
     CheckId,
     EditService,
+    Entry,
     Family,
+    Generation,
     Health,
     MarkKey,
     OnDown,
@@ -31,6 +35,7 @@ from lvsctl.model import (
     Protocol,
     RealCounters,
     Refusal,
+    Seen,
     ServerSubject,
     Service,
     ServiceAttrs,
@@ -74,7 +79,16 @@ def evidence(
     want = desired(wanted, health, have, ladder=ladder, overrides=overrides)
     plan = diff(want.table, have, owned=set(), why=want.why)
     withheld = guard(plan, wanted, have, health, by_health=want.by_health).withheld
-    return Evidence(wanted, health, ladder, have, COUNTS, want, withheld, (), now, want.orders)
+    [one, *_] = wanted.services.values()
+    return Evidence(wanted, health, ladder, have, COUNTS, want, withheld, (), now, load(one, have, now), want.orders)
+
+
+def load(what: Service, have: Table, now: float) -> ServiceLoad:
+    counts = {
+        server: COUNTS[VIP].servers.get(server, RealCounters()) for held in have.values() for server in held.servers
+    }
+    seen = Seen(have, {what.key: ServiceCounters(Traffic(), counts)})
+    return load_of(what, seen, None, now, generation=Generation.NEW)
 
 
 def of_server(found: Evidence, number: int) -> Explanation:
@@ -112,8 +126,51 @@ def test_a_server_that_is_well() -> None:
         ("health", "up: every check passes"),
         ("scheduler", "hprio is wanted and used"),
         ("pools", "all are in the table: hprio takes the highest weight that has room"),
+        ("load", "has room (estimated)"),
+        ("load", "pool a holds 15 of 100 connections"),
+        ("load", "pool b holds 0 of 50 connections"),
+        ("load", "new connections go to pool a (estimated)"),
         ("kernel", "has it with weight 5, as wanted"),
     ]
+
+
+def loads(*seen: tuple[float, dict[int, int]]) -> list[tuple[str, list[str]]]:
+    """The links on load of the service and of server 1, at each of these moments with so many connections."""
+    what = service([server(1), server(2)], [server(3, weight=1)], scheduler="hprio")
+    table = {VIP: Entry(what.attrs, {one.key: one.attrs for pool in what.pools for one in pool.servers})}
+    before, found = None, []
+    for now, totals in seen:
+        counts = {real(n): RealCounters(total, 0, 0, Traffic(total)) for n, total in totals.items()}
+        look = Seen(table, {VIP: ServiceCounters(Traffic(), counts)})
+        before = load_of(what, look, before, now, generation=Generation.NEW)
+        base = evidence(spec(what), healths("UUU"), table)
+        shown = replace(base, now=now, load=before)
+        found.append((said(of_server(shown, 1), "load")[0], said(of_service(shown), "load")))
+    return found
+
+
+def test_where_new_connections_go_and_why() -> None:
+    room, spilling, exhausted = loads(
+        (10.0, {1: 30, 2: 50, 3: 7}), (20.0, {1: 50, 2: 50, 3: 7}), (32.0, {1: 50, 2: 50, 3: 50})
+    )
+    assert room == (
+        "whether it is full cannot be told: it was between its thresholds when lvsctl first looked, or they were "
+        "edited and this kernel's rules for that are not known",
+        [
+            "pool a holds 80 of 100 connections",
+            "pool b holds 7 of 50 connections",
+            "new connections go to pool a (estimated)",
+        ],
+    )
+    assert spilling == (
+        "full (estimated): the kernel gives it no new connections",
+        [
+            "pool a holds 100 of 100 connections, and is full (estimated)",
+            "pool b holds 7 of 50 connections",
+            "pool a is full for 0 s, new connections go to pool b, 0 went there or below since (estimated)",
+        ],
+    )
+    assert exhausted[1][2] == "no server has room for 0 s: new connections are refused (estimated)"
 
 
 def test_a_server_that_an_operator_drained() -> None:
@@ -123,7 +180,8 @@ def test_a_server_that_an_operator_drained() -> None:
     drained = of_server(found, 1)
     words = "drained by alice (uid 1000), without an end: new memory"
     assert drained.answer == f"web/10.0.0.1:80 has weight 0, so it gets no new connections: {words}"
-    assert [link.about for link in drained.chain][-5:] == ["health", "override", "scheduler", "pools", "kernel"]
+    about = [link.about for link in drained.chain if link.about != "load"]
+    assert about[-5:] == ["health", "override", "scheduler", "pools", "kernel"]
     assert said(drained, "override") == [f"{words} (ordered of 10.0.0.1)"]
     assert said(drained, "configuration")[0].startswith("web1, pool a (1 of 2 in order of priority), weight 5")
     assert said(drained, "health") == ["up: every check passes"]
@@ -324,6 +382,9 @@ def test_a_service() -> None:
         ),
         ("scheduler", "the kernel has no scheduler hprio, fo is used in its place"),
         ("pools", "all are in the table: fo takes the highest weight that has room"),
+        ("load", "pool a holds 15 of 50 connections"),
+        ("load", "pool b holds 0 of 50 connections"),
+        ("load", "new connections go to pool a (estimated)"),
         ("pool a", "1 of 2 servers take new connections"),
         ("pool b", "1 of 1 servers take new connections"),
         (

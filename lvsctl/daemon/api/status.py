@@ -39,6 +39,8 @@ SERVER = shape(
         "upper": COUNT,
         "lower": COUNT,
         **_COUNTS,
+        "connections_total": {**COUNT, "description": "since it was added or zeroed; up to 2 s late"},
+        "overloaded": or_null({**TRUTH, "description": "full, as estimated; null: not to be told, or not there"}),
         "why": TEXT,
         "kept": or_null({**TEXT, "description": "why it stays in the table although its checks would take it out"}),
         "name": {**TEXT, "description": "as in conf.d; empty: it has none"},
@@ -57,7 +59,28 @@ SERVER = shape(
         ),
     },
 )
-POOL = shape("Pool", {"name": TEXT, "active": TRUTH, "servers": listed(SERVER)})
+POOL = shape(
+    "Pool",
+    {
+        "name": TEXT,
+        "active": TRUTH,
+        "full": {**TRUTH, "description": "no server of it takes new connections, as estimated"},
+        "conns": {**COUNT, "description": "of the servers that have a weight"},
+        "capacity": or_null({**COUNT, "description": "their upper thresholds; null: one of them has none"}),
+        "servers": listed(SERVER),
+    },
+)
+SPILL = shape(
+    "Spill",
+    {
+        "pool": or_null({**TEXT, "description": "takes new connections now; null: none does"}),
+        "since": or_null(MOMENT),
+        "spilled": {**COUNT, "description": "connections to lower pools since the highest was full"},
+        "active": {**TRUTH, "description": "the highest pool is full, and new connections go to a lower one"},
+        "exhausted": {**TRUTH, "description": "no server has room, new connections are refused"},
+        "estimated": {"const": True},
+    },
+)
 SCHEDULER = shape("Scheduler", {"wanted": TEXT, "used": or_null(TEXT), "available": TRUTH, "reason": TEXT})
 SERVICE = shape(
     "Service",
@@ -69,6 +92,7 @@ SERVICE = shape(
         "reason": TEXT,
         "persistent": {**COUNT, "description": "seconds; 0: it is not"},
         "pools": listed(POOL),
+        "spill": SPILL,
     },
 )
 ENTRY = shape(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import Orders
+from lvsctl.decide.spill.load import ServiceLoad
 from lvsctl.model import (
     CheckId,
     Counters,
@@ -31,6 +32,7 @@ class Evidence:
 
     have, counters: the kernel's, read just now. desired, withheld, refused: of the newest round, None and empty before
     the first. now: on the clock of Health.since, seconds. orders: the override that holds, by service and server.
+    load: of the service that is asked for.
     """
 
     spec: Spec
@@ -42,6 +44,7 @@ class Evidence:
     withheld: tuple[tuple[Step, str], ...]
     refused: tuple[tuple[Step, Refusal], ...]
     now: float
+    load: ServiceLoad
     orders: Orders = field(default_factory=dict)
 
     def wanted(self, service: ServiceKey) -> Entry | None:

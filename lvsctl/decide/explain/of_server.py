@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsctl.decide.explain import links
+from lvsctl.decide.explain import links, load
 from lvsctl.decide.explain.evidence import Evidence, Explanation, Link
+from lvsctl.decide.explain.times import span
 from lvsctl.decide.health import NEVER, Standing, standing
 from lvsctl.decide.overrides import in_words
 from lvsctl.decide.table import real_changes
 from lvsctl.model import CheckId, Forward, OnDown, Pool, RealCounters, Server, Service, Verdict
-
-_DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def explain_server(evidence: Evidence, service: Service, server: Server) -> Explanation:
@@ -54,6 +53,7 @@ def _links(evidence: Evidence, service: Service, server: Server) -> Iterator[Lin
         yield Link("override", f"{in_words(order)} (ordered of {order.subject})")
     yield links.scheduler(evidence, service)
     yield links.pools(evidence, service)
+    yield from load.of_server(evidence, service, server)
     if pool.floor:
         yield Link("floor", f"checks alone leave at least {pool.floor} of the servers of pool {pool.name}")
     yield from links.withheld(evidence, service, server.key)
@@ -88,20 +88,12 @@ def _check(evidence: Evidence, check: CheckId) -> str:
         words += "no answer yet, presumed up as it was in the table" if belief.up else "no answer yet"
     else:
         words += "up" if belief.up else "down"
-        words += f" for {_time(evidence.now - belief.since)}" if belief.since else ""
+        words += f" for {span(evidence.now - belief.since)}" if belief.since else ""
     if belief.last is not None:
         asked = "could not be asked" if belief.last.verdict is Verdict.UNKNOWN else "last answer"
         words += f", {asked} {belief.last.code} {belief.last.detail}".rstrip()
     turn, needed = ("fails take it down", judged.fall) if belief.up else ("passes bring it up", judged.rise)
     return f"{words}; {belief.streak} of {needed} {turn}"
-
-
-def _time(seconds: float) -> str:
-    """`12 s`, `3 min`, `5 h`, `2 d`."""
-    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit:.0f} {name}"
-    return f"{seconds:.0f} s"
 
 
 def _health(evidence: Evidence, service: Service, server: Server) -> str:

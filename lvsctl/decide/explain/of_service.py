@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvsctl.decide.explain import links
+from lvsctl.decide.explain import links, load
 from lvsctl.decide.explain.evidence import Evidence, Explanation, Link
 from lvsctl.decide.table import service_changes
 from lvsctl.model import Pool, Service
@@ -21,6 +21,7 @@ def _links(evidence: Evidence, service: Service) -> Iterator[Link]:
     yield Link("configuration", _configuration(service))
     yield links.scheduler(evidence, service)
     yield links.pools(evidence, service)
+    yield from load.of_service(evidence, service)
     for pool in service.pools:
         yield Link(f"pool {pool.name}", _pool(evidence, service, pool))
     limited = any(server.attrs.upper for pool in service.pools for server in pool.servers)
