@@ -23,7 +23,10 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 
 class Metrics:
-    """The daemon's own numbers, in a registry of its own."""
+    """The daemon's own numbers, in a registry of its own.
+
+    spilled: seconds and connections of all spills that have ended, by service and the pool that they went to.
+    """
 
     def __init__(self) -> None:
         # A series more for each counter, of a moment that nobody asks for.
@@ -46,6 +49,7 @@ class Metrics:
         self._measure()
         for result in ("taken", "refused"):
             self._reloads.labels(result)
+        self.spilled: dict[tuple[str, str], tuple[float, int]] = {}
         self._services: frozenset[str] = frozenset()
 
     def _count(self) -> None:
@@ -92,6 +96,7 @@ class Metrics:
             for counter, states in each:
                 for state in states:
                     counter.labels(new, str(state))
+        self.spilled = {key: ended for key, ended in self.spilled.items() if key[0] in kept}
         self._services = kept
 
     def loaded(self, *, ok: bool, at: float) -> None:
@@ -164,5 +169,8 @@ class Metrics:
                 self._stands.labels(service, str(state)).inc()
             case happened.SpillStarted():
                 self._spills.labels(service).inc()
+            case happened.SpillEnded(to=to, duration=duration, connections=connections):
+                seconds, count = self.spilled.get((service, to), (0.0, 0))
+                self.spilled[service, to] = seconds + duration, count + connections
             case _:  # counted elsewhere
                 pass

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from lvsctl.daemon.metrics.compat import compat
 from lvsctl.daemon.metrics.family import Family, write
+from lvsctl.daemon.metrics.of_load import of_load
 from lvsctl.daemon.metrics.of_program import of_program
 from lvsctl.daemon.metrics.of_services import of_services
 from lvsctl.daemon.metrics.scene import Scene, look
@@ -65,4 +66,5 @@ def exposition(scene: Scene, counted: CollectorRegistry, accept: str = "", accep
 def _families(scene: Scene) -> Iterator[Family]:
     yield from of_program(scene)
     yield from of_services(scene)
+    yield from of_load(scene)
     yield from compat(scene)

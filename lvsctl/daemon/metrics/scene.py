@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lvsctl.checks.runner import Stats
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import Orders
+from lvsctl.decide.spill.load import Loads
 from lvsctl.model import CheckId, Counters, Health, Override, ServiceState, Spec, Table
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 class Scene:
     """Everything that a scrape tells besides what is counted.
 
-    table: as the last round left it; counters: as it read them; both empty before the first. overrides: of
-    operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
+    table: as the last round left it; counters: as it read them; spill: the load of services with thresholds, as it saw
+    that; all empty before the first. spilled: seconds and connections of spills that ended, by service and pool.
+    overrides: of operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
-    kernel. withheld: steps that guards withhold.
-    problems: of the newest attempt to read conf.d, warnings included.
+    kernel. withheld: steps that guards withhold. problems: of the newest attempt to read conf.d, warnings included.
     """
 
     spec: Spec
@@ -33,6 +34,8 @@ class Scene:
     states: Mapping[str, ServiceState]
     table: Table
     counters: Counters
+    spill: Loads
+    spilled: Mapping[tuple[str, str], tuple[float, int]]
     overrides: Sequence[Override]
     orders: Orders
     clock_offset: float
@@ -57,6 +60,8 @@ def look(daemon: Daemon) -> Scene:
         states=dict(last.states),
         table=table,
         counters=last.round.counters if last.round is not None else {},
+        spill=dict(world.spill),
+        spilled=dict(daemon.metrics.spilled),
         overrides=tuple(world.overrides),
         orders=last.round.decision.desired.orders if last.round is not None else {},
         clock_offset=daemon.clock.at(0.0),

@@ -49,6 +49,8 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> S
         states={},
         table={key: Entry(ServiceAttrs("rr"), {real: WEIGHT_3}) for key, real in reals.items()},
         counters={key: ServiceCounters(traffic, {real: counted}) for key, real in reals.items()},
+        spill={},
+        spilled={},
         overrides=(),
         orders={},
         clock_offset=0.0,

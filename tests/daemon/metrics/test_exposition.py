@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +27,8 @@ VIP, OTHER = "192.0.2.20", "192.0.2.21"
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
 
-def of_status(document: dict[str, Any]) -> Iterator[tuple[Series, float]]:
-    """The series that a status document calls for."""
+def of_status(document: dict[str, Any], *, looked: bool) -> Iterator[tuple[Series, float]]:
+    """The series that a status document calls for. looked: a round was done, so that somebody knows what is full."""
     yield series("lvsctl_build_info", version=document["version"]), 1
     yield series("lvsctl_ready"), document["ready"]
     yield series("lvsctl_config_last_reload_successful"), document["config"]["reload_ok"]
@@ -38,10 +40,29 @@ def of_status(document: dict[str, Any]) -> Iterator[tuple[Series, float]]:
         yield series("lvsctl_service_up", service=name), found["state"] == "ok"
         for state in ("ok", "waiting", "refused", "down"):
             yield series("lvsctl_service_state", service=name, state=state), found["state"] == state
+        has_thresholds = any(server["upper"] for pool in found["pools"] for server in pool["servers"])
+        if looked and has_thresholds:
+            yield from of_spill(found)
         for pool in found["pools"]:
             yield series("lvsctl_pool_active", service=name, pool=pool["name"]), pool["active"]
             for server in pool["servers"]:
                 yield from of_server(server, service=name, pool=pool["name"])
+
+
+def of_spill(found: dict[str, Any]) -> Iterator[tuple[Series, float]]:
+    name, spill = found["name"], found["spill"]
+    yield series("lvsctl_spill_active", service=name), spill["active"]
+    yield series("lvsctl_spill_exhausted", service=name), spill["exhausted"]
+    for pool in found["pools"]:
+        labels = {"service": name, "pool": pool["name"]}
+        yield series("lvsctl_pool_full", **labels), pool["full"]
+        yield series("lvsctl_pool_connections", **labels), pool["conns"]
+        if pool["capacity"] is not None:
+            yield series("lvsctl_pool_capacity", **labels), pool["capacity"]
+        for server in pool["servers"]:
+            if server["overloaded"] is not None:
+                server_label = f"{server['address']}:{server['port']}"
+                yield series("lvsctl_server_overloaded", server=server_label, **labels), server["overloaded"]
 
 
 def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, float]]:
@@ -54,6 +75,7 @@ def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, f
     yield one("in_table", server["in_table"])
     yield one("weight", server["weight"] or 0)
     yield one("configured_weight", server["weight_configured"])
+    yield one("connections_total", server["connections_total"])
     for kind in ("active", "inactive", "persistent"):
         yield one(f"{kind}_connections", server[kind])
     for threshold in ("upper", "lower"):
@@ -66,7 +88,7 @@ def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, f
 async def agree(daemon: Daemon) -> None:
     """Every number of status is told with the same value."""
     document, told = await status(daemon), read(scrape(daemon))
-    wanted = {name: float(value) for name, value in of_status(document)}
+    wanted = {name: float(value) for name, value in of_status(document, looked=bool(daemon.world.spill))}
     assert {name: told.get(name) for name in wanted} == pytest.approx(wanted, abs=0.0011)
     servers = sum(len(pool["servers"]) for one in document["services"] for pool in one["pools"])
     assert sum(name == "lvsctl_server_up" for name, _ in told) == servers
@@ -94,7 +116,7 @@ async def test_every_number_of_status_is_told(site: Site, servers: Servers) -> N
         assert told[series("lvsctl_service_info", service="shop", **info)] == 1
 
 
-async def test_connections_are_told_as_the_last_round_counted_them(tmp_path: Any) -> None:
+async def test_connections_are_told_as_the_last_round_counted_them(tmp_path: Path) -> None:
     kernel = MemoryIpvs()
     site = Site(kernel, tmp_path)
     site.write(conf(service("shop", A, B, address=f"{VIP}:80", check="none", scheduler="rr")))
@@ -111,6 +133,40 @@ async def test_connections_are_told_as_the_last_round_counted_them(tmp_path: Any
         ]
         assert sorted(each) == [2, 3]
         assert told[series("lvsctl_service_connections_total", service="shop")] == 5
+
+
+async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> None:
+    kernel = MemoryIpvs()
+    site = Site(kernel, tmp_path)
+    pools = {"check": "none", "scheduler": "fo", "thresholds": "{upper: 2}", "spare": (B,)}
+    site.write(conf(service("shop", A, address=f"{VIP}:80", **pools)))  # type: ignore[arg-type]
+    key, client = tcp(VIP, 80), ip_address("198.51.100.1")
+    to_spare = {"service": "shop", "to": "spare"}
+    async with site.running() as daemon:
+        await site.rounds(1)
+        assert read(scrape(daemon))[series("lvsctl_spill_connections_total", **to_spare)] == 0
+        for port in range(1, 4):
+            kernel.connect(key, client, port, now=1.0)
+        await site.rounds(1)
+        await agree(daemon)
+        told = read(scrape(daemon))
+        assert told[series("lvsctl_spill_active", service="shop")] == 1
+        assert told[series("lvsctl_spill_connections_total", **to_spare)] == 1
+        assert told[series("lvsctl_spills_total", service="shop")] == 1
+        for port in range(1, 4):
+            kernel.end(key, client, port, now=2.0)
+        kernel.pass_time(1000.0)
+        totals = [told]
+        async with asyncio.timeout(20):
+            while not daemon.metrics.spilled:
+                await site.rounds(1)
+                totals.append(read(scrape(daemon)))
+        await agree(daemon)
+        for name in ("lvsctl_spill_seconds_total", "lvsctl_spill_connections_total"):
+            course = [one[series(name, **to_spare)] for one in totals]
+            assert course == sorted(course)  # it never begins anew
+            assert course[-1] > 0
+        assert totals[-1][series("lvsctl_spill_active", service="shop")] == 0
 
 
 async def test_a_scrape_never_asks_the_kernel(site: Site, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
