@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,6 +20,9 @@ from lvsctl import events as happened
 from lvsctl.events import Event
 from lvsctl.model import Outcome, Question, ServiceState, Verdict
 
+if TYPE_CHECKING:
+    from lvsctl.notify.delivery import Standing
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -26,6 +30,7 @@ class Metrics:
     """The daemon's own numbers, in a registry of its own.
 
     spilled: seconds and connections of all spills that have ended, by service and the pool that they went to.
+    receivers: tells how the receivers of alerts stand; to be set by who delivers.
     """
 
     def __init__(self) -> None:
@@ -49,6 +54,7 @@ class Metrics:
         self._measure()
         for result in ("taken", "refused"):
             self._reloads.labels(result)
+        self.receivers: Callable[[], tuple[Standing, ...]] = tuple
         self.spilled: dict[tuple[str, str], tuple[float, int]] = {}
         self._services: frozenset[str] = frozenset()
 

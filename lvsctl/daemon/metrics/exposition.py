@@ -15,6 +15,7 @@ from lvsctl.daemon.metrics.compat import compat
 from lvsctl.daemon.metrics.family import Family, write
 from lvsctl.daemon.metrics.of_load import of_load
 from lvsctl.daemon.metrics.of_program import of_program
+from lvsctl.daemon.metrics.of_receivers import of_receivers
 from lvsctl.daemon.metrics.of_services import of_services
 from lvsctl.daemon.metrics.scene import Scene, look
 
@@ -67,4 +68,5 @@ def _families(scene: Scene) -> Iterator[Family]:
     yield from of_program(scene)
     yield from of_services(scene)
     yield from of_load(scene)
+    yield from of_receivers(scene)
     yield from compat(scene)

@@ -14,6 +14,7 @@ from lvsctl.model import CheckId, Counters, Health, Override, ServiceState, Spec
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
+    from lvsctl.notify.delivery import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Scene:
     withheld: int
     problems: int
     checks: Stats
+    receivers: tuple[Standing, ...]
 
 
 def look(daemon: Daemon) -> Scene:
@@ -73,4 +75,5 @@ def look(daemon: Daemon) -> Scene:
         withheld=len(last.round.withheld) if last.round is not None else 0,
         problems=len(daemon.last_load.problems),
         checks=daemon.runner.stats,
+        receivers=daemon.metrics.receivers(),
     )

@@ -62,6 +62,7 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> S
         withheld=0,
         problems=0,
         checks=Stats(0, 0, 0, {}),
+        receivers=(),
     )
 
 

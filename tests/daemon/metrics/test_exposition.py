@@ -19,6 +19,8 @@ from lvsctl.daemon.metrics.exposition import exposition
 from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.status import status
 from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.notify.delivery import Standing
+from lvsctl.notify.worker import Numbers
 from tests.daemon.metrics.told import Series, read, read_openmetrics, series
 from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
 
@@ -167,6 +169,19 @@ async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> 
             assert course == sorted(course)  # it never begins anew
             assert course[-1] > 0
         assert totals[-1][series("lvsctl_spill_active", service="shop")] == 0
+
+
+async def test_how_the_receivers_of_alerts_stand(tmp_path: Path) -> None:
+    site = Site(MemoryIpvs(), tmp_path)
+    site.write(conf(service("shop", A, address=f"{VIP}:80", check="none")))
+    async with site.running() as daemon:
+        numbers = Numbers(delivered=5, failed=7, refused=1, lost=2, folded=3)
+        daemon.metrics.receivers = lambda: (Standing("pager", "webhook", "", 4, None, "", False, numbers),)
+        told = read(scrape(daemon))
+    assert told[series("lvsctl_notifications_waiting", receiver="pager")] == 4
+    assert told[series("lvsctl_delivery_failures_total", receiver="pager")] == 7
+    for result, number in {"delivered": 5, "refused": 1, "lost": 2, "folded": 3}.items():
+        assert told[series("lvsctl_notifications_total", receiver="pager", result=result)] == number
 
 
 async def test_a_scrape_never_asks_the_kernel(site: Site, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
