@@ -39,12 +39,13 @@ _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
 class _Row:
     """A server and all that is to be told of it.
 
-    order: of an operator. found: in the table. health: what decides; None without a check.
+    order: of an operator. kept: by a guard. found: in the table. health: what decides; None without a check.
     """
 
     labels: str
     server: Server
     order: Override | None
+    kept: bool
     found: RealAttrs | None
     health: Health | None
     count: RealCounters
@@ -77,6 +78,7 @@ def _rows(scene: Scene, service: Service, pool: Pool, of_pool: str) -> Iterator[
             f"{of_pool},{labels(server=str(server.key))}",
             server,
             scene.orders.get((service.key, server.key)),
+            (service.key, server.key) in scene.kept,
             found.get(server.key),
             deciding(server.checks, scene.health),
             counts.get(server.key, _NOTHING),
@@ -138,6 +140,8 @@ def _servers(scene: Scene, rows: list[_Row]) -> Iterator[Family]:
     yield gauge("lvsctl_server_configured_weight", "Its weight in conf.d.", wanted)
     ordered = [(f'{row.labels},action="{row.order.action}"', 1) for row in rows if row.order is not None]
     yield gauge("lvsctl_server_override", "1 for what an operator ordered; absent where nobody did.", ordered)
+    kept = [(row.labels, 1) for row in rows if row.kept]
+    yield gauge("lvsctl_server_kept", "1 for a server that is down, and that a guard keeps; else absent.", kept)
     yield from _connections(rows)
     for name, text, of_traffic in _TRAFFIC:
         samples = [(row.labels, of_traffic(row.count.traffic)) for row in rows]

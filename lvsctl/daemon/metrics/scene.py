@@ -10,11 +10,26 @@ from lvsctl.checks.runner import Stats
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import Orders
 from lvsctl.decide.spill.load import Loads
-from lvsctl.model import CheckId, Counters, Health, Override, ServiceState, Spec, Table
+from lvsctl.model import (
+    CheckId,
+    Counters,
+    DeleteServer,
+    EditServer,
+    Health,
+    Override,
+    RealKey,
+    ServiceKey,
+    ServiceState,
+    Spec,
+    Table,
+)
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
     from lvsctl.notify.delivery import Standing
+
+
+_OF_SERVERS = EditServer | DeleteServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,8 @@ class Scene:
     overrides: of operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
-    kernel. withheld: steps that guards withhold. problems: of the newest attempt to read conf.d, warnings included.
+    kernel. withheld: steps that guards withhold; kept: the servers that these are about.
+    problems: of the newest attempt to read conf.d, warnings included.
     """
 
     spec: Spec
@@ -46,6 +62,7 @@ class Scene:
     foreign: int
     written: int
     withheld: int
+    kept: frozenset[tuple[ServiceKey, RealKey]]
     problems: int
     checks: Stats
     receivers: tuple[Standing, ...]
@@ -55,6 +72,8 @@ def look(daemon: Daemon) -> Scene:
     """What is there now; to be called on the event loop."""
     last, world = daemon.last, daemon.world
     table: Table = last.round.left if last.round is not None else {}
+    withheld = last.round.withheld if last.round is not None else ()
+    held = last.round.decision.withheld if last.round is not None else ()
     return Scene(
         spec=world.spec,
         health=dict(world.health),
@@ -72,7 +91,8 @@ def look(daemon: Daemon) -> Scene:
         kernel_answers=last.error is None,
         foreign=len(table.keys() - world.owned),
         written=daemon.ipvs.written,
-        withheld=len(last.round.withheld) if last.round is not None else 0,
+        withheld=len(withheld),
+        kept=frozenset((step.op.service, step.op.server) for step, _ in held if isinstance(step.op, _OF_SERVERS)),
         problems=len(daemon.last_load.problems),
         checks=daemon.runner.stats,
         receivers=daemon.metrics.receivers(),

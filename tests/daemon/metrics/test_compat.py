@@ -60,6 +60,7 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> S
         foreign=0,
         written=0,
         withheld=0,
+        kept=frozenset(),
         problems=0,
         checks=Stats(0, 0, 0, {}),
         receivers=(),

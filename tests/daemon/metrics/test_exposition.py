@@ -36,6 +36,7 @@ def of_status(document: dict[str, Any], *, looked: bool) -> Iterator[tuple[Serie
     yield series("lvsctl_config_last_reload_successful"), document["config"]["reload_ok"]
     yield series("lvsctl_foreign_services"), len(document["foreign"])
     yield series("lvsctl_kernel_orders_total"), document["kernel"]["written"]
+    yield series("lvsctl_director_suspected"), document["guard"]["suspected"]
     yield series("lvsctl_guard_withheld_steps"), len(document["round"]["withheld"])
     for found in document["services"]:
         name = found["name"]
@@ -83,6 +84,8 @@ def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, f
     for threshold in ("upper", "lower"):
         if server[threshold]:
             yield one(f"{threshold}_threshold", server[threshold])
+    if server["kept"]:
+        yield one("kept", 1)
     if server["since"] is not None:
         yield one("health_changed_timestamp_seconds", datetime.fromisoformat(server["since"]).timestamp())
 
@@ -116,6 +119,18 @@ async def test_every_number_of_status_is_told(site: Site, servers: Servers) -> N
         assert told[series("lvsctl_server_up", **b)] == 0
         info = {"vip": f"{VIP}:{servers.port}", "protocol": "tcp", "scheduler": "fo", "scheduler_wanted": "nosuch"}
         assert told[series("lvsctl_service_info", service="shop", **info)] == 1
+
+
+async def test_a_server_that_is_down_but_kept_is_told(site: Site, servers: Servers) -> None:
+    await servers.start(A, B)
+    site.write(conf(service("shop", A, B, address=f"{VIP}:{servers.port}", floor="1")))
+    async with site.running() as daemon:
+        await site.until("both", lambda table: weights(table, tcp(VIP, servers.port)) == {A: 1, B: 1})
+        await servers.kill(A, B)
+        await site.until("one", lambda table: len(weights(table, tcp(VIP, servers.port))) == 1)
+        await site.rounds(2)
+        await agree(daemon)
+        assert sum(name == "lvsctl_server_kept" for name, _ in read(scrape(daemon))) == 1
 
 
 async def test_connections_are_told_as_the_last_round_counted_them(tmp_path: Path) -> None:
