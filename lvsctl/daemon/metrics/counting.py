@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,9 +19,6 @@ from lvsctl import events as happened
 from lvsctl.events import Event
 from lvsctl.model import Outcome, Question, ServiceState, Verdict
 
-if TYPE_CHECKING:
-    from lvsctl.notify.delivery import Standing
-
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -30,7 +26,6 @@ class Metrics:
     """The daemon's own numbers, in a registry of its own.
 
     spilled: seconds and connections of all spills that have ended, by service and the pool that they went to.
-    receivers: tells how the receivers of alerts stand; to be set by who delivers.
     """
 
     def __init__(self) -> None:
@@ -49,12 +44,10 @@ class Metrics:
             "state",
         )
         self._suspected = self._gauge("director_suspected", "Whether this director suspects itself, and holds.")
-        self._failing = self._gauge("receiver_failing", "Whether a receiver does not take alerts.", "receiver")
         self._count()
         self._measure()
         for result in ("taken", "refused"):
             self._reloads.labels(result)
-        self.receivers: Callable[[], tuple[Standing, ...]] = tuple
         self.spilled: dict[tuple[str, str], tuple[float, int]] = {}
         self._services: frozenset[str] = frozenset()
 
@@ -157,10 +150,6 @@ class Metrics:
                 self._suspected.set(0)
             case happened.Reloaded() | happened.ReloadRefused():
                 self._reloads.labels("taken" if isinstance(event, happened.Reloaded) else "refused").inc()
-            case happened.DeliveryFailed(receiver=receiver):
-                self._failing.labels(receiver).set(1)
-            case happened.DeliveryRecovered(receiver=receiver):
-                self._failing.labels(receiver).set(0)
             case _:
                 self._tell_of_service(event)
 

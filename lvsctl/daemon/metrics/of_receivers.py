@@ -24,6 +24,8 @@ def of_receivers(scene: Scene) -> Iterator[Family]:
             "lost": numbers.lost,
         }
         ended += [(f'{of},result="{result}"', number) for result, number in results.items()]
+    failing = [(labels(receiver=one.receiver), int(one.failing_since is not None)) for one in scene.receivers]
+    yield gauge("lvsctl_receiver_failing", "Whether a receiver does not take alerts.", failing)
     yield gauge("lvsctl_notifications_waiting", "Notifications in the queue of a receiver.", waiting)
     text = "What became of notifications: folded ones were told with a newer one of their group, lost ones dropped."
     yield counter("lvsctl_notifications_total", text, ended)

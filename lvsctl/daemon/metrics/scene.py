@@ -42,7 +42,7 @@ class Scene:
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
     kernel. withheld: steps that guards withhold; kept: the servers that these are about.
-    problems: of the newest attempt to read conf.d, warnings included.
+    problems: of the newest attempt to read conf.d, warnings included. receivers: of alerts.
     """
 
     spec: Spec
@@ -70,7 +70,7 @@ class Scene:
 
 def look(daemon: Daemon) -> Scene:
     """What is there now; to be called on the event loop."""
-    last, world = daemon.last, daemon.world
+    last, world, delivery = daemon.last, daemon.world, daemon.alerts.delivery
     table: Table = last.round.left if last.round is not None else {}
     withheld = last.round.withheld if last.round is not None else ()
     held = last.round.decision.withheld if last.round is not None else ()
@@ -95,5 +95,5 @@ def look(daemon: Daemon) -> Scene:
         kept=frozenset((step.op.service, step.op.server) for step, _ in held if isinstance(step.op, _OF_SERVERS)),
         problems=len(daemon.last_load.problems),
         checks=daemon.runner.stats,
-        receivers=daemon.metrics.receivers(),
+        receivers=delivery.standings() if delivery is not None else (),
     )

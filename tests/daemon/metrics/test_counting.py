@@ -11,8 +11,6 @@ from prometheus_client import generate_latest
 from lvsctl.checkapi import Params
 from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.events import (
-    DeliveryFailed,
-    DeliveryRecovered,
     DirectorSuspected,
     DirectorTrusted,
     DriftFound,
@@ -89,16 +87,6 @@ def down(service: str) -> ServerChanged:
         ),
         pytest.param([Reloaded(1, 1, ())], "config_reloads_total", {"result": "taken"}, 1, id="a reload"),
         pytest.param([ReloadRefused(())], "config_reloads_total", {"result": "refused"}, 1, id="one that was refused"),
-        pytest.param(
-            [DeliveryFailed("pager", "", 3)], "receiver_failing", {"receiver": "pager"}, 1, id="a receiver that fails"
-        ),
-        pytest.param(
-            [DeliveryFailed("pager", "", 3), DeliveryRecovered("pager", 9.0, 0)],
-            "receiver_failing",
-            {"receiver": "pager"},
-            0,
-            id="and takes alerts again",
-        ),
         pytest.param(
             [down("shop"), down("shop")],
             "server_transitions_total",

@@ -7,6 +7,7 @@ import gzip
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -188,11 +189,16 @@ async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> 
 
 async def test_how_the_receivers_of_alerts_stand(tmp_path: Path) -> None:
     site = Site(MemoryIpvs(), tmp_path)
-    site.write(conf(service("shop", A, address=f"{VIP}:80", check="none")))
+    receiver = "alerts: {receivers: {pager: {webhook: 'http://127.0.0.1:9/'}}, routes: [{to: pager}]}\n"
+    site.write(conf(service("shop", A, address=f"{VIP}:80", check="none")) + receiver)
     async with site.running() as daemon:
+        await site.rounds(1)
+        assert read(scrape(daemon))[series("lvsctl_notifications_waiting", receiver="pager")] == 0
         numbers = Numbers(delivered=5, failed=7, refused=1, lost=2, folded=3)
-        daemon.metrics.receivers = lambda: (Standing("pager", "webhook", "", 4, None, "", False, numbers),)
-        told = read(scrape(daemon))
+        standing = Standing("pager", "webhook", "", 4, 1.0, "Connection refused", False, numbers)
+        scene = replace(look(daemon), receivers=(standing,))
+        told = read(exposition(scene, daemon.metrics.registry).body.decode())
+    assert told[series("lvsctl_receiver_failing", receiver="pager")] == 1
     assert told[series("lvsctl_notifications_waiting", receiver="pager")] == 4
     assert told[series("lvsctl_delivery_failures_total", receiver="pager")] == 7
     for result, number in {"delivered": 5, "refused": 1, "lost": 2, "folded": 3}.items():
