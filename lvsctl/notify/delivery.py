@@ -27,6 +27,9 @@ from lvsctl.notify.worker import Numbers, Worker
 REMEMBERED = 1000
 """Ids of notifications that are over, so that none of them is taken in a second time."""
 
+GRACE = 2.0
+"""Seconds that an attempt has to come to its end when its worker is to stop."""
+
 T = TypeVar("T")
 
 _SLACK = 256  # lines of a file beyond those that are needed, until it is written anew
@@ -52,13 +55,14 @@ class Standing:
 class _Desk:
     """What there is of one receiver: its queue, the queue's file and the worker."""
 
-    def __init__(self, receiver: Receiver, path: Path, disk: ThreadPoolExecutor) -> None:
+    def __init__(self, receiver: Receiver, path: Path, disk: ThreadPoolExecutor, grace: float) -> None:
         self.waiting = Waiting(receiver.queue)
         self.known: dict[str, None] = {}
         self.worker: Worker | None = None
         self.task: asyncio.Task[None] | None = None
         self._journal = Journal(path)
         self._disk = disk
+        self._grace = grace
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -89,8 +93,10 @@ class _Desk:
             await self._write([gone(ids)])
 
     async def rest(self) -> None:
-        """Stop the worker."""
+        """Stop the worker, but not in the middle of an attempt that ends soon."""
         if self.task is not None:
+            if self.worker is not None and not self.task.done():
+                await self.worker.between_attempts(self._grace)
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
 
@@ -127,15 +133,21 @@ class _Desk:
 class Delivery:
     """What takes notifications. directory: where the queues are kept. tell: hears of receivers that take nothing.
 
-    today: tells Unix time.
+    today: tells Unix time. grace: seconds, see GRACE.
     """
 
     def __init__(
-        self, directory: Path, *, tell: Callable[[Event], None], today: Callable[[], float] = time.time
+        self,
+        directory: Path,
+        *,
+        tell: Callable[[Event], None],
+        today: Callable[[], float] = time.time,
+        grace: float = GRACE,
     ) -> None:
         self._directory = directory
         self._tell = tell
         self._today = today
+        self._grace = grace
         self._now = asyncio.get_running_loop().time
         self._client = Client(today)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="notify-disk")
@@ -151,18 +163,19 @@ class Delivery:
         wanted = {receiver.name: receiver for receiver in receivers}
         senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
         new = await self._open(receiver for name, receiver in wanted.items() if name not in self._desks)
-        for name in self._desks.keys() - wanted.keys():
-            await self._desks.pop(name).close()
+        unwanted = [self._desks.pop(name) for name in self._desks.keys() - wanted.keys()]
+        await asyncio.gather(*(desk.close() for desk in unwanted))
         self._desks |= new
-        for name, receiver in wanted.items():
-            await self._man(self._desks[name], receiver, senders[name])
+        await asyncio.gather(
+            *(self._man(self._desks[name], receiver, senders[name]) for name, receiver in wanted.items())
+        )
 
     async def _open(self, receivers: Iterable[Receiver]) -> dict[str, _Desk]:
         """The desks of receivers that have none; all of them or, if one cannot be opened, none."""
         desks: dict[str, _Desk] = {}
         for receiver in receivers:
             path = self._directory / f"{quote(receiver.name, safe='')}.jsonl"
-            desk = _Desk(receiver, path, self._disk)
+            desk = _Desk(receiver, path, self._disk, self._grace)
             try:
                 await desk.open()
             except OSError as error:
@@ -235,8 +248,7 @@ class Delivery:
 
     async def close(self) -> None:
         """Stop; what waits is on disk."""
-        for desk in self._desks.values():
-            await desk.close()
+        await asyncio.gather(*(desk.close() for desk in self._desks.values()))
         self._desks.clear()
         await self._client.close()
         self._disk.shutdown()

@@ -6,6 +6,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,7 @@ class Worker:
         self._today = today
         self._now = asyncio.get_running_loop().time
         self._woken = asyncio.Event()
+        self._attempting = asyncio.Lock()
         self._done: tuple[str, set[int]] = ("", set())  # of the notification tried last: the parts that were taken
         self._free_at = 0.0  # when the pace allows the next part
 
@@ -88,6 +90,15 @@ class Worker:
             await self._something_due()
             await retrying(self._attempt)
 
+    async def between_attempts(self, grace: float) -> None:
+        """Wait until no attempt is under way, for at most `grace` seconds; cancel `run` then, before anything else.
+
+        One that is cut off may have been heard: it would be told twice.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._attempting.acquire()
+
     async def _something_due(self) -> None:
         while (due := self.waiting.due_at(self._now())) is None or due > self._now():
             self._woken.clear()
@@ -98,6 +109,10 @@ class Worker:
                 return
 
     async def _attempt(self) -> Outcome:
+        async with self._attempting:
+            return await self._try_next()
+
+    async def _try_next(self) -> Outcome:
         """Try what is to be sent next. Between two attempts something newer may have come: it is sent instead."""
         await self._give_up()
         sending = self.waiting.next(self._now())

@@ -31,8 +31,8 @@ class Site:
         self.told: list[Event] = []
         self.open: list[Delivery] = []
 
-    async def delivery(self, *receivers: Receiver) -> Delivery:
-        made = Delivery(self.directory, tell=self.told.append)
+    async def delivery(self, *receivers: Receiver, grace: float = 0.1) -> Delivery:
+        made = Delivery(self.directory, tell=self.told.append, grace=grace)
         self.open.append(made)
         await made.configure(receivers or [self.receiver()])
         return made
@@ -83,6 +83,40 @@ async def test_the_same_one_is_taken_in_once_even_after_a_restart(site: Site) ->
     await second.submit(fresh(name="n2"))
     await until(lambda: second.standings()[0].numbers.delivered == 1)
     assert [heard.headers["webhook-id"] for heard in site.server.heard] == ["n1", "n2"]
+
+
+async def test_a_stop_waits_for_the_answer_to_what_was_just_told(site: Site) -> None:
+    answered = asyncio.Event()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await answered.wait()
+        await status(200)(writer)
+
+    site.server.otherwise = slow
+    for end in (Delivery.close, lambda delivery: delivery.configure([site.receiver(path="elsewhere")])):
+        answered.clear()
+        before = len(site.server.heard)
+        delivery = await site.delivery(grace=5.0)
+        await delivery.submit(fresh(name=f"n{before}"))
+        await site.server.until(before + 1)
+        ending = asyncio.create_task(end(delivery))
+        await asyncio.sleep(0)
+        assert not ending.done()
+        answered.set()
+        await ending
+        assert not site.file().waiting
+        assert len(site.server.heard) == before + 1
+        await delivery.close()
+
+
+async def test_a_stop_does_not_wait_for_ever(site: Site) -> None:
+    site.server.otherwise = hang
+    delivery = await site.delivery(grace=0.05)
+    await delivery.submit(fresh(name="n1"))
+    await site.server.until(1)
+    async with asyncio.timeout(4):
+        await delivery.close()
+    assert list(site.file().waiting) == ["n1"]
 
 
 @pytest.mark.parametrize(
