@@ -18,16 +18,24 @@ MEMORY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The checked servers that are well; when each of the others began to fail; which of these are down."""
+    """The checked servers that are well; when each of the others began to fail; which of these are down.
+
+    presumed: those of the well that have not answered yet, after a start or to what a reload asks of them.
+    """
 
     well: frozenset[RealKey]
     began: Mapping[RealKey, float]
     down: frozenset[RealKey]
+    presumed: frozenset[RealKey] = frozenset()
 
 
 def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
-    """A server counts where it does best, if it is in several services. One that was never up did not go down."""
+    """A server counts where it does best, if it is in several services. One that was never up did not go down.
+
+    One that was down, and has not answered yet to what a reload asks of it, still fails, but is no news.
+    """
     well: set[RealKey] = set()
+    heard: set[RealKey] = set()
     doubted: dict[RealKey, float] = {}
     down: dict[RealKey, float] = {}
     for server in _checked(spec):
@@ -36,15 +44,17 @@ def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
             fell = _began(server, health, up=False)
             if fell:
                 down[server.key] = fell
-        elif state in (Standing.UP, Standing.PRESUMED):
-            wavered = _began(server, health, up=True)
-            if wavered:
-                doubted[server.key] = wavered
-            else:
-                well.add(server.key)
+            continue
+        wavered = _began(server, health, up=state is not Standing.UNPROVEN)
+        if wavered:
+            doubted[server.key] = wavered
+        elif state is not Standing.UNPROVEN:
+            well.add(server.key)
+            if state is Standing.UP:
+                heard.add(server.key)
     fallen = down.keys() - doubted.keys() - well
     began = {key: at for key, at in {**down, **doubted}.items() if key not in well}
-    return Failures(frozenset(well), began, frozenset(fallen))
+    return Failures(frozenset(well), began, frozenset(fallen), presumed=frozenset(well - heard))
 
 
 def newly_down(spec: Spec, health: Mapping[CheckId, Health], now: float) -> bool:
@@ -64,8 +74,8 @@ def _checked(spec: Spec) -> Iterator[Server]:
 
 def _began(server: Server, health: Mapping[CheckId, Health], *, up: bool) -> float:
     """When the first of the server's checks that are down, or up and in doubt, began to fail; 0 if there is none."""
-    beliefs = [health.get(check, NEVER) for check in server.checks]
-    concerned = (belief for belief in beliefs if (belief.streak if up else belief.answered) and belief.up is up)
+    beliefs = (health.get(check, NEVER) for check in server.checks)
+    concerned = (belief for belief in beliefs if belief.up is up and (belief.streak or not up))
     return min((belief.failing for belief in concerned if belief.failing), default=0.0)
 
 
@@ -88,7 +98,9 @@ def recovery_time(spec: Spec, health: Mapping[CheckId, Health]) -> float:
 def _failing(spec: Spec, health: Mapping[CheckId, Health]) -> Sequence[Check]:
     canaries = frozenset(spec.guard.canaries)
     beliefs = ((check, health.get(check.id, NEVER)) for check in spec.checks.values() if check.id not in canaries)
-    return [check for check, belief in beliefs if belief.streak or (belief.answered and not belief.up)]
+    return [
+        check for check, belief in beliefs if belief.streak or (not belief.up and (belief.answered or belief.failing))
+    ]
 
 
 def unrelated_services(spec: Spec, failing: AbstractSet[RealKey]) -> int:

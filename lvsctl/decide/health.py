@@ -129,9 +129,11 @@ def _verdicts_before(old: Spec, new: Spec, health: Mapping[CheckId, Health]) -> 
             continue
         beliefs = [health.get(check, NEVER) for check in checks]
         up = all(belief.up for belief in beliefs)
-        since = max((belief.since for belief in beliefs if belief.up is up), default=0.0)
+        decisive = [belief for belief in beliefs if belief.up is up]
+        since = max((belief.since for belief in decisive), default=0.0)
+        failing = 0.0 if up else min((belief.failing for belief in decisive if belief.failing), default=0.0)
         for check in server.checks:
-            claims.setdefault(check, []).append(Health(up=up, since=since))
+            claims.setdefault(check, []).append(Health(up=up, since=since, failing=failing))
     return claims
 
 

@@ -8,7 +8,7 @@ that fail but are not down yet count too, else half of everything would be gone 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from math import inf
@@ -131,7 +131,7 @@ def _suspicion(
         together = frozenset(order[first:end])
         services = unrelated_services(spec, together)
         fresh = now - times[first] < memory and not failures.down.isdisjoint(together)
-        if services >= limits.services and fresh and not _answering(limits, answered, times[first + most - 1]):
+        if services >= limits.services and fresh and not _answered(limits, answered, times[first + most - 1]):
             why = f"{end - first} of {were_up} servers of {services} unrelated services failed within {window:g} s"
             return Suspicion(why, times[first], now, now + limits.hold)
         first = end
@@ -150,12 +150,14 @@ def _ended(
 ) -> tuple[Suspicion, str | None]:
     """The suspicion, and why it is over, None while it is not."""
     still = sum(at >= suspicion.began and server not in excused for server, at in found.began.items())
-    count = len(found.well) + still
-    canary = _answering(spec.guard, answered, suspicion.since)
-    if still < spec.guard.share.beyond(count):
-        why, at_once = f"the servers are back: {len(found.well)} of {count} pass their checks", not still
-    elif canary is not None and not health[canary].streak:
-        why, at_once = f"canary {named(canary, spec)} answers", not _failed_with_them(health[canary], suspicion)
+    still += len(found.presumed)
+    back = len(found.well) - len(found.presumed)
+    canaries = list(_passing(spec.guard.canaries, health, answered, suspicion.since))
+    if still < spec.guard.share.beyond(back + still):
+        why, at_once = f"the servers are back: {back} of {back + still} pass their checks", not still
+    elif canaries:
+        unaffected = [canary for canary in canaries if not _failed_with_them(health[canary], suspicion)]
+        why, at_once = f"canary {named((unaffected or canaries)[0], spec)} answers", bool(unaffected)
     else:
         over = f"the time is over: {suspicion.until - suspicion.since:g} s" if now >= suspicion.until else None
         return replace(suspicion, relief=inf), over
@@ -169,6 +171,17 @@ def _failed_with_them(canary: Health, suspicion: Suspicion) -> bool:
     return canary.failing >= suspicion.began - MIN_WINDOW
 
 
-def _answering(limits: Limits, answered: Mapping[CheckId, float], since: float) -> CheckId | None:
-    """A canary that has answered after `since`."""
-    return next((canary for canary in limits.canaries if answered.get(canary, 0.0) > since), None)
+def _passing(
+    canaries: Iterable[CheckId], health: Mapping[CheckId, Health], answered: Mapping[CheckId, float], since: float
+) -> Iterator[CheckId]:
+    """The canaries that are up, passed the last time that they were asked, and have been asked after `since`."""
+    for canary in canaries:
+        belief = health.get(canary, NEVER)
+        passed = belief.last is not None and belief.last.verdict is Verdict.PASS
+        if belief.up and passed and answered.get(canary, 0.0) > since:
+            yield canary
+
+
+def _answered(limits: Limits, answered: Mapping[CheckId, float], since: float) -> bool:
+    """Whether any canary has answered after `since`."""
+    return any(answered.get(canary, 0.0) > since for canary in limits.canaries)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.decide.health import judge
+from lvsctl.decide.health import carry, judge
 from lvsctl.decide.suspicion import TRUSTED, Suspicion, Trust, canaries_seen, consider
 from lvsctl.events import DirectorTrusted
 from lvsctl.model import Check, CheckId, Health, Limits, QuestionId, Service, Share, Spec, Target
@@ -230,6 +230,87 @@ def test_a_canary_that_failed_with_them_gives_the_servers_time_to_come_back_as_w
     assert news == DirectorTrusted("the servers are back: 6 of 6 pass their checks", 9.0)
     _, news = consider(trust, wanted, back, {CANARY: 122.0}, 123.0)
     assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 20.0)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "canary"),
+    [
+        ("it is down by now", replace(DOWN, failing=107.0)),
+        ("it begins to fail", replace(UP, streak=1, last=FAIL, failing=107.0)),
+        ("it cannot be asked", replace(UP, last=UNKNOWN)),
+    ],
+)
+def test_a_canary_that_answered_once_does_not_end_it_when_it_answers_no_more(sentence: str, canary: Health) -> None:
+    wanted, health = town(*THREE), failed(*ALL)
+    trust = begun(wanted, health)
+    assert consider(trust, wanted, {**health, CANARY: canary}, {CANARY: 103.5}, 110.0) == (trust, None), sentence
+
+
+def test_one_canary_that_answers_is_enough() -> None:
+    """Whatever becomes of another, which answered once."""
+    wanted, health = town(*THREE), failed(*ALL)
+    other = CheckId("tcp 192.0.2.253:22 2/3")
+    wanted = replace(
+        wanted,
+        checks={**wanted.checks, other: replace(wanted.checks[CANARY], id=other)},
+        guard=replace(wanted.guard, canaries=(other, CANARY)),
+    )
+    lost = {**health, other: replace(UP, streak=1, last=FAIL, failing=107.0), CANARY: UP}
+    _, news = consider(begun(wanted, health), wanted, lost, {other: 103.5, CANARY: 104.0}, 108.0)
+    assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 5.0)
+    late = {**health, other: replace(UP, failing=101.0), CANARY: UP}
+    _, news = consider(begun(wanted, health), wanted, late, {other: 103.5, CANARY: 104.0}, 108.0)
+    assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 5.0), "the other failed with them, this did not"
+
+
+def test_a_reload_that_asks_otherwise_does_not_end_it_before_the_servers_have_answered() -> None:
+    """Nobody knows whether they are back, so it is not said of them."""
+    wanted, health = town(*THREE), failed(101, 101, 0, 0, 0, 0) | in_doubt(102.0, 3, 4, 5, 6)
+    trust = begun(wanted, health)
+    asked_otherwise = with_other_checks(wanted)
+    carried = carry(wanted, asked_otherwise, health)
+    assert consider(trust, asked_otherwise, carried, {}, 104.0) == (trust, None)
+    beliefs = {check: judge(asked_otherwise.checks[check], belief, PASS, 105.0) for check, belief in carried.items()}
+    _, news = consider(trust, asked_otherwise, beliefs, {}, 105.0)
+    assert news == DirectorTrusted("the servers are back: 6 of 6 pass their checks", 2.0)
+    beliefs = {check: judge(asked_otherwise.checks[check], belief, FAIL, 105.0) for check, belief in carried.items()}
+    assert consider(trust, asked_otherwise, beliefs, {}, 105.0) == (trust, None)
+
+
+def test_nor_does_one_when_all_are_down() -> None:
+    wanted, health = town(*THREE), failed(*ALL)
+    trust = begun(wanted, health)
+    asked_otherwise = with_other_checks(wanted)
+    carried = carry(wanted, asked_otherwise, health)
+    assert consider(trust, asked_otherwise, carried, {}, 104.0) == (trust, None)
+    ended, news = consider(trust, asked_otherwise, carried, {}, 103.0 + HOLD)
+    assert news is not None
+    assert len(ended.excused) == 6
+
+
+def with_other_checks(wanted: Spec) -> Spec:
+    """The same servers, each asked another question."""
+    services = {
+        name: replace(
+            one,
+            pools=tuple(
+                replace(pool, servers=tuple(replace(s, checks=(check_of_other(s.checks[0]),)) for s in pool.servers))
+                for pool in one.pools
+            ),
+        )
+        for name, one in wanted.services.items()
+    }
+    made = spec(*services.values())
+    return replace(
+        made,
+        questions={**made.questions, **wanted.questions},
+        checks={**made.checks, CANARY: wanted.checks[CANARY]},
+        guard=wanted.guard,
+    )
+
+
+def check_of_other(check: CheckId) -> CheckId:
+    return CheckId(f"other {check}")
 
 
 def test_it_ends_when_the_servers_are_back() -> None:
