@@ -246,7 +246,8 @@ class Daemon:
         """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
         await asyncio.sleep(rest)
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
-        pause = min(pause, self.doubt.patience(self.loop.time()))
+        if self.last.error is None:  # else no round could end a suspicion now
+            pause = min(pause, self.doubt.patience(self.loop.time()))
         if self.world.ladder.missing:
             pause = min(pause, self._lookout.recheck)
         end = self.overrides.next_end()

@@ -122,13 +122,21 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     quiet = still(view.quiet, leaving(spec, health, have, left=view.left, ladder=view.ladder, orders=held), now)
     idle = _idle(quiet, seen) | late(spec, quiet, now)
     climb = Climb(now, view.settled, spec.period)
+    trust, trusted = consider(view.trust, spec, health, view.answered, now)
     want = desired(
-        spec, health, have, left=view.left, ladder=view.ladder, idle=idle, overrides=view.overrides, climb=climb
+        spec,
+        health,
+        have,
+        left=view.left,
+        ladder=view.ladder,
+        idle=idle,
+        overrides=view.overrides,
+        climb=climb,
+        doubted=trust.suspicion is not None,
     )
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
-    trust, trusted = consider(view.trust, spec, health, view.answered, now)
     gone = frozenset(server for server, at in view.removed.items() if now - at < spec.period)
     guarded = guard(plan, spec, have, health, by_health=want.by_health, trust=trust, gone=gone)
     due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]

@@ -64,6 +64,7 @@ def desired(
     idle: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
     overrides: Iterable[Override] = (),
     climb: Climb = AT_ONCE,
+    doubted: bool = False,
 ) -> Desired:
     """The table that `spec` calls for now.
 
@@ -71,7 +72,7 @@ def desired(
     up stays as it was left there, whatever somebody did since. ladder: which scheduler each service is given. idle:
     those servers of `quiet.leaving` that have no connection left, or whose time is over: of those that get no new
     connections only they go, the others get weight 0. overrides: what operators ordered, none whose time is over.
-    climb: what slow starts are measured by.
+    climb: what slow starts are measured by. doubted: whether this director suspects itself.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     orders = orders_of(spec, overrides)
@@ -91,7 +92,7 @@ def desired(
         here = orders if service.key in steered else NO_ORDERS  # to look up every server of all others would be slow
         in_use = pool_in_use(service, scheduler, health, held, here)
         cases[service.key] = Case(service, scheduler, in_use=in_use, climbs_later=ladder.waits(service))
-        seats = Seats(service, in_use, health, found, held, here, idle, climb)
+        seats = Seats(service, in_use, health, found, held, here, idle, climb, doubted)
         servers = seats.fill()
         if silent and found is not None:
             servers |= _departed(service, found)

@@ -77,6 +77,7 @@ class Seats:
     orders: Orders
     idle: AbstractSet[tuple[ServiceKey, RealKey]]
     climb: Climb
+    doubted: bool = False
     quelled: list[RealKey] = field(default_factory=list)
     eased: list[RealKey] = field(default_factory=list)
 
@@ -125,7 +126,8 @@ class Seats:
         service = self.service
         if self.found is None or server.key not in self.found.servers:
             return None
-        if service.on_down is OnDown.REMOVE and standing(server.checks, self.health) is Standing.DOWN:
+        removes = service.on_down is OnDown.REMOVE and not self.doubted
+        if removes and standing(server.checks, self.health) is Standing.DOWN:
             return None
         order = self.orders.get((service.key, server.key))
         leaves = stands_by or held_quiet(service, server, self.health, order)

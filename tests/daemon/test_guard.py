@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
 from typing import Any
 
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.explain import explain
 from lvsctl.daemon.status import status
-from lvsctl.model import Told
+from lvsctl.model import Action, Override, ServerSubject, Told
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights
 
 HOSTS = tuple(f"127.0.0.{n}" for n in range(41, 47))
@@ -142,6 +143,10 @@ async def test_servers_that_come_back_end_it_and_nobody_ever_went(site: Site, se
         assert len(here.events("director_suspected")) == 1
 
 
+def drain(name: str, host: str) -> Override:
+    return Override(ServerSubject(name, ip_address(host), None), Action.DRAIN, "alice", "", since=0.0)
+
+
 def canary(servers_port: int) -> str:
     return f"max_removed: 100%, canary: {{tcp: {{}}, address: {CANARY}, port: {servers_port}, interval: 50ms}}"
 
@@ -189,6 +194,55 @@ async def test_a_canary_that_answers_all_the_while_lets_the_servers_go(site: Sit
         await here.until("they go, and the hold is a minute", lambda table: table == {})
         told = [one.record.fields["why"] for one in here.events("director_trusted")]
         assert set(told) <= {f"canary tcp {CANARY}:{servers.port} answers"}, "asked too late for the first look"
+
+
+async def test_a_reload_of_the_checks_meanwhile_changes_nothing_about_it(site: Site, servers: Servers) -> None:
+    """An operator who sees everything fail looks for the mistake in the timeouts."""
+    async with scene(site, servers) as here:
+        await servers.kill(*HOSTS)
+        await here.event("director_suspected")
+        await here.servers_down()
+        text = (site.config / "site.yaml").read_text()
+        site.write(text.replace("timeout: 1s", "timeout: 2s"))
+        await here.daemon.reload()
+        await here.servers_down()
+        await site.rounds(3)
+        assert await here.table() == dict.fromkeys(HOSTS, 1)
+        assert here.events("director_trusted") == []
+        await servers.start(*HOSTS)
+        trusted = await here.event("director_trusted")
+        assert trusted.record.fields["why"] == "the servers are back: 6 of 6 pass their checks"
+
+
+async def test_a_daemon_that_starts_meanwhile_suspects_itself_as_well(site: Site, servers: Servers) -> None:
+    async with scene(site, servers) as here:
+        await servers.kill(*HOSTS)
+        await here.event("director_suspected")
+        await here.servers_down()
+    async with site.running() as daemon:
+        again = Scene(site, servers, daemon)
+        await again.event("director_suspected")
+        await again.servers_down()
+        await site.rounds(3)
+        assert await again.table() == dict.fromkeys(HOSTS, 1)
+
+
+async def test_who_drains_when_it_begins_keeps_its_connections(site: Site, servers: Servers) -> None:
+    """Weight 0 is not out of the table: to delete it would end what it serves."""
+    async with scene(site, servers) as here:
+        here.daemon.overrides.order(drain("shop", HOSTS[0]))
+        here.daemon.world.wake.set()
+        await here.until("it drains", lambda table: table[HOSTS[0]] == 0)
+        await servers.kill(*HOSTS)
+        await here.event("director_suspected")
+        await here.servers_down()
+        await site.rounds(2)
+        assert await here.table() == dict.fromkeys(HOSTS, 1) | {HOSTS[0]: 0}
+        here.daemon.overrides.order(drain("blog", HOSTS[2]))
+        here.daemon.world.wake.set()
+        await here.until("an operator's word holds: it drains", lambda table: table.get(HOSTS[2]) == 0)
+        await site.rounds(2)
+        assert await here.table() == dict.fromkeys(HOSTS, 1) | {HOSTS[0]: 0, HOSTS[2]: 0}
 
 
 async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers: Servers) -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from lvsctl.config.load import load
 from lvsctl.daemon.herald import Herald, to_log
+from lvsctl.decide.suspicion import Suspicion, Trust
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import DriftFound, Event, GuardTripped
 from lvsctl.kernel.memory import MemoryIpvs
@@ -94,6 +95,26 @@ async def test_a_lost_kernel_is_logged_once_and_the_work_goes_on(site: Site, ker
         await site.rounds(1)
         assert daemon.last.error is None
     assert [log["error"] for log in logs if log["log_level"] == "error"] == ["cannot ask IPVS: gone"]
+
+
+async def test_a_suspicion_that_is_over_while_the_kernel_is_silent_waits_for_the_next_period(
+    site: Site, kernel: Kernel
+) -> None:
+    """Nothing but a round ends it, so it must not ask for one again and again."""
+    site.write(shop(A).replace("period: 200ms", "period: 60s"))
+    async with site.running() as daemon:
+        await site.ready()
+        now = daemon.loop.time()
+        kernel.lost = True
+        daemon.world.trust = Trust(Suspicion("everything failed", began=now - 61, since=now - 60, until=now))
+        daemon.world.wake.set()
+        async with asyncio.timeout(10):
+            while daemon.last.error is None:
+                await asyncio.sleep(0.01)
+        number = daemon.last.number
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        assert daemon.last.number == number
 
 
 async def test_a_reload_without_a_kernel_changes_nothing_and_is_reported(site: Site, kernel: Kernel) -> None:
