@@ -140,6 +140,38 @@ async def test_a_late_loop(host: Host) -> None:
         lag.stop()
 
 
+async def test_a_host_that_has_no_thread_left(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and looks again later."""
+    seen, short = host.watched("10.0.0.1"), asyncio.Event()
+
+    async def no_thread(*_: object) -> None:
+        short.set()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ourselves, "TICK", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "to_thread", no_thread)
+        assert await seen.seen(10.0) == ("this host cannot look at itself: can't start new thread",)
+        short.clear()
+        watch = asyncio.create_task(seen.watch())
+        await short.wait()
+    host.links["eth0"] = "has no carrier"
+    async with asyncio.timeout(10):
+        while not seen._wrong:
+            await asyncio.sleep(0.01)
+    watch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watch
+
+
+async def test_what_was_wrong_with_a_link_that_matters_no_more_is_forgotten(host: Host) -> None:
+    host.links["eth0"] = "has no carrier"
+    seen = host.watched("10.0.0.1", "198.51.100.1")
+    seen.keep(frozenset([ip_address("198.51.100.1")]))
+    seen.look()
+    assert await seen.seen(10.0) == (WELL,)
+
+
 async def test_a_host_that_does_not_answer(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ourselves, "PATIENCE", 0.05)
     seen = host.watched("10.0.0.1")

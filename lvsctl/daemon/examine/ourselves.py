@@ -44,6 +44,9 @@ PATIENCE = 2.0
 
 WELL = "links, gateways, event loop, file descriptors and memory of this host look well"
 
+_SHORT = (OSError, RuntimeError, MemoryError)
+"""What a host raises that is short of threads (a RuntimeError), descriptors or memory."""
+
 _SIOCGIFFLAGS = 0x8913
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _ATF_COM = 0x2  # the neighbour's hardware address is known
@@ -72,7 +75,8 @@ class Ourselves:
     async def watch(self) -> None:
         """Look at the links every TICK, until cancelled."""
         while True:
-            await asyncio.to_thread(self.look)
+            with contextlib.suppress(*_SHORT):
+                await asyncio.to_thread(self.look)
             await asyncio.sleep(TICK)
 
     async def seen(self, began: float) -> tuple[str, ...]:
@@ -84,6 +88,8 @@ class Ourselves:
                 found += await asyncio.to_thread(self._all)
         except TimeoutError:
             found.append(f"this host does not tell of itself within {PATIENCE:g} s")
+        except _SHORT as error:
+            found.append(f"this host cannot look at itself: {error}")
         return tuple(found) or (WELL,)
 
     def look(self) -> None:
@@ -92,7 +98,10 @@ class Ourselves:
         if now - self._routed >= ROUTES:
             self._routed = now
             self._find_ways()
-        for interface in {way.interface for way in self._ways.values()}:
+        interfaces = {way.interface for way in self._ways.values()}
+        for left in self._wrong.keys() - interfaces:
+            self._wrong.pop(left, None)  # another thread may be looking as well
+        for interface in interfaces:
             trouble = self._link(self._root, interface)
             if not trouble:
                 self._wrong.pop(interface, None)
