@@ -106,6 +106,8 @@ async def one_round(
     health = await _ask(spec, kinds, await ipvs.read()) if checks else assume_up(spec)
     wanted = {service.key for service in spec.services.values()}
     moment = _Moment(spec, health, state.owned() | wanted, Ladder(await missing_schedulers(spec, ipvs)))
+    if checks:
+        moment.answered = _canaries_that_pass(spec, health, asyncio.get_running_loop().time())
     overrides = Overrides(state.overrides, today=time.time, tell=lambda _: None)
     moment.overrides = await heed(overrides, moment, ipvs, None)
     decision = await look_and_decide(moment, ipvs, asyncio.get_running_loop().time())
@@ -129,3 +131,8 @@ async def _ask(spec: Spec, kinds: Mapping[str, AnyKind], table: Table) -> dict[C
     for check in spec.checks.values():
         health[check.id] = judge(replace(check, fall=1), health[check.id], answers[check.question], now)
     return health
+
+
+def _canaries_that_pass(spec: Spec, health: Mapping[CheckId, Health], now: float) -> dict[CheckId, float]:
+    """They were asked beside the servers, so they answered when those failed already."""
+    return {canary: now for canary in spec.guard.canaries if health[canary].up}

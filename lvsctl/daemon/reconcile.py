@@ -137,9 +137,11 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
-    gone = frozenset(server for server, at in view.removed.items() if now - at < spec.period)
-    guarded = guard(plan, spec, have, health, by_health=want.by_health, trust=trust, gone=gone)
+    recent = {server: at + spec.period for server, at in view.removed.items() if at + spec.period > now}
+    guarded = guard(plan, spec, have, health, by_health=want.by_health, trust=trust, gone=recent.keys())
     due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]
+    if guarded.withheld and recent:
+        due.append(min(recent.values()))  # perhaps others may go then
     return Decision(
         have,
         seen.counters,

@@ -18,17 +18,18 @@ from lvsctl.model import Action, Entry, Override, ServerSubject
 from tests.daemon.site import Servers, conf, service, tcp, weights
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
+CANARY = "127.0.0.14"
 
 
 class Hand:
-    """Three services of one server each, as they would be in the table, and `apply`."""
+    """Three services of one server each, as they would be in the table, and `apply`. more: further keys of conf.d."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, more: str = "") -> None:
         file = folder / "site.yaml"
         vips = {f"192.0.2.2{number}": server for number, server in enumerate(SERVERS)}
         self.keys = [tcp(vip, port) for vip in vips]
         services = [service(f"s{vip[-1]}", server, address=f"{vip}:{port}") for vip, server in vips.items()]
-        file.write_text(conf(*services))
+        file.write_text(conf(*services) + more)
         self.subjects = [ServerSubject(None, ip_address(server), None) for server in SERVERS]
         self.kinds = installed()
         self.loaded = load(file, self.kinds)
@@ -71,6 +72,16 @@ async def test_a_director_that_reaches_nobody_takes_nobody_away(tmp_path: Path, 
         "down but kept: 3 of 3 servers of 3 unrelated services failed within 5 s, this director suspects itself"
     }
     assert await hand.served() == [True, True, True]
+
+
+async def test_unless_a_canary_answers(tmp_path: Path, servers: Servers) -> None:
+    await servers.start(*SERVERS, CANARY)
+    guard = f"guard: {{max_removed: 100%, canary: {{tcp: {{}}, address: {CANARY}, port: {servers.port}}}}}\n"
+    hand = Hand(tmp_path, servers.port, guard)
+    await servers.kill(*SERVERS)
+    done = await hand.apply()
+    assert done.withheld == ()
+    assert await hand.served() == [False, False, False]
 
 
 async def test_what_operators_ordered_of_the_daemon_holds_by_hand_as_well(tmp_path: Path, servers: Servers) -> None:

@@ -14,16 +14,19 @@ from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
     CheckId,
+    DeleteServer,
     DeleteService,
     EditServer,
     EditService,
     Health,
+    Limits,
     Override,
     RealCounters,
     RealKey,
     Seen,
     ServiceAttrs,
     ServiceKey,
+    Share,
     Spec,
     Table,
     Traffic,
@@ -137,3 +140,16 @@ async def test_a_service_whose_checks_never_answer_is_restored_with_its_servers(
     view.left = await ipvs.read()
     await ipvs.apply([DeleteService(VIP)])
     assert await one_round(view, ipvs) == {1: 5, 2: 5}
+
+
+async def test_who_waits_for_the_end_of_a_period_goes_when_it_ends() -> None:
+    """Whatever rounds there were meanwhile, each of which puts the next one off."""
+    view = View(spec(service([server(n) for n in range(1, 9)])), healths("DDDDUUUU"))
+    view.removed = {real(1): 100.0, real(2): 101.0, real(3): 101.0, real(4): 90.0}
+    kernel = MemoryIpvs({VIP: entry(dict.fromkeys(range(4, 9), 5))}, schedulers=("wrr",))
+    view.spec = replace(view.spec, guard=Limits(max_removed=Share(count=3)))
+    waits = await look_and_decide(view, kernel, 104.0)
+    assert (waits.plan, waits.due) == ((), 105.0)
+    goes = await look_and_decide(view, kernel, 105.0)
+    assert [step.op for step in goes.plan] == [DeleteServer(VIP, real(4))]
+    assert goes.due is None
