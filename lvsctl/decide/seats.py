@@ -136,7 +136,11 @@ class Seats:
         return replace(server.attrs, weight=0)
 
     def _climbing(self, server: Server) -> RealAttrs:
+        """In slow start it never falls: one that a guard kept in the table while its checks failed stays as it is."""
         weight = self.climb.weight(server.attrs.weight, self.service, server, self.health)
+        held = self.held.servers.get(server.key) if self.held is not None else None
+        if held is not None:
+            weight = min(max(weight, held.weight), server.attrs.weight)
         if weight == server.attrs.weight:
             return server.attrs
         self.eased.append(server.key)

@@ -5,7 +5,8 @@ than a second, the period, or a STEPS-th of the time: so it costs at most STEPS 
 are weights to go through.
 
 Only who comes up while the program runs starts slowly: at a start everybody would, and nobody would be spared. So what
-is presumed up, or came up before every check had spoken for the first time, has its full weight at once.
+is presumed up, or came up before every check had spoken for the first time, has its full weight at once. And nobody
+falls: who took connections all the while, because a guard kept it in the table, goes on with the weight that it has.
 """
 
 from __future__ import annotations

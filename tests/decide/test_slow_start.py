@@ -69,6 +69,26 @@ def test_of_several_checks_the_last_to_pass_counts() -> None:
     assert weights(desired(wanted, beliefs, {}, climb=Climb(2050.0, 1000.0, 5.0)).table) == {1: 5, 2: 10}
 
 
+@pytest.mark.parametrize(
+    ("sentence", "found", "left", "weight"),
+    [
+        ("kept by a guard while its checks failed", 10, 10, 10),
+        ("ordered to a share of its weight until now", 7, 7, 7),
+        ("ordered beyond its weight until now", 90, 90, 10),
+        ("quiesced", 0, 0, 2),
+        ("somebody gave it a weight", 9, 2, 2),
+        ("on its way", 1, 1, 2),
+    ],
+)
+def test_nobody_falls_who_had_a_weight_when_it_came_up(sentence: str, found: int, left: int, weight: int) -> None:
+    beliefs = {check_of(1): came_up(2000.0), check_of(2): UP}
+    have, before = {VIP: entry({1: found, 2: 10})}, {VIP: entry({1: left, 2: 10})}
+    climbing = desired(slow(), beliefs, have, left=before, climb=Climb(2020.0, 1000.0, 5.0))
+    assert weights(climbing.table) == {1: weight, 2: 10}, sentence
+    unknown = desired(slow(), beliefs, before, climb=Climb(2020.0, 1000.0, 5.0))
+    assert weights(unknown.table) == {1: weight, 2: 10}, sentence
+
+
 def test_an_order_is_carried_out_at_once() -> None:
     beliefs = {check_of(1): came_up(2000.0), check_of(2): UP}
     climb = Climb(2050.0, 1000.0, 5.0)
