@@ -7,6 +7,7 @@ owns it ordered it. Hidden files and what editors leave behind (x~, x.swp) name 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ AGAIN = 30.0
 FRESH = 2.0
 """Seconds: file systems tell times by ticks, so one more change in the tick of the last one would not be seen."""
 
+NAMING = 1.0
+"""Seconds that a directory service may take to tell a user's name; later it is not asked again."""
+
 LONGEST = 200
 """Characters of a first line that are taken for the reason."""
 
@@ -33,10 +37,10 @@ log = structlog.get_logger("lvsctl")
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """One file."""
+    """One file. owner: user id."""
 
     path: Path
-    owner: str
+    owner: int
     reason: str
     since: float
 
@@ -51,19 +55,24 @@ class Maintenance:
         self.files: dict[OverrideSubject, tuple[Override, Path]] = {}
         self._today = today
         self._notes: tuple[_Note, ...] = ()
+        self._names: dict[int, str] = {}  # of the users that own files
         self._seen: tuple[str, int, int] | None = None  # directory, inode and time of change of the last reading
         self._read = 0.0
         self._spec: Spec | None = None
         self._nobody: frozenset[Path] = frozenset()  # files that have been warned of
         self._trouble = ""
 
-    def look(self, spec: Spec) -> None:
+    def has(self, path: Path) -> bool:
+        """Whether the file is there, whomever it names."""
+        return any(note.path == path for note in self._notes)
+
+    async def look(self, spec: Spec) -> None:
         """Bring `files` up to date with the directory that `spec` names; a directory that is missing is empty.
 
-        While it cannot be read everything stays as it was last seen.
+        While it cannot be read everything stays as it was last seen. Nobody else has to wait for a slow disk.
         """
         try:
-            changed = self._look(spec.maintenance)
+            changed = await asyncio.to_thread(self._look, spec.maintenance) if spec.maintenance else self._forget()
         except OSError as error:
             trouble = error.strerror or str(error)
             if trouble != self._trouble:
@@ -73,19 +82,24 @@ class Maintenance:
         self._trouble = ""
         if changed or spec is not self._spec:
             self._spec = spec
+            await self._learn_names()
             self._understand(spec)
+
+    async def _learn_names(self) -> None:
+        for uid in {note.owner for note in self._notes} - self._names.keys():
+            try:
+                async with asyncio.timeout(NAMING):
+                    self._names[uid] = await asyncio.to_thread(_name, uid)
+            except TimeoutError:
+                self._names[uid] = f"uid {uid}"
 
     def _look(self, directory: str) -> bool:
         """Whether the files were read again."""
-        if not directory:
-            changed, self._notes, self._seen = bool(self._notes), (), None
-            return changed
         now = self._today()
         try:
             status = Path(directory).stat()
         except FileNotFoundError:
-            changed, self._notes, self._seen = bool(self._notes), (), None
-            return changed
+            return self._forget()
         seen = directory, status.st_ino, status.st_mtime_ns
         if seen == self._seen and 0 <= now - self._read < AGAIN:
             return False
@@ -93,6 +107,11 @@ class Maintenance:
         self._notes = tuple(sorted(_notes(Path(directory)), key=lambda note: note.path.name))
         self._seen, self._read = (seen if settled else None), now
         return True
+
+    def _forget(self) -> bool:
+        """There are no files; whether there were."""
+        changed, self._notes, self._seen = bool(self._notes), (), None
+        return changed
 
     def _understand(self, spec: Spec) -> None:
         found: dict[OverrideSubject, tuple[Override, Path]] = {}
@@ -107,7 +126,7 @@ class Maintenance:
                         "a file of the maintenance directory drains nobody", file=str(note.path), why=str(error)
                     )
                 continue
-            by = f"maintenance directory ({note.owner})"
+            by = f"maintenance directory ({self._names[note.owner]})"
             found[subject] = Override(subject, Action.DRAIN, by, note.reason, note.since), note.path
         self.files, self._nobody = found, frozenset(nobody)
 
@@ -125,13 +144,13 @@ def _notes(directory: Path) -> Iterator[_Note]:
                 continue
             try:
                 if entry.is_file():
-                    status = entry.stat()
-                    yield _Note(Path(entry.path), _owner(status.st_uid), _reason(entry.path), status.st_mtime)
+                    status = entry.stat(follow_symlinks=False)
+                    yield _Note(Path(entry.path), status.st_uid, _reason(entry.path), status.st_mtime)
             except FileNotFoundError:  # removed meanwhile
                 continue
 
 
-def _owner(uid: int) -> str:
+def _name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -139,11 +158,18 @@ def _owner(uid: int) -> str:
 
 
 def _reason(path: str) -> str:
-    """The first line, as far as it may be read; a file says what it has to say by its name."""
+    """The first line, as far as it may be read; a file says what it has to say by its name.
+
+    Nothing is read through a symbolic link: whoever may write here may not therefore read what only we may.
+    """
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb", opener=_no_link) as file:
             line = file.read(4 * LONGEST).partition(b"\n")[0]
     except OSError:
         return ""
     text = line.decode("utf-8", "replace").strip()
     return "".join(c if c.isprintable() else " " for c in text)[:LONGEST]
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -93,21 +93,23 @@ class Overrides:
 
     # --- by file ------------------------------------------------------------------------------------------------
 
-    def look(self, spec: Spec) -> bool:
+    async def look(self, spec: Spec) -> bool:
         """Look into the maintenance directory; whether a file asks for something that does not hold yet."""
-        self._maintenance.look(spec)
+        await self._maintenance.look(spec)
         self._is_news, self._looked = self._looked, True
         files = self._maintenance.files
         for subject, (override, path) in self.by_file.items():
             if subject not in files:
-                self._tell(OverrideEnded(override, f"{override.by}: {path.name} was removed"))
+                end = f"names {subject} no longer" if self._maintenance.has(path) else "was removed"
+                self._tell(OverrideEnded(override, f"{override.by}: {path.name} {end}"))
         self.by_file = {subject: files[subject] for subject in self.by_file if subject in files}
         return files.keys() != self.by_file.keys()
 
     def obey(self, dark: Dark) -> None:
         """Let the files hold, each by itself, but none that takes the last server of a service without being told to.
 
-        What stood there before the program started is no news.
+        What stood there before the program started is no news, and whom the table shows without connections has none
+        to lose: a start does not undo what was drained while there were others.
         """
         refused: set[Path] = set()
         for subject, (override, path) in self._maintenance.files.items():
@@ -115,7 +117,8 @@ class Overrides:
                 continue
             before = self.in_force()
             forced = re.match(rf"{FORCE}\b", override.reason) is not None
-            services = [] if forced else dark(before, (*before, override))
+            after = (*before, override)
+            services = [] if forced else dark(before if self._is_news else after, after)
             if services:
                 refused.add(path)
                 if path not in self._refused:
@@ -138,7 +141,7 @@ class Overrides:
 
 async def heed(overrides: Overrides, view: View, ipvs: Ipvs, last: Round | None) -> tuple[Override, ...]:
     """What holds now, the files of the maintenance directory included. last: the round before; raises KernelError."""
-    if overrides.look(view.spec):
+    if await overrides.look(view.spec):
         now = await scene(view, ipvs, last)
         overrides.obey(lambda before, after: left_dark(now, before, after))
     return overrides.in_force()

@@ -347,6 +347,13 @@ async def test_files_are_there_from_the_start_and_are_no_news_then(site: Site, s
         await site.until("B alone", lambda table: weights(table, key) == {B: 1})
         await site.rounds(2)
         assert set_ == []
+        ended = listen(desk.daemon, OverrideEnded)
+        site.write(watched(files, shop(servers, B)))
+        await desk.daemon.reload()
+        await site.until("A is not in conf.d", lambda table: weights(table, key) == {B: 1})
+        await site.rounds(2)
+        place = f"{A}:{servers.port}"
+        assert [one.by.partition(": ")[2] for one in ended] == [f"{place}@shop names shop/{place} no longer"]
         site.write(shop(servers, A, B))
         await desk.daemon.reload()
         await site.until("no directory, nobody drained", lambda table: weights(table, key) == {A: 1, B: 1})
@@ -368,3 +375,20 @@ async def test_a_file_may_not_take_the_last_server_unless_it_says_so(site: Site,
         await site.until("both now", lambda table: weights(table, key) == {A: 0, B: 0})
         (files / A).unlink()
         await site.until("A back", lambda table: weights(table, key) == {A: 1, B: 0})
+
+
+async def test_a_start_undoes_no_file_because_the_others_went_later(site: Site, servers: Servers, files: Path) -> None:
+    await servers.start(A, B)
+    key = tcp(VIP, servers.port)
+    site.write(watched(files, shop(servers, A, B, check="none")))
+    async with at_work(site) as desk:
+        await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        (files / A).touch()
+        await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1})
+        await desk.order(B, force=True)
+        await site.until("both drained", lambda table: weights(table, key) == {A: 0, B: 0})
+    before = site.ipvs.written
+    async with at_work(site):
+        await site.rounds(3)
+        assert weights(await site.ipvs.read(), key) == {A: 0, B: 0}
+        assert site.ipvs.written == before
