@@ -37,7 +37,7 @@ def wait(
     try:
         while True:
             try:
-                left = _left(_status(socket), subjects, servers)
+                left = _left(_status(socket), servers)
             except DaemonUnreachable:
                 if clock() - began >= timeout:
                     raise
@@ -59,7 +59,7 @@ def _status(socket: str) -> Json:
     return answer.body
 
 
-def _left(status: Json, subjects: Sequence[str], servers: Sequence[Server]) -> dict[Server, int]:
+def _left(status: Json, servers: Sequence[Server]) -> dict[Server, int]:
     """Connections of those that are not empty yet; 0 for one that still may get some."""
     left: dict[Server, int] = {}
     for service in status["services"]:
@@ -69,7 +69,7 @@ def _left(status: Json, subjects: Sequence[str], servers: Sequence[Server]) -> d
                 if who not in servers:
                     continue
                 if not _is_out(server.get("override")):
-                    raise LvsctlError(f"somebody has ended it: {', '.join(subjects)} is not what it was ordered to be")
+                    raise LvsctlError(_ended(who, server.get("override")))
                 count = server["active"] + server["inactive"]
                 if server["weight"] or count:
                     left[who] = count
@@ -79,6 +79,13 @@ def _left(status: Json, subjects: Sequence[str], servers: Sequence[Server]) -> d
 def _is_out(override: Json | None) -> bool:
     """Whether an order keeps new connections away."""
     return override is not None and (override["action"] != "weight" or override["weight"] in ("0", "0%"))
+
+
+def _ended(who: Server, override: Json | None) -> str:
+    name = f"{who[0]}/{_endpoint(*who[1:])}"
+    if override is None:
+        return f"no longer waiting: what was ordered of {name} has ended"
+    return f"no longer waiting: {name} has the weight {override['weight']} by an order for {override['subject']}"
 
 
 def _late(left: dict[Server, int], timeout: float) -> str:

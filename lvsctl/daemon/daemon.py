@@ -109,6 +109,7 @@ class Daemon:
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
         self.overrides = Overrides(state.overrides, today=self._today, tell=self.tell)
         self.world.generation = generation
+        self.world.overrides = self.overrides.in_force()  # who asks before the first round is told of them, too
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")

@@ -255,17 +255,23 @@ def test_at_the_deadline_it_says_what_is_left(says: Callable[..., None]) -> None
     assert caught.value.exit_status == 5
 
 
-@pytest.mark.parametrize("order", [None, override(action="weight", weight="3")])
-def test_somebody_ends_it_meanwhile(says: Callable[..., None], order: Json | None) -> None:
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (None, "what was ordered of shop/192.0.2.21:80 has ended"),
+        (
+            override("shop/192.0.2.21", "weight", weight="3"),
+            "shop/192.0.2.21:80 has the weight 3 by an order for shop/192.0.2.21",
+        ),
+    ],
+)
+def test_it_ends_meanwhile(says: Callable[..., None], order: Json | None, words: str) -> None:
     last = as_told(2)
     last["services"][0]["pools"][0]["servers"][0]["override"] = order
     says(as_told(2), last)
     with pytest.raises(LvsctlError) as caught:
         wait()
-    assert (caught.value.exit_status, str(caught.value)) == (
-        1,
-        "somebody has ended it: 192.0.2.21 is not what it was ordered to be",
-    )
+    assert (caught.value.exit_status, str(caught.value)) == (1, f"no longer waiting: {words}")
 
 
 def test_an_interrupt_ends_the_waiting_alone(says: Callable[..., None]) -> None:

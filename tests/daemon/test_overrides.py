@@ -112,6 +112,9 @@ async def test_it_survives_a_reload_and_a_restart_and_writes_nothing_then(site: 
         assert site.ipvs.written == before
         [order] = await desk.listed()
         assert (order["subject"], order["by"]) == (A, ME)
+    async with site.running() as daemon:
+        assert daemon.last.number == 0
+        assert [str(one.subject) for one in daemon.world.overrides] == [A], "--wait asks before the first round, too"
 
 
 async def test_it_ends_by_itself_with_an_event(site: Site, servers: Servers) -> None:
