@@ -57,7 +57,17 @@ def orders(spec: Spec, overrides: Iterable[Override]) -> Orders:
 
 def members(spec: Spec, subject: OverrideSubject) -> list[tuple[Service, Server]]:
     """The servers that the subject names, in the order of the configuration; empty if it is idle."""
-    return [(service, server) for service, _, server in _named(spec, (subject,))]
+    return members_of(spec, (subject,))[subject]
+
+
+def members_of(spec: Spec, subjects: Iterable[OverrideSubject]) -> dict[OverrideSubject, list[tuple[Service, Server]]]:
+    """`members` of each of them, found in one go."""
+    found: dict[OverrideSubject, list[tuple[Service, Server]]] = {subject: [] for subject in subjects}
+    for service, pool, server in _named(spec, found):
+        for subject in _subjects(service, pool, server):
+            if subject in found:
+                found[subject].append((service, server))
+    return found
 
 
 def _named(spec: Spec, subjects: Iterable[OverrideSubject]) -> Iterator[tuple[Service, Pool, Server]]:

@@ -14,7 +14,7 @@ from lvsctl.decide.desired import desired
 from lvsctl.decide.explain.subject import NoSuchSubject
 from lvsctl.decide.guard import guard
 from lvsctl.decide.override_subject import meant
-from lvsctl.decide.overrides import Orders, in_words, members, orders, over
+from lvsctl.decide.overrides import Orders, in_words, members, members_of, orders, over
 from lvsctl.decide.plan import diff
 from lvsctl.decide.quiet import late, leaving, next_late, still
 from lvsctl.decide.seats import pool_in_use
@@ -138,6 +138,8 @@ def test_an_address_is_every_port_of_every_service() -> None:
     ]
     assert [s.name for s, _ in members(TOWN, host(1, port=80))] == ["shop"]
     assert members(TOWN, host(9)) == []
+    several = [host(1), host(9), host(1, port=80)]
+    assert members_of(TOWN, several) == {one: members(TOWN, one) for one in several}
 
 
 # --- which holds --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from aiohttp import web
@@ -16,8 +17,8 @@ from lvsctl.daemon.overrides import scene
 from lvsctl.decide.caveats import caveats
 from lvsctl.decide.dark import left_dark
 from lvsctl.decide.override_subject import meant, weight_meant
-from lvsctl.decide.overrides import in_words, members, orders
-from lvsctl.model import Action, Override, OverrideSubject
+from lvsctl.decide.overrides import in_words, members, members_of, orders
+from lvsctl.model import Action, Override, OverrideSubject, Server, Service
 
 LONGEST = 366 * 86400.0
 """Seconds that an override may be given for; for longer there is conf.d."""
@@ -71,7 +72,7 @@ END = Operation(
 async def show(request: web.Request) -> web.Response:
     """All that are in force."""
     daemon = request.app[DAEMON]
-    return web.json_response({"overrides": [_json(daemon, one) for one in daemon.overrides.in_force()]})
+    return web.json_response({"overrides": _listed(daemon, daemon.overrides.in_force())})
 
 
 async def give(request: web.Request) -> web.Response:
@@ -89,20 +90,20 @@ async def give(request: web.Request) -> web.Response:
     daemon.overrides.order(override)
     daemon.world.order(daemon.overrides.in_force())
     warnings = caveats(daemon.world.spec, daemon.world.ladder, override, daemon.world.overrides)
-    return web.json_response({"override": _json(daemon, override), "warnings": warnings})
+    return web.json_response({"override": _listed(daemon, [override])[0], "warnings": warnings})
 
 
 async def end(request: web.Request) -> web.Response:
     """End something; what a wider order or a file still holds is told."""
     daemon, words = request.app[DAEMON], request.query.get("subject", "")
     subject = _subject(daemon, words)
-    ended = [one for one in daemon.overrides.ordered if _is_part(daemon, one.subject, subject)]
+    ended = _parts(daemon, subject)
     held = _still_held(daemon, subject, ended)
     if not ended and held:
         raise Conflict("; ".join(held))
     if not ended:
         raise NotFound(f"nothing is ordered of {subject}: `lvsctl overrides` lists what is")
-    told = [_json(daemon, one) for one in ended]
+    told = _listed(daemon, ended)
     daemon.overrides.end(ended, peer(request))
     daemon.world.order(daemon.overrides.in_force())
     return web.json_response({"ended": told, "warnings": held})
@@ -132,13 +133,14 @@ def _subject(daemon: Daemon, words: str) -> OverrideSubject:
     return meant(daemon.world.spec, words)
 
 
-def _is_part(daemon: Daemon, subject: OverrideSubject, whole: OverrideSubject) -> bool:
-    """Whether all servers of the subject belong to the other."""
-    spec = daemon.world.spec
-    names = {(service.key, server.key) for service, server in members(spec, subject)}
-    return subject == whole or (
-        bool(names) and names <= {(service.key, server.key) for service, server in members(spec, whole)}
-    )
+def _parts(daemon: Daemon, whole: OverrideSubject) -> list[Override]:
+    """What is ordered by command of the subject, and of others whose servers all belong to it."""
+    ordered = daemon.overrides.ordered
+    found = members_of(daemon.world.spec, [whole, *(one.subject for one in ordered)])
+    places = {subject: {(service.key, server.key) for service, server in servers} for subject, servers in found.items()}
+    return [
+        one for one in ordered if one.subject == whole or (places[one.subject] and places[one.subject] <= places[whole])
+    ]
 
 
 def _still_held(daemon: Daemon, subject: OverrideSubject, ended: list[Override]) -> list[str]:
@@ -156,8 +158,13 @@ def _still_held(daemon: Daemon, subject: OverrideSubject, ended: list[Override])
     return list(found)
 
 
-def _json(daemon: Daemon, override: Override) -> Json:
-    found = members(daemon.world.spec, override.subject)
+def _listed(daemon: Daemon, overrides: Sequence[Override]) -> list[Json]:
+    found = members_of(daemon.world.spec, [one.subject for one in overrides])
+    return [_json(daemon, one, found[one.subject]) for one in overrides]
+
+
+def _json(daemon: Daemon, override: Override, found: list[tuple[Service, Server]]) -> Json:
+    """found: the servers that it names."""
     in_file, path = daemon.overrides.by_file.get(override.subject, (None, None))
     return {
         "subject": str(override.subject),
