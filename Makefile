@@ -11,7 +11,7 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel module test-kernels debug-kernel bench packages packages-if-possible watchers-if-possible lock clean
+.PHONY: help demo test check unit kernel module test-kernels hour debug-kernel bench packages packages-if-possible watchers-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -75,10 +75,14 @@ test-kernels: packages $(VENV)/ready
 	@tests/lab/packages $(COMPILER) $(STOCK)
 	$(BIN)/pytest -rP -m stock tests/stock
 	$(BIN)/python -m tests.lab.kernels old new
-	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new
+	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new hour
 
 stories-%: $(VENV)/ready
 	$(LAB) --kernel $* --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider -m "kernel or kernels" $(STORIES)
+
+# An hour in the life of a director; its kernel sleeps it away.
+hour: $(VENV)/ready
+	$(LAB) --kernel new --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider tests/hour
 
 # KASAN, lockdep, RCU and list debugging; last the control, a mutant that they have to catch.
 debug-kernel: packages $(VENV)/ready

@@ -25,7 +25,7 @@ class Rule:
 
 _OF_A_SERVICE = frozenset({"ServerDown", "SpillActive", "PoolExhausted", "CapacityHigh"})
 RULES = (
-    Rule("DirectorSuspected", frozenset({"ServerDown", "HostDown", "ServiceDown"}), ""),
+    Rule("DirectorSuspected", frozenset({"ServerDown", "HostDown", "ServiceDown", "StepsWithheld"}), ""),
     Rule("HostDown", frozenset({"ServerDown"}), "host"),
     Rule("ServiceDown", _OF_A_SERVICE, "service"),
     Rule("ServiceRefused", _OF_A_SERVICE, "service"),
