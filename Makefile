@@ -11,7 +11,8 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel module test-kernels hour debug-kernel bench packages packages-if-possible watchers-if-possible lock clean
+.PHONY: help demo test check unit kernel module test-kernels hour debug-kernel bench packages packages-if-possible watchers \
+	watchers-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo "make kernel  the tests that need one: this kernel if it has ip_vs, else the lab"
 	@echo "make bench   measured ratios (printed, never asserted)"
 	@echo "make test-kernels   slow proofs: hprio on Debian's own kernels, and beside its model where time travels"
+	@echo "make hour    of that, an hour in the life of a director: what operators see and what wakes them"
 	@echo "make debug-kernel   slower still: hprio on a kernel with KASAN and lockdep"
 
 # Debian packages: installed when root, else the one line to run is printed. `make test` does without what is missing:
@@ -33,6 +35,9 @@ packages-if-possible:
 	@tests/lab/packages $(PACKAGES) || true
 
 # Programs that the tests let look at lvsctl; the demo does without.
+watchers:
+	@tests/lab/packages $(WATCHERS)
+
 watchers-if-possible:
 	@tests/lab/packages $(WATCHERS) || true
 
