@@ -230,8 +230,7 @@ class Daemon:
                 self.alerts.ready()
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
-            patience = self.world.spec.period + STARTING
-            notify("WATCHDOG=1" if self.ready else f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
+            self._alive()
             await self.listeners.try_again()
             await self._wait(rest=self.loop.time() - began)
         notify("STOPPING=1")
@@ -243,9 +242,24 @@ class Daemon:
         await self.history.close()
         await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
 
+    def _alive(self) -> None:
+        """Keep the service manager from losing patience."""
+        patience = self.world.spec.period + STARTING
+        notify("WATCHDOG=1" if self.ready else f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
+
+    async def _rest(self, seconds: float) -> None:
+        """Leave the loop to the probes; where the kernel is slow that is longer than a service manager waits."""
+        longest = watchdog_period() or seconds
+        while seconds > longest:
+            await asyncio.sleep(longest)
+            self._alive()
+            seconds -= longest
+        await asyncio.sleep(seconds)
+        self._alive()
+
     async def _wait(self, *, rest: float) -> None:
         """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
-        await asyncio.sleep(rest)
+        await self._rest(rest)
         pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
         if self.last.error is None:  # else no round could end a suspicion now
             pause = min(pause, self.doubt.patience(self.loop.time()))

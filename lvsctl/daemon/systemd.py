@@ -6,8 +6,12 @@ import os
 import socket
 
 
+PATIENCE = 0.2
+"""Seconds that a manager may take to make room for one more message, with nothing else going on here."""
+
+
 def notify(*lines: str) -> None:
-    """Send e.g. "READY=1". A manager that does not listen is no reason to fail."""
+    """Send e.g. "READY=1". A manager that does not listen is no reason to fail, nor to stand still."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -15,6 +19,7 @@ def notify(*lines: str) -> None:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.settimeout(PATIENCE)
             out.connect(address)
             out.send("\n".join(lines).encode())
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import Seen
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights
 
 A = "127.0.0.11"
@@ -42,6 +45,17 @@ def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_manager_that_is_gone_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     assert notify("READY=1") is None
+
+
+def test_a_manager_that_does_not_read_is_not_waited_for(manager: socket.socket) -> None:
+    """Else the whole daemon would stand still."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filling.sendto(b"WATCHDOG=1", manager.getsockname())
+    notify("WATCHDOG=1")
+    assert set(heard(manager)) == {"WATCHDOG=1"}
 
 
 def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +120,30 @@ async def test_a_reload_before_the_first_complete_round_does_not_say_ready(
             await daemon.reload()
             assert not daemon.ready
             assert set(heard(manager)) == {"EXTEND_TIMEOUT_USEC=60200000"}
+
+
+async def test_a_round_that_took_long_is_rested_from_with_the_watchdog_fed(
+    tmp_path: Path, manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is as long as the round, and the next round is as long again."""
+    monkeypatch.setenv("WATCHDOG_USEC", "100000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    site = Site(SlowKernel(schedulers=("wlc",)), tmp_path)
+    site.write(conf(service("shop", A, address=f"{VIP}:80", check="none")))
+    async with site.running() as daemon:
+        await site.ready()
+        heard(manager)
+        number, fed = daemon.last.number, 0
+        async with asyncio.timeout(10):
+            while daemon.last.number <= number + 2:
+                fed += heard(manager).count("WATCHDOG=1")
+                await asyncio.sleep(0.01)
+    assert fed >= 2 * 3, "two rounds in between, each with several periods of rest"
+
+
+class SlowKernel(MemoryIpvs):
+    """Takes its time, several watchdog periods of it."""
+
+    async def look(self) -> Seen:
+        await asyncio.sleep(0.2)
+        return await super().look()
