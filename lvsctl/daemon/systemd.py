@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 
-
 PATIENCE = 0.2
 """Seconds that a manager may take to make room for one more message, with nothing else going on here."""
 
