@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,10 @@ from urllib.parse import quote
 
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event
-from lvsctl.model import Notification, Receiver
+from lvsctl.model import Alertmanager, Notification, Receiver
 from lvsctl.notify.http import Client
 from lvsctl.notify.journal import Journal, Line, gone, put
-from lvsctl.notify.outcome import Outcome, Taken
+from lvsctl.notify.outcome import Later, Outcome
 from lvsctl.notify.senders import Sender, opened
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.trust import in_words
@@ -31,8 +32,6 @@ GRACE = 2.0
 """Seconds that an attempt has to come to its end when its worker is to stop."""
 
 T = TypeVar("T")
-
-_SLACK = 256  # lines of a file beyond those that are needed, until it is written anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,13 @@ class _Desk:
     """What there is of one receiver: its queue, the queue's file and the worker."""
 
     def __init__(self, receiver: Receiver, path: Path, disk: ThreadPoolExecutor, grace: float) -> None:
-        self.waiting = Waiting(receiver.queue)
+        self.waiting = Waiting(receiver.queue, whole=_whole(receiver))
         self.known: dict[str, None] = {}
+        self.damaged = 0
         self.worker: Worker | None = None
         self.task: asyncio.Task[None] | None = None
         self._journal = Journal(path)
+        self._behind = False  # the file lacks something, or holds what it should not
         self._disk = disk
         self._grace = grace
         self._turn = asyncio.Lock()
@@ -68,29 +69,30 @@ class _Desk:
     async def open(self) -> None:
         """Take up what the last process left. Raises OSError."""
         kept = await self._on_disk(self._journal.open)
+        now = asyncio.get_running_loop().time()
         for notification in kept.waiting.values():
-            self.waiting.add(notification)
+            self._behind |= bool(self.waiting.add(notification, now).gone)
         self.known = dict.fromkeys([*kept.gone, *kept.waiting])
+        self.damaged = kept.damaged
+        self._behind |= bool(kept.damaged)
 
     async def add(self, notification: Notification) -> None:
         """Keep one more; it is on disk when this returns. What it pushes out is counted by the worker."""
-        worker = self.worker
-        assert worker is not None  # noqa: S101 - set when the receiver was
-        if notification.id in self.known:
-            return
-        self.known[notification.id] = None
         async with self._turn:
-            self.waiting.add(notification)
-            change = self.waiting.make_room(worker.busy)
-            if change.lost:
-                worker.lost(change.lost, "its queue is full")
-            await self._write([put(notification), gone(change.gone), *(put(one) for one in change.put)])
+            worker = self.worker
+            assert worker is not None  # noqa: S101 - set before anybody knows of this desk
+            if notification.id in self.known:
+                return
+            self.known[notification.id] = None
+            change = worker.take(notification)
+            await self._write([put(change.put), gone(change.gone)])
         worker.wake()
 
     async def forget(self, ids: Sequence[str]) -> None:
         """These are over."""
         async with self._turn:
-            await self._write([gone(ids)])
+            if ids or self._behind:
+                await self._write([gone(ids)])
 
     async def rest(self) -> None:
         """Stop the worker, but not in the middle of an attempt that ends soon."""
@@ -101,33 +103,47 @@ class _Desk:
             await asyncio.gather(self.task, return_exceptions=True)
 
     async def close(self) -> None:
-        """Stop the worker and release the file."""
+        """Stop the worker, write down what could not be written until now, and release the file."""
         await self.rest()
-        await self._on_disk(self._journal.close)
+        async with self._turn:
+            if self._behind:
+                await self._write([])
+            await self._on_disk(self._journal.close)
 
     async def _write(self, lines: Sequence[Line]) -> None:
         """To disk; where that fails, alerts go out all the same, only a restart would lose them."""
-        assert self.worker is not None  # noqa: S101 - set when the receiver was
+        assert self.worker is not None  # noqa: S101 - set before anybody knows of this desk
         try:
-            await self._on_disk(partial(self._journal.append, [line for line in lines if line != gone(())]))
-            if self._journal.lines > 2 * len(self.waiting) + _SLACK:
+            if self._behind:
                 await self._compact()
+            else:
+                await self._on_disk(partial(self._journal.append, [line for line in lines if line != gone(())]))
         except OSError as error:
+            self._behind = True
             self.worker.trouble.unsaved(f"its queue cannot be written: {in_words(error)}", len(self.waiting))
-        else:
-            self.worker.trouble.saved()
+            return
+        self._behind = False
+        self.worker.trouble.saved()
+        if self._journal.wasteful:
+            with suppress(OSError):  # it holds all that it should
+                await self._compact()
 
     async def _compact(self) -> None:
         held = self.waiting.all()
-        needed = {notification.id for notification in held} | set(list(self.known)[-REMEMBERED:])
-        self.known = {name: None for name in self.known if name in needed}
-        over = needed.difference(notification.id for notification in held)
-        lines = [gone(name for name in self.known if name in over), *(put(notification) for notification in held)]
+        waits = dict.fromkeys(notification.id for notification in held)
+        over = [name for name in self.known if name not in waits][-REMEMBERED:]
+        self.known = dict.fromkeys([*over, *waits])
+        lines = [gone(over), *(put(notification) for notification in held)]
         await self._on_disk(partial(self._journal.rewrite, lines))
 
     async def _on_disk(self, job: Callable[[], T]) -> T:
         """One job after the other, and none on the event loop: a busy disk would hold up the checks."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, job)
+
+
+def _whole(receiver: Receiver) -> bool:
+    """Whether what its newest message does not name fires no more: it is not told of ends, or takes that for one."""
+    return not receiver.send_resolved or isinstance(receiver.channel, Alertmanager)
 
 
 class Delivery:
@@ -152,6 +168,8 @@ class Delivery:
         self._client = Client(today)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="notify-disk")
         self._desks: dict[str, _Desk] = {}
+        self._turn = asyncio.Lock()
+        self._closed = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def configure(self, receivers: Iterable[Receiver]) -> None:
@@ -159,16 +177,21 @@ class Delivery:
 
         Raises LvsctlError, and changes nothing, if one of them can never work or its queue cannot be read.
         """
+        async with self._turn:
+            await self._configure(receivers)
+
+    async def _configure(self, receivers: Iterable[Receiver]) -> None:
+        if self._closed:
+            raise LvsctlError("nobody is told any more: the daemon is stopping")
         self._client.forget()
         wanted = {receiver.name: receiver for receiver in receivers}
         senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
         new = await self._open(receiver for name, receiver in wanted.items() if name not in self._desks)
         unwanted = [self._desks.pop(name) for name in self._desks.keys() - wanted.keys()]
         await asyncio.gather(*(desk.close() for desk in unwanted))
-        self._desks |= new
-        await asyncio.gather(
-            *(self._man(self._desks[name], receiver, senders[name]) for name, receiver in wanted.items())
-        )
+        served = self._desks | new
+        await asyncio.gather(*(self._man(served[name], receiver, senders[name]) for name, receiver in wanted.items()))
+        self._desks |= new  # each of them has its worker
 
     async def _open(self, receivers: Iterable[Receiver]) -> dict[str, _Desk]:
         """The desks of receivers that have none; all of them or, if one cannot be opened, none."""
@@ -193,10 +216,15 @@ class Delivery:
             return
         await desk.rest()
         desk.waiting.limit = receiver.queue
+        desk.waiting.whole = _whole(receiver)
         trouble = before.trouble if before is not None else Trouble(receiver.name, self._tell, self._now)
         numbers = before.numbers if before is not None else Numbers()
-        desk.worker = Worker(receiver, sender, desk.waiting, trouble, numbers, forget=desk.forget, today=self._today)
-        desk.task = asyncio.create_task(desk.worker.run(), name=f"notify {receiver.name}")
+        worker = Worker(receiver, sender, desk.waiting, trouble, numbers, forget=desk.forget, today=self._today)
+        if desk.damaged:
+            worker.lost(desk.damaged, "lines of its queue's file make no sense")
+            desk.damaged = 0
+        desk.worker = worker
+        desk.task = asyncio.create_task(worker.run(), name=f"notify {receiver.name}")
         desk.task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -217,14 +245,11 @@ class Delivery:
             await desk.add(notification)
 
     async def test(self, notification: Notification) -> Outcome:
-        """Tell a receiver at once, past its queue, and once only. The receiver must be one of those configured."""
-        worker = self._desks[notification.receiver].worker
-        assert worker is not None  # noqa: S101 - set when the receiver was
-        for letter in worker.sender.letters(notification):
-            outcome = await letter()
-            if not isinstance(outcome, Taken):
-                return outcome
-        return Taken()
+        """Tell a receiver at once, past its queue, and once only."""
+        desk = self._desks.get(notification.receiver)
+        if desk is None or desk.worker is None:
+            return Later("it is not configured yet")
+        return await desk.worker.test(notification)
 
     def standings(self) -> tuple[Standing, ...]:
         """How each receiver stands, by name."""
@@ -248,8 +273,10 @@ class Delivery:
 
     async def close(self) -> None:
         """Stop; what waits is on disk."""
-        await asyncio.gather(*(desk.close() for desk in self._desks.values()))
-        self._desks.clear()
+        async with self._turn:
+            self._closed = True
+            await asyncio.gather(*(desk.close() for desk in self._desks.values()))
+            self._desks.clear()
         await self._client.close()
         self._disk.shutdown()
         self._broken.cancel()

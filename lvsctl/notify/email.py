@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import re
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -141,7 +142,8 @@ def _judged(host: str, recipient: str, error: Exception) -> Outcome:
 
     match error:
         case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
-            return answered(host, first.code, first.message, f"the recipient {recipient}")
+            outcome = answered(host, first.code, first.message, f"the recipient {recipient}")
+            return replace(outcome, alone=True) if isinstance(outcome, Later) else outcome
         case aiosmtplib.SMTPAuthenticationError(code=code, message=said):
             return answered(host, code, said, "user and password")
         case aiosmtplib.SMTPSenderRefused(code=code, message=said):

@@ -52,59 +52,77 @@ class Kept:
             self.damaged += 1
 
 
+SLACK = 64 * 1024
+"""Bytes that a file may hold beyond twice what it needs."""
+
+
 class Journal:
     """One file. Its methods wait for the disk; they are called one after the other. They raise OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = 0
+        self._size = 0
+        self._needed = 0
         self._handle: int | None = None
+
+    @property
+    def wasteful(self) -> bool:
+        """Whether it is time to write it anew."""
+        return self._size > 2 * self._needed + SLACK
 
     def open(self) -> Kept:
         """Read what there is, and be ready to append."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._open()
-        content = self.path.read_bytes()
+        content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
-        assert self._handle is not None  # noqa: S101 - just opened
         if len(whole) < len(content):
-            os.ftruncate(self._handle, len(whole))
+            os.truncate(self.path, len(whole))
         kept = Kept()
         for line in whole.splitlines():
             kept.take(line)
-            self.lines += 1
+        self._open()
         return kept
 
-    def _open(self) -> None:
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _sync_directory(self.path.parent)
+    def _open(self) -> int:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _sync_directory(self.path.parent)
+        except OSError:
+            os.close(handle)
+            raise
+        self._handle = handle
+        self._size = os.fstat(handle).st_size
+        return handle
 
     def append(self, lines: Sequence[Line]) -> None:
         """Write the lines down, all of them or, if that cannot be done, none."""
-        if self._handle is None:
-            self._open()
-        assert self._handle is not None  # noqa: S101 - just opened
-        end = os.fstat(self._handle).st_size
+        handle = self._open() if self._handle is None else self._handle
+        end = os.fstat(handle).st_size
         try:
-            _write(self._handle, lines)
+            _write(handle, lines)
         except OSError:
             with suppress(OSError):
-                os.ftruncate(self._handle, end)
+                os.ftruncate(handle, end)
             raise
-        self.lines += len(lines)
+        self._size = os.fstat(handle).st_size
 
     def rewrite(self, lines: Sequence[Line]) -> None:
         """Let the file hold just these lines; the old ones stay until the new ones are on the disk."""
         scratch = self.path.with_name(f"{self.path.name}.new")
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            _write(handle, lines)
-        finally:
-            os.close(handle)
-        scratch.replace(self.path)
+            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                _write(handle, lines)
+            finally:
+                os.close(handle)
+            scratch.replace(self.path)
+        except OSError:
+            with suppress(OSError):  # a full disk needs the room
+                scratch.unlink()
+            raise
         self.close()
         self._open()
-        self.lines = len(lines)
+        self._needed = self._size
 
     def close(self) -> None:
         """Release the file."""

@@ -13,10 +13,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """It may take it another time. why: for people, without secrets. after: seconds that the receiver asks for."""
+    """It may take it another time. why: for people, without secrets. after: seconds that the receiver asks for.
+
+    alone: this says nothing about the other parts of the same notification.
+    """
 
     why: str
     after: float | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

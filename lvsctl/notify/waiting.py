@@ -32,26 +32,41 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What making room did. gone: ids that wait no more. put: what stands for several of them. lost: nobody is told."""
+    """What one more did. put: it, or what stands for it and others. gone: ids that wait no more. folded: how many of
+    them had not been taken, and are told with `put`."""
 
+    put: Notification
     gone: tuple[str, ...] = ()
-    put: tuple[Notification, ...] = ()
-    lost: int = 0
+    folded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """turn: of the first of those that were folded into it, for what is sent next. at: of the last, for what goes."""
+
+    turn: int
+    at: float
 
 
 class Waiting:
-    """The notifications of one receiver, by group. limit: how many may wait; times are any clock's that never jumps."""
+    """The notifications of one receiver, by group. limit: how many may wait; times are any clock's that never jumps.
 
-    def __init__(self, limit: int) -> None:
+    whole: each message names all that fires in its group (see `folded`).
+    """
+
+    def __init__(self, limit: int, *, whole: bool = True) -> None:
         self.limit = limit
+        self.whole = whole
         self._groups: dict[str, Group] = {}
+        self._arrived: dict[str, _Arrival] = {}
+        self._turns = 0
 
     def __len__(self) -> int:
         """How many have not been taken yet."""
         return sum(len(group.all) for group in self._groups.values() if group.renew_at is None)
 
     def __contains__(self, name: str) -> bool:
-        return any(notification.id == name for notification in self.all())
+        return name in self._arrived
 
     def all(self) -> list[Notification]:
         """All that must not be forgotten, taken or not."""
@@ -61,28 +76,60 @@ class Waiting:
         """Whether something waits that was tried in vain."""
         return any(group.tried is not None and group.renew_at is None for group in self._groups.values())
 
-    def add(self, notification: Notification) -> None:
-        """One more waits."""
+    def add(self, notification: Notification, now: float, busy: Sequence[str] = ()) -> Change:
+        """One more waits, folded with what waits of its group: a queue is never longer than it has groups.
+
+        busy: ids that are being sent; they stay as they are.
+        """
         group = self._groups.setdefault(notification.group_key, Group())
+        taken, group.renew_at = group.renew_at is not None, None
         group.all.append(notification)
-        group.renew_at = None
+        self._turns += 1
+        self._arrived[notification.id] = _Arrival(self._turns, now)
+        free = [each for each in group.all if each.id not in busy]
+        older = tuple(each.id for each in free[:-1])
+        if not older:
+            return Change(notification)
+        one = folded(free, whole=self.whole)
+        turn = min(self._arrived.pop(name).turn for name in older)
+        self._arrived[one.id] = _Arrival(turn, now)
+        group.all = [*(each for each in group.all if each.id in busy), one]
+        return Change(one, older, 0 if taken else len(older))
+
+    def make_room(self, busy: Sequence[str] = ()) -> tuple[str, ...]:
+        """Ids that go because too many wait: the oldest whose alerts have all ended - they say that nothing is wrong -,
+        then the oldest. busy: ids that are being sent; they have left the queue."""
+        waiting = [group for group in self._groups.values() if group.renew_at is None]
+        free = [each for group in waiting for each in group.all if each.id not in busy]
+        too_many = len(free) - self.limit
+        if too_many <= 0:
+            return ()
+        free.sort(key=lambda each: (each.status is not Status.RESOLVED, self._arrived[each.id].at))
+        lost = tuple(each.id for each in free[:too_many])
+        self.remove(lost)
+        return lost
 
     def remove(self, ids: Iterable[str]) -> None:
         """These wait no more."""
         unwanted = set(ids)
+        for name in unwanted:
+            self._arrived.pop(name, None)
         for key, group in list(self._groups.items()):
             group.all = [each for each in group.all if each.id not in unwanted]
             if not group.all:
                 del self._groups[key]
 
     def next(self, now: float) -> Next | None:
-        """What is to be sent now: what was never tried before what was tried longest ago, in order of time."""
+        """What is to be sent now: what was never tried before what was tried longest ago, in order of arrival."""
         due = [group for group in self._groups.values() if group.renew_at is None or group.renew_at <= now]
         if not due:
             return None
-        group = min(due, key=lambda group: (group.tried is not None, group.tried or 0.0, group.all[0].at))
+        group = min(due, key=self._order)
         ids = tuple(notification.id for notification in group.all)
-        return Next(folded(group.all), ids, group.renew_at is not None)
+        return Next(folded(group.all, whole=self.whole), ids, group.renew_at is not None)
+
+    def _order(self, group: Group) -> tuple[bool, float, int]:
+        return (group.tried is not None, group.tried or 0.0, self._arrived[group.all[0].id].turn)
 
     def due_at(self, now: float) -> float | None:
         """When `next` has something, None if not by itself."""
@@ -96,49 +143,18 @@ class Waiting:
 
     def renew(self, sent: Next, at: float) -> None:
         """It was taken, and is to be told again at this moment unless something newer comes."""
-        group = self._groups.setdefault(sent.notification.group_key, Group())
+        group = self._groups[sent.notification.group_key]
         newer = [each for each in group.all if each.id not in sent.ids]
+        for name in sent.ids[:-1]:
+            self._arrived.pop(name)
         group.all = [sent.notification, *newer]
         group.tried = None
         group.renew_at = None if newer else at
 
-    def older_than(self, at: float) -> tuple[str, ...]:
-        """Ids of what was tried in vain and was made before `at`, Unix time."""
+    def older_than(self, moment: float) -> tuple[str, ...]:
+        """Ids of what was tried in vain and came before this moment."""
         tried = [group for group in self._groups.values() if group.tried is not None and group.renew_at is None]
-        return tuple(each.id for group in tried for each in group.all if each.at < at)
-
-    def make_room(self, busy: Sequence[str] = ()) -> Change:
-        """If too many wait: fold each group; if there are still too many, the oldest go whose alerts have all ended -
-        they say that nothing is wrong -, then the oldest. busy: ids that are being sent; they stay as they are."""
-        if len(self) <= self.limit:
-            return Change()
-        before = {notification.id for notification in self.all()}
-        put = [self._fold(group, busy) for group in self._groups.values() if group.renew_at is None]
-        lost = self._drop(busy)
-        left = {notification.id for notification in self.all()}
-        kept = tuple(each for each in put if each is not None and each.id in left)
-        return Change(tuple(sorted(before - left)), kept, lost)
-
-    def _fold(self, group: Group, busy: Sequence[str]) -> Notification | None:
-        free = [each for each in group.all if each.id not in busy]
-        if len(free) < 2:
-            return None
-        one = folded(free)
-        group.all = [*(each for each in group.all if each.id in busy), one]
-        return one
-
-    def _drop(self, busy: Sequence[str]) -> int:
-        too_many = max(len(self) - self.limit, 0)
-        candidates = [
-            each
-            for group in self._groups.values()
-            if group.renew_at is None
-            for each in group.all
-            if each.id not in busy
-        ]
-        candidates.sort(key=lambda each: (each.status is not Status.RESOLVED, each.at))
-        self.remove(each.id for each in candidates[:too_many])
-        return min(too_many, len(candidates))
+        return tuple(each.id for group in tried for each in group.all if self._arrived[each.id].at < moment)
 
 
 def renewed(notification: Notification, since: float) -> Notification:

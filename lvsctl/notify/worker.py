@@ -7,7 +7,7 @@ import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from lvsctl.notify.alertmanager import MISSED
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.senders import Letter, Sender
 from lvsctl.notify.trouble import Trouble
-from lvsctl.notify.waiting import Next, Waiting, renewed
+from lvsctl.notify.waiting import Change, Next, Waiting, renewed
 
 LONGEST_PAUSE = 300.0
 """Seconds from one attempt to the next, at most, unless the receiver asks for more."""
@@ -27,13 +27,21 @@ LONGEST_PAUSE = 300.0
 @dataclass(slots=True)
 class Numbers:
     """What happened since the start. delivered, refused, lost: notifications. failed: attempts. folded: notifications
-    that were told with a newer one of their group."""
+    that are told with a newer one of their group."""
 
     delivered: int = 0
     failed: int = 0
     refused: int = 0
     lost: int = 0
     folded: int = 0
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a notification came. done: the parts that are over. refused: the first of them that was refused."""
+
+    done: set[int] = field(default_factory=set)
+    refused: Refused | None = None
 
 
 class Worker:
@@ -66,12 +74,29 @@ class Worker:
         self._now = asyncio.get_running_loop().time
         self._woken = asyncio.Event()
         self._attempting = asyncio.Lock()
-        self._done: tuple[str, set[int]] = ("", set())  # of the notification tried last: the parts that were taken
+        self._progress: dict[str, _Progress] = {}  # of what was tried in vain, by id
         self._free_at = 0.0  # when the pace allows the next part
 
     def wake(self) -> None:
         """Something was added."""
         self._woken.set()
+
+    def take(self, notification: Notification) -> Change:
+        """One more waits: what came of it. It may be handed over before `wake` is called."""
+        change = self.waiting.add(notification, self._now(), self.busy)
+        self.numbers.folded += change.folded
+        if too_many := self.waiting.make_room(self.busy):
+            self.lost(len(too_many), "its queue is full")
+            change = replace(change, gone=(*change.gone, *too_many))
+        return change
+
+    async def test(self, notification: Notification) -> Outcome:
+        """Hand this over at once, past the queue, and once only."""
+        for letter in self._letters(notification):
+            outcome = await _guarded(letter)
+            if not isinstance(outcome, Taken):
+                return outcome
+        return Taken()
 
     def lost(self, count: int, why: str) -> None:
         """So many notifications were dropped."""
@@ -130,7 +155,9 @@ class Worker:
 
     async def _give_up(self) -> None:
         """What has waited too long goes, whether somebody was told of it or not."""
-        if old := self.waiting.older_than(self._today() - self.receiver.retry_for):
+        if self.sender.renew is not None:
+            return  # it is one message, which says how things stand: whenever it is taken it is true
+        if old := self.waiting.older_than(self._now() - self.receiver.retry_for):
             self.waiting.remove(old)
             self.lost(len(old), f"given up after {self.receiver.retry_for:g} s")
             await self._forget(old)
@@ -146,30 +173,39 @@ class Worker:
         return None
 
     async def _send(self, notification: Notification) -> Outcome:
-        """Send the parts that were not taken yet; stop at the first that is to be tried again."""
-        if self._done[0] != notification.id:
-            self._done = (notification.id, set())
-        refused: Refused | None = None
-        for number, letter in enumerate(self.sender.letters(notification)):
-            if number in self._done[1]:
+        """Send the parts that are not over yet; stop at the first failure that may be the others', too."""
+        self._progress = {name: one for name, one in self._progress.items() if name in self.waiting}
+        progress = self._progress.setdefault(notification.id, _Progress())
+        later: Later | None = None
+        for number, letter in enumerate(self._letters(notification)):
+            if number in progress.done:
                 continue
             match await self._paced(letter):
-                case Later() as later:
-                    return later
+                case Later(alone=True) as one:
+                    later = later or one
+                    continue
+                case Later() as one:
+                    return one
                 case Refused(gone=True) as final:
                     return final
                 case Refused() as one:
-                    refused = refused or one
-            self._done[1].add(number)
-        self._done = ("", set())
-        return refused or Taken()
+                    progress.refused = progress.refused or one
+            progress.done.add(number)
+        if later is not None:
+            return later
+        del self._progress[notification.id]
+        return progress.refused or Taken()
+
+    def _letters(self, notification: Notification) -> tuple[Letter, ...]:
+        try:
+            return self.sender.letters(notification)
+        except Exception as error:  # whatever it is, the other notifications must be told all the same
+            return (partial(_failed, _mistake(error)),)
 
     async def _paced(self, letter: Letter) -> Outcome:
         await asyncio.sleep(max(self._free_at - self._now(), 0.0))
         try:
-            return await letter()
-        except Exception as error:  # whatever it is, the others must be told all the same
-            return Later(f"it cannot be told: {type(error).__name__} in {_place(error)}")
+            return await _guarded(letter)
         finally:
             self._free_at = self._now() + self.sender.pace
 
@@ -180,30 +216,45 @@ class Worker:
                 self.waiting.failed(sent, self._now())
                 self.trouble.later(why, len(self.waiting))
             case Refused(why=why, gone=True):
+                self.numbers.failed += 1
                 self.disabled = True
                 self.trouble.refused(f"{why}; it is told again after the next reload or start", len(self.waiting))
             case Refused(why=why):
-                self.numbers.refused += 1
-                self.waiting.remove(sent.ids)
+                self.numbers.refused += not sent.again
+                over = self._over(sent)
                 self.trouble.refused(why, len(self.waiting))
-                await self._forget(sent.ids)
+                await self._forget(over)
             case Taken():
-                await self._taken(sent)
+                self.numbers.delivered += not sent.again
+                self.numbers.folded += len(sent.ids) - 1
+                over = self._over(sent)
+                if not self.waiting.stuck():
+                    self.trouble.over()
+                await self._forget(over)
 
-    async def _taken(self, sent: Next) -> None:
-        if not sent.again:
-            self.numbers.delivered += 1
-            self.numbers.folded += len(sent.ids) - 1
+    def _over(self, sent: Next) -> Sequence[str]:
+        """What is not to be told again. A receiver that forgets hears what fires again, even if it has refused it: a
+        proxy before it may have, and what it does not hear of it takes for ended."""
         if self.sender.renew is None or sent.notification.reason is Reason.TEST:
             self.waiting.remove(sent.ids)
-            told = sent.ids
-        else:
-            self.waiting.renew(sent, self._now() + self.sender.renew)
-            told = sent.ids[:-1]  # the newest is kept, for a restart
-        if not self.waiting.stuck():
-            self.trouble.over()
-        if told:
-            await self._forget(told)
+            return sent.ids
+        self.waiting.renew(sent, self._now() + self.sender.renew)
+        return sent.ids[:-1]  # the newest is kept, for a restart
+
+
+async def _guarded(letter: Letter) -> Outcome:
+    try:
+        return await letter()
+    except Exception as error:  # a mistake of ours with one part must not keep the worker from the rest
+        return _mistake(error)
+
+
+async def _failed(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _mistake(error: Exception) -> Later:
+    return Later(f"it cannot be told: {type(error).__name__} in {_place(error)}")
 
 
 def pause(state: RetryCallState, longest: float = LONGEST_PAUSE) -> float:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from lvsctl.errors import LvsctlError
-from lvsctl.events import DeliveryFailed, Event
+from lvsctl.events import DeliveryFailed, DeliveryRecovered, Event
 from lvsctl.model import Receiver, Secret, Webhook
+from lvsctl.notify import journal
 from lvsctl.notify.delivery import Delivery
-from lvsctl.notify.journal import Journal, Kept
+from lvsctl.notify.journal import Journal, Kept, Line
+from lvsctl.notify.outcome import Later
 from tests.notify.made import alert, fresh, held
 from tests.notify.server import Behaviour, Misbehaving, close, hang, raw, status
 from tests.notify.test_signing import NEW, OLD
@@ -191,9 +194,9 @@ async def test_killed_at_any_moment_all_that_was_taken_in_arrives(site: Site, co
         }
 
 
-async def test_a_full_queue_drops_the_oldest_pair_and_says_so(site: Site) -> None:
+async def test_a_full_queue_drops_what_has_ended_and_says_so(site: Site) -> None:
     site.server.otherwise = hang
-    delivery = await site.delivery(site.receiver(queue=3, timeout=60.0))
+    delivery = await site.delivery(site.receiver(queue=2, timeout=60.0))
     await delivery.submit(fresh(name="first", group="first"))
     await site.server.until(1)
     for group in ("a", "b", "c"):
@@ -286,7 +289,7 @@ async def test_alerts_go_out_even_if_the_disk_takes_nothing(site: Site, monkeypa
         raise OSError(28, "No space left on device")
 
     delivery = await site.delivery()
-    monkeypatch.setattr(Journal, "append", full)
+    monkeypatch.setattr(journal, "_write", full)
     await delivery.submit(fresh(name="n1"))
     await until(lambda: delivery.standings()[0].numbers.delivered == 1)
     assert site.told == [DeliveryFailed("team", "its queue cannot be written: No space left on device", 1)]
@@ -294,3 +297,103 @@ async def test_alerts_go_out_even_if_the_disk_takes_nothing(site: Site, monkeypa
     await delivery.submit(fresh(name="n2"))
     await until(lambda: len(site.told) == 2)
     assert type(site.told[1]).__name__ == "DeliveryRecovered"
+
+
+async def test_what_could_not_be_written_is_written_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be said that all is well, and a restart would lose it."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    site.server.otherwise = status(503)
+    delivery = await site.delivery()
+    monkeypatch.setattr(journal, "_write", full)
+    await delivery.submit(fresh(name="n1", group="a"))
+    assert not site.file().waiting
+    assert [path.name for path in site.directory.iterdir()] == ["team.jsonl"], "nothing half written is left behind"
+    monkeypatch.undo()
+    await delivery.submit(fresh(name="n2", group="b"))
+    assert set(site.file().waiting) == {"n1", "n2"}
+
+
+async def test_lines_that_make_no_sense_are_told_of_once(site: Site) -> None:
+    site.directory.mkdir(mode=0o700)
+    (site.directory / "team.jsonl").write_text('{"put": {"id": "n1"}}\n')
+    first = await site.delivery()
+    assert [event.why for event in site.told if isinstance(event, DeliveryFailed)] == [
+        "1 notification is lost: lines of its queue's file make no sense"
+    ]
+    await first.submit(fresh(name="n2"))
+    await until(lambda: any(isinstance(event, DeliveryRecovered) and event.lost == 1 for event in site.told))
+    await first.close()
+    site.told.clear()
+    await site.delivery()
+    assert site.told == []
+
+
+async def test_the_file_written_anew_does_not_say_that_what_is_just_coming_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right then, it would be refused as known when it is submitted again."""
+    began, gate, said = threading.Event(), threading.Event(), list[Line]()
+    append, rewrite = Journal.append, Journal.rewrite
+
+    def slow(self: Journal, lines: Sequence[Line]) -> None:
+        began.set()
+        gate.wait(10)
+        append(self, lines)
+
+    def heard(self: Journal, lines: Sequence[Line]) -> None:
+        said.extend(lines)
+        rewrite(self, lines)
+
+    site.server.otherwise = hang
+    delivery = await site.delivery()
+    monkeypatch.setattr(Journal, "append", slow)
+    monkeypatch.setattr(Journal, "rewrite", heard)
+    monkeypatch.setattr(Journal, "wasteful", property(lambda _: True))
+    first = asyncio.create_task(delivery.submit(fresh(name="n1", group="a")))
+    await until(began.is_set)
+    second = asyncio.create_task(delivery.submit(fresh(name="n2", group="b")))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, second)
+    assert [line["gone"] for line in said if "gone" in line] == [[], []]
+
+
+async def test_two_reloads_at_once_are_one_after_the_other(site: Site) -> None:
+    delivery = await site.delivery()
+    await delivery.configure([])
+    await asyncio.gather(*(delivery.configure([site.receiver(path=path)]) for path in ("old", "new")))
+    await delivery.submit(fresh(name="n1"))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    assert [heard.path for heard in site.server.heard] == ["/new"]
+    names = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("notify ")]
+    assert names == ["notify team"]
+
+
+async def test_who_asks_during_a_reload_is_answered(site: Site) -> None:
+    delivery = await site.delivery()
+    reload = asyncio.create_task(delivery.configure([site.receiver(path="new"), site.receiver("other")]))
+    seen = set()
+    while not reload.done():
+        seen.add(tuple(one.receiver for one in delivery.standings()))
+        await asyncio.sleep(0)
+    assert seen == {("team",)}
+    assert [one.receiver for one in delivery.standings()] == ["other", "team"]
+
+
+async def test_a_reload_at_the_end_is_refused(site: Site) -> None:
+    delivery = await site.delivery()
+    await delivery.close()
+    with pytest.raises(LvsctlError, match=r"^nobody is told any more: the daemon is stopping$"):
+        await delivery.configure([site.receiver()])
+
+
+async def test_a_test_goes_past_the_queue(site: Site) -> None:
+    site.server.otherwise = status(503)
+    delivery = await site.delivery()
+    outcome = await delivery.test(fresh(name="t1"))
+    assert outcome == Later("127.0.0.1 answers 503 (Service Unavailable)")
+    assert len(site.server.heard) == 1 and delivery.standings()[0].waiting == 0
+    assert await delivery.test(fresh(name="t2", receiver="other")) == Later("it is not configured yet")

@@ -207,7 +207,7 @@ async def test_one_recipient_is_refused_the_other_comes_later(postbox: Postbox) 
     postbox.refuse = {"ops@example.org": "550 5.1.1 who", "night@example.org": "450 4.2.0 not now"}
     assert await told(postbox.mail()) == Refused("127.0.0.1 answers 550 5.1.1 to the recipient ops@example.org")
     later = await told(postbox.mail(), "night@example.org")
-    assert later == Later("127.0.0.1 answers 450 4.2.0 to the recipient night@example.org")
+    assert later == Later("127.0.0.1 answers 450 4.2.0 to the recipient night@example.org", alone=True)
 
 
 async def test_a_wrong_password_is_not_repeated(postbox: Postbox) -> None:

@@ -60,6 +60,15 @@ def test_the_weightiest_reason(reasons: list[Reason], reason: Reason) -> None:
     assert folded([notification(alert(), name=str(n), reason=each) for n, each in enumerate(reasons)]).reason is reason
 
 
+def test_what_is_muted_when_the_newest_is_made_still_fires() -> None:
+    """Whoever is told of ends has not been told of one; and nobody would tell him anew that it goes on."""
+    waiting = [notification(alert(A)), notification(alert(B), name="n2", reason=Reason.NEW)]
+    assert states(folded(waiting, whole=False)) == {B: "fires", A: "fires"}
+    ended = notification(alert(B, ended=5), name="n3", reason=Reason.RESOLVED)
+    one = folded([*waiting, ended], whole=False)
+    assert (states(one), one.status, one.reason) == ({B: "ended", A: "fires"}, Status.FIRING, Reason.FIRST)
+
+
 def test_nothing_is_new_where_everything_ended() -> None:
     one = folded([notification(alert()), notification(alert(ended=5), name="n2", reason=Reason.RESOLVED)])
     assert (one.status, one.reason) == (Status.RESOLVED, Reason.RESOLVED)

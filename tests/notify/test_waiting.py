@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.model import Notification
 from lvsctl.notify.waiting import Waiting, renewed
 from tests.notify.made import START, alert, notification
 
@@ -13,14 +14,31 @@ def waiting(limit: int, *held: tuple[str, str, bool]) -> Waiting:
     """held: group, id and whether it fires."""
     made = Waiting(limit)
     for number, (group, name, fires) in enumerate(held):
-        made.add(notification(alert(group, ended=None if fires else 1.0), name=name, group=group, at=START + number))
+        made.add(of(group, name, fires=fires), float(number))
     return made
 
 
-def test_the_oldest_group_goes_first_with_all_that_waits_of_it() -> None:
-    queue = waiting(10, ("a", "a1", True), ("b", "b1", True), ("a", "a2", False))
-    first = queue.next(0.0)
-    assert first is not None and (first.notification.id, first.ids) == ("a2", ("a1", "a2"))
+def of(group: str, name: str, *, fires: bool) -> Notification:
+    return notification(alert(group, ended=None if fires else 1.0), name=name, group=group)
+
+
+def test_what_waits_of_one_group_is_one_message() -> None:
+    """So a group of thousands that changes every few seconds costs no more than what it says last."""
+    queue = waiting(10, ("a", "a1", True), ("b", "b1", True))
+    change = queue.add(of("a", "a2", fires=False), 5.0)
+    assert (change.put.id, change.gone, change.folded) == ("a2", ("a1",), 1)
+    assert [each.id for each in queue.all()] == ["a2", "b1"]
+    first = queue.next(6.0)
+    assert first is not None and first.ids == ("a2",), "in the turn of the first"
+
+
+def test_a_clock_that_was_set_back_changes_no_turn() -> None:
+    queue = Waiting(2)
+    for number, name in enumerate(("a1", "b1", "c1")):
+        queue.add(notification(alert(name), name=name, group=name, at=START - 86400 * number), float(number))
+    assert queue.make_room() == ("a1",), "the newest is not the one with the earliest date"
+    first = queue.next(3.0)
+    assert first is not None and first.ids == ("b1",)
 
 
 def test_what_is_tried_in_vain_lets_the_others_go_first() -> None:
@@ -50,10 +68,19 @@ def test_what_came_while_it_was_sent_is_sent_at_once() -> None:
     queue = waiting(10, ("a", "a1", True))
     sent = queue.next(0.0)
     assert sent is not None
-    queue.add(notification(alert("a", ended=2.0), name="a2", group="a"))
+    queue.add(of("a", "a2", fires=False), 1.0, busy=sent.ids)
     queue.renew(sent, 60.0)
     after = queue.next(0.0)
     assert after is not None and after.ids == ("a1", "a2") and not after.again
+
+
+def test_what_was_taken_before_counts_not_as_folded() -> None:
+    queue = waiting(10, ("a", "a1", True))
+    sent = queue.next(0.0)
+    assert sent is not None
+    queue.renew(sent, 60.0)
+    change = queue.add(of("a", "a2", fires=False), 1.0)
+    assert (change.gone, change.folded) == (("a1",), 0)
 
 
 def test_what_is_renewed_are_alerts_that_fire_or_have_just_ended() -> None:
@@ -61,32 +88,25 @@ def test_what_is_renewed_are_alerts_that_fire_or_have_just_ended() -> None:
     assert [each.label("server") for each in renewed(one, START + 50).alerts] == ["a", "c"]
 
 
-def test_folding_is_enough_if_it_makes_room() -> None:
-    queue = waiting(2, ("a", "a1", True), ("b", "b1", True), ("a", "a2", False))
-    change = queue.make_room()
-    assert (change.gone, [each.id for each in change.put], change.lost) == (("a1",), ["a2"], 0)
-    assert [each.id for each in queue.all()] == ["a2", "b1"]
-
-
-def test_the_oldest_pair_goes_first() -> None:
+def test_what_has_ended_goes_first() -> None:
     """What fired and ended while nobody listened is past; what still fires is not."""
     queue = waiting(2, ("a", "a1", True), ("b", "b1", True), ("b", "b2", False), ("c", "c1", True))
-    change = queue.make_room()
-    assert change.lost == 1
-    assert sorted(change.gone) == ["b1", "b2"]
+    assert queue.make_room() == ("b2",)
     assert [each.id for each in queue.all()] == ["a1", "c1"]
 
 
 def test_if_everything_fires_the_oldest_goes() -> None:
     queue = waiting(2, ("a", "a1", True), ("b", "b1", True), ("c", "c1", True))
-    assert queue.make_room().gone == ("a1",)
+    assert queue.make_room() == ("a1",)
 
 
-def test_what_is_being_sent_stays_as_it_is() -> None:
-    queue = waiting(2, ("a", "a1", True), ("a", "a2", False), ("b", "b1", True), ("c", "c1", True))
-    change = queue.make_room(busy=("a1", "a2"))
-    assert [each.id for each in queue.all()] == ["a1", "a2"]
-    assert change.lost == 2
+def test_what_is_being_sent_stays_and_takes_nobodys_place() -> None:
+    """Else what fires now would be dropped in favour of what is old."""
+    queue = waiting(1, ("a", "a1", True))
+    queue.add(of("a", "a2", fires=False), 1.0, busy=("a1",))
+    queue.add(of("b", "b1", fires=True), 2.0, busy=("a1",))
+    assert queue.make_room(busy=("a1",)) == ("a2",)
+    assert [each.id for each in queue.all()] == ["a1", "b1"]
 
 
 held = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=30)
@@ -97,14 +117,14 @@ def test_there_is_always_room_and_what_a_file_is_told_is_what_is_held(
     said: list[tuple[str, bool]], limit: int, busy: list[int]
 ) -> None:
     queue = Waiting(limit)
-    file: set[str] = set()
-    sending: list[str] = []
+    file: dict[str, Notification] = {}
     for number, (group, fires) in enumerate(said):
-        name = f"n{number}"
-        queue.add(notification(alert(group, ended=None if fires else 1.0), name=name, group=group, at=START + number))
+        one = of(group, f"n{number}", fires=fires)
         sending = [name for name in (f"n{each}" for each in busy) if name in queue]
-        change = queue.make_room(sending)
-        file = ((file | {name}) - set(change.gone)) | {each.id for each in change.put}
-        assert len(queue) <= max(limit, len(sending))
-        assert file == {each.id for each in queue.all()}
-        assert set(sending) <= file
+        change = queue.add(one, float(number), sending)
+        file[change.put.id] = change.put
+        for name in (*change.gone, *queue.make_room(sending)):
+            file.pop(name)
+        assert len(queue) <= limit + len(sending)
+        assert file == {each.id: each for each in queue.all()}
+        assert set(sending) <= file.keys()

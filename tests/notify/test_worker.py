@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -38,6 +40,10 @@ class Rig:
     sent: list[tuple[float, Notification]] = field(default_factory=list)
     told: list[tuple[float, Event]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    answer_part: Callable[[int], Outcome] | None = None
+    unwordable: str = ""
+    tried: Counter[tuple[str, int]] = field(default_factory=Counter)
+    parts_taken: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -59,18 +65,25 @@ class Rig:
         return round(self.loop.time() - self.began, 3)
 
     def letters(self, told: Notification) -> tuple[Letter, ...]:
-        async def letter() -> Outcome:
-            self.sent.append((self.now(), told))
-            return self.answer(told)
+        if told.group_key == self.unwordable:
+            raise ValueError(told.group_key)
 
-        return (letter,) * self.parts
+        async def letter(part: int) -> Outcome:
+            self.sent.append((self.now(), told))
+            self.tried[told.id, part] += 1
+            outcome = self.answer_part(part) if self.answer_part is not None else self.answer(told)
+            if isinstance(outcome, Taken):
+                self.parts_taken[told.id].append(part)
+            return outcome
+
+        return tuple(partial(letter, part) for part in range(self.parts))
 
     async def forget(self, ids: Sequence[str]) -> None:
         self.gone += ids
 
     def add(self, *many: Notification) -> None:
         for each in many:
-            self.waiting.add(each)
+            self.gone += self.worker.take(each).gone
         self.worker.wake()
 
     async def close(self) -> None:
@@ -228,6 +241,46 @@ async def test_of_several_parts_one_that_is_refused_costs_no_other(rigged: Made)
     assert [event for _, event in rig.told] == [DeliveryFailed("team", "not to him", 0)]
 
 
+async def test_of_several_parts_one_that_must_wait_for_itself_costs_no_other(rigged: Made) -> None:
+    """A mailbox that is full for a day keeps nobody else from being told."""
+    answers = iter([Taken(), Later("his mailbox is full", alone=True), Taken()])
+    rig = rigged(lambda _: next(answers, Later("his mailbox is full", alone=True)), parts=3)
+    rig.add(notification(name="n1"))
+    await asyncio.sleep(60)
+    assert rig.parts_taken == {"n1": [0, 2]}
+    assert rig.tried["n1", 1] > 3 and rig.tried["n1", 0] == rig.tried["n1", 2] == 1
+
+
+async def test_parts_that_were_taken_are_not_sent_again_whatever_comes_between(rigged: Made) -> None:
+    rig = rigged(parts=2)
+    rig.answer_part = lambda part: Taken() if part == 0 else Later("greylisted", alone=True)
+    rig.add(notification(name="a1", group="a"), notification(name="b1", group="b"))
+    await asyncio.sleep(600)
+    assert rig.parts_taken == {"a1": [0], "b1": [0]}
+    rig.answer_part = lambda _: Taken()
+    await asyncio.sleep(600)
+    assert rig.parts_taken == {"a1": [0, 1], "b1": [0, 1]} and sorted(rig.gone) == ["a1", "b1"]
+
+
+async def test_a_part_that_was_refused_is_told_of_although_others_had_to_wait(rigged: Made) -> None:
+    answers = iter([Refused("not to him"), DOWN, Taken()])
+    rig = rigged(lambda _: next(answers), parts=2)
+    rig.add(notification(name="n1"))
+    await asyncio.sleep(HOUR)
+    assert [event for _, event in rig.told] == [DeliveryFailed("team", "not to him", 0)]
+    assert (rig.worker.numbers.refused, rig.worker.numbers.delivered) == (1, 0)
+
+
+async def test_one_that_cannot_even_be_worded_does_not_hold_up_the_others(rigged: Made) -> None:
+    rig = rigged()
+    rig.unwordable = "poison"
+    rig.add(notification(name="p", group="poison"), notification(name="n1", group="other"))
+    await asyncio.sleep(60)
+    assert rig.ids == ["n1"] and not rig.task.done()
+    event = rig.told[0][1]
+    assert isinstance(event, DeliveryFailed) and event.why.startswith("it cannot be told: ValueError in test_worker.py")
+
+
 async def test_a_mistake_of_ours_is_told_without_what_was_in_it(rigged: Made) -> None:
     def broken(_: Notification) -> Outcome:
         raise KeyError("https://host/SECRET")
@@ -269,6 +322,32 @@ async def test_a_test_is_told_once(rigged: Made) -> None:
     rig.add(notification(alert("a"), name="t1", reason=Reason.TEST))
     await asyncio.sleep(HOUR)
     assert (rig.ids, rig.gone) == (["t1"], ["t1"])
+
+
+async def test_what_fires_is_told_again_even_if_it_was_refused(rigged: Made) -> None:
+    """A proxy that knows no password for a minute; nobody else would tell of it again."""
+    answers = iter([Refused("401")])
+    rig = rigged(lambda _: next(answers, Taken()), pace=0.0, renew=60.0)
+    rig.add(notification(alert("a"), name="n1"))
+    await asyncio.sleep(61)
+    assert [at for at, _ in rig.sent] == [0.0, 60.0]
+    assert [type(event) for _, event in rig.told] == [DeliveryFailed, DeliveryRecovered]
+
+
+async def test_what_fires_is_told_to_who_forgets_however_long_he_was_away(rigged: Made) -> None:
+    rig = rigged(lambda _: DOWN, pace=0.0, renew=60.0, retry_for=HOUR)
+    rig.add(notification(alert("a"), name="n1"))
+    await asyncio.sleep(48 * HOUR)
+    rig.answer = lambda _: Taken()
+    await asyncio.sleep(61)
+    assert rig.worker.numbers.delivered == 1 and rig.worker.numbers.lost == 0
+
+
+async def test_a_clock_that_is_set_gives_nothing_up(rigged: Made) -> None:
+    rig = rigged(lambda _: DOWN)
+    rig.add(notification(name="n1", at=0.0))
+    await asyncio.sleep(23 * HOUR)
+    assert rig.worker.numbers.lost == 0
 
 
 async def test_a_renewal_that_fails_is_tried_again_soon(rigged: Made) -> None:
