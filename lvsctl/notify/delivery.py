@@ -182,7 +182,7 @@ class Delivery:
 
     async def _configure(self, receivers: Iterable[Receiver]) -> None:
         if self._closed:
-            raise LvsctlError("nobody is told any more: the daemon is stopping")
+            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
         self._client.forget()
         wanted = {receiver.name: receiver for receiver in receivers}
         senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
