@@ -41,8 +41,8 @@ class World:
     overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
     weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
     answered: when each canary passed last. removed: whom checks alone took out within the last period, and when.
-    weight 0. settled: when every check had spoken for the first time. spill: the load of services with thresholds at
-    the last look. generation: of the kernel, None if its version does not tell.
+    spill: the load of services with thresholds at the last look. generation: of the kernel, None if its version does
+    not tell.
     """
 
     def __init__(

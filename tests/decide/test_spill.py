@@ -236,6 +236,15 @@ def test_who_was_full_between_two_looks_and_has_not_drained_is_full() -> None:
     assert (story.full, story.service.spilling) == ("xx.", True)
 
 
+def test_of_a_server_that_drains_a_spill_says_nothing() -> None:
+    story = Story()
+    story.look(0, 0, 0)
+    story.look(0, 3, 0)
+    story.look(0, 3, 0, s2="0 4/2")
+    assert story.look(3, 3, 1, s2="0 4/2") == ["a>b"]
+    assert story.full == "x..", "the spill came of server 1 alone"
+
+
 def test_with_persistence_a_template_is_a_sign_and_a_connection_is_none() -> None:
     story = Story(persistence=60)
     story.look(0, 0, "1+1")
@@ -344,6 +353,22 @@ def test_a_server_deleted_and_added_again_goes_on_or_begins_anew() -> None:
     assert story.look(0, 0, 0, ever={3: 0}) == []
     story.look(0, 0, 0)
     assert story.look(0, 0, 0, ever={3: 2}) == ["a>b"]
+
+
+def test_what_is_counted_late_of_a_server_that_was_away_is_no_spill() -> None:
+    story = Story(shop([limited(1), limited(2)], [limited(3, weight=1), limited(4, weight=1)]))
+    story.look("-", "-", 0, 1, ever={4: 900})
+    story.look(0, 0, 0, "-")
+    story.look(0, 0, 0, "-")
+    assert story.look(0, 0, 0, 0, ever={4: 900}) == []
+    assert story.look(0, 0, 0, 0, step=2, ever={4: 907}) == [], "of before it went"
+    assert story.look(0, 0, 0, 0, ever={4: 907}) == []
+    assert story.look(0, 0, 0, 0, ever={4: 908}) == ["a>b"]
+    story.look(0, 0, 0, 0)
+    story.look(0, 0, 0, "-")
+    assert story.look(0, 0, 0, 0, ever={4: 911}) == [], "the same, at the look that finds it back"
+    story.look(0, 0, 0, "-")
+    assert story.look(0, 0, 0, 2, ever={4: 913}) == ["a>b"], "connections are a sign"
 
 
 def test_a_server_that_the_reload_brought_may_have_a_past() -> None:

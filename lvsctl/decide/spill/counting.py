@@ -8,9 +8,9 @@ be full, and had been above at the look before.
 With persistence a lower pool gets connections of clients that it is remembered for, full or not: there only one
 template more is a sign (missed if as many ended meanwhile), and what is counted includes those connections.
 
-A server deleted and added again goes on with its counters if it comes back within minutes, else from 0; `ipvsadm -Z`
-begins at 0, too: what then stands there is what came since (a little more may have come before). What a server did
-before it was first seen is not counted.
+A server deleted and added again goes on with its counters if it comes back within minutes, else from 0; what came just
+before it went is counted only when it is back, so that is no sign. `ipvsadm -Z` begins at 0, too: what then stands there
+is what came since (a little more may have come before). What a server did before it was first seen is not counted.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _rise(
         for server in pool.servers
         if (was := before.servers.get(server.key)) is not None and server.key in servers
     ]
-    came = sum(now.ever - was.ever if now.ever >= was.ever else now.ever for was, now in pairs)
+    came = sum(_came(was, now) for was, now in pairs)
     settled = before.at - before.entitled.get(pool.name, float("-inf")) > LAG
     known = any(spill.to == pool.name for spill in before.spills)  # and being counted: what comes late is its own
     if not same or pool.name not in before.below:
@@ -64,7 +64,20 @@ def _rise(
     counted = came if settled or known else min(came, grown)
     if persistent:
         return Rise(counted, sign=any(now.templates > was.templates for was, now in pairs))
-    return Rise(counted, sign=grown > 0, late_sign=settled and not known and came > 0)
+    late_sign = settled and not known and came > _of_the_away(before, pool, servers)
+    return Rise(counted, sign=grown > 0, late_sign=late_sign)
+
+
+def _came(was: ServerLoad, now: ServerLoad) -> int:
+    return now.ever - was.ever if now.ever >= was.ever else now.ever
+
+
+def _of_the_away(before: ServiceLoad, pool: Pool, servers: Mapping[RealKey, ServerLoad]) -> int:
+    """What the counters of servers that are back rose by; it may have come before they went."""
+    if not before.away:
+        return 0
+    back = (server.key for server in pool.servers if server.key in before.away and server.key in servers)
+    return sum(_came(before.servers[key], servers[key]) for key in back)
 
 
 def were_full(order: Sequence[PoolLoad], came: Mapping[str, Rise], *, late: bool) -> int:

@@ -74,9 +74,10 @@ class ServiceLoad:
     """A service as it was seen last, at `at`; all times on one clock, in seconds.
 
     configured: its pools in conf.d. servers: of the configuration, those that are not in the table now as they were
-    seen last. taking: the pool that takes new connections now, None if none does; since: when it began, None if that
-    was before the first look. exhausted: since when no server has room. below: pools that get connections only while
-    those above are full. entitled: when each pool was last seen to get connections although nothing is full.
+    seen last; away: which these are. taking: the pool that takes new connections now, None if none does; since: when it
+    began, None if that was before the first look. exhausted: since when no server has room. below: pools that get
+    connections only while those above are full. entitled: when each pool was last seen to get connections although
+    nothing is full, or with a server whose counters may still tell of a time before it came.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ServiceLoad:
     crowds: Mapping[str, Crowd] = field(default_factory=dict)
     below: tuple[str, ...] = ()
     entitled: Mapping[str, float] = field(default_factory=dict)
+    away: frozenset[RealKey] = frozenset()
 
     @property
     def spilling(self) -> bool:

@@ -77,11 +77,12 @@ def _load(
     pools, order = _pools(service, present, known, came, has_falls=has_falls)
     takes = taking(service.pools, present)
     exhausted = takes is None and any(pool.live for pool in pools)
+    servers = {**_absent(service, known), **present}
     return ServiceLoad(
         service.name,
         now,
         service.pools,
-        {**_absent(service, known), **present},
+        servers,
         pools,
         taking=takes,
         since=None if before is None else before.since if before.taking == takes else now,
@@ -89,7 +90,8 @@ def _load(
         exhausted=_since(before.exhausted if before is not None else None, now) if exhausted else None,
         crowds=crowds(service.capacity_warning, pools, before.crowds if before is not None else {}, now),
         below=tuple(pool.name for pool in order[1:]),
-        entitled=_entitled(service, order, before, now),
+        entitled=_entitled(service, order, before, now, came=_newcomers(before, servers, present)),
+        away=frozenset(servers.keys() - present.keys()) if len(servers) > len(present) else frozenset(),
     )
 
 
@@ -135,7 +137,7 @@ def _pools(
         return pools, order
     above = {pool.name for pool in order[:deep]}
     for key in (server.key for pool in service.pools if pool.name in above for server in pool.servers):
-        if key in present:
+        if key in present and present[key].attrs.weight:  # nobody waits until one that drains is full
             present[key] = was_full(present[key], known.get(key))
     pools = tuple(pool_load(pool, present) for pool in service.pools)
     return pools, falls(pools)
@@ -145,12 +147,27 @@ def _since(before: float | None, now: float) -> float:
     return now if before is None else before
 
 
+def _newcomers(
+    before: ServiceLoad | None, servers: Mapping[RealKey, ServerLoad], present: Mapping[RealKey, ServerLoad]
+) -> frozenset[RealKey]:
+    """Those in the table that were not there at the last look, and that have a past; if the pools are the same."""
+    if before is None or not (before.away or len(servers) > len(before.servers)):
+        return frozenset()
+    new = ((key, load) for key, load in present.items() if key in before.away or key not in before.servers)
+    return frozenset(key for key, load in new if load.ever or load.total)
+
+
 def _entitled(
-    service: Service, order: tuple[PoolLoad, ...], before: ServiceLoad | None, now: float
+    service: Service, order: tuple[PoolLoad, ...], before: ServiceLoad | None, now: float, *, came: frozenset[RealKey]
 ) -> dict[str, float]:
-    """Every pool but those below another; after a start or a change of the pools all, as counters lag."""
+    """Every pool but those below another, and those of servers that came; after a start or a change of the pools all.
+
+    What the counters tell is late.
+    """
     names = [pool.name for pool in service.pools]
     if before is None or before.configured != service.pools:
         return dict.fromkeys(names, now)
     below = {pool.name for pool in order[1:]}
+    if came:
+        below -= {pool.name for pool in service.pools if any(server.key in came for server in pool.servers)}
     return {**before.entitled, **{name: now for name in names if name not in below}}
