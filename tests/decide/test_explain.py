@@ -167,7 +167,7 @@ def test_where_new_connections_go_and_why() -> None:
         [
             "pool a holds 100 of 100 connections, and is full (estimated)",
             "pool b holds 7 of 50 connections",
-            "pool a is full for 0 s, new connections go to pool b, 0 went there or below since (estimated)",
+            "pool a is full for 0 s: new connections go to pool b, 0 went below it since (estimated)",
         ],
     )
     assert exhausted[1][2] == "no server has room for 0 s: new connections are refused (estimated)"

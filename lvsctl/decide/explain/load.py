@@ -45,7 +45,7 @@ def _of_new_connections(evidence: Evidence) -> str:
     spill = next((spill for spill in load.spills if spill.over is None), None)
     if spill is not None:
         return (
-            f"pool {spill.pool} is full for {span(evidence.now - spill.since)}, new connections go to pool "
-            f"{load.taking}, {load.spilled} went there or below since (estimated)"
+            f"pool {spill.pool} is full for {span(evidence.now - spill.since)}: new connections go to pool "
+            f"{load.taking}, {load.spilled} went below it since (estimated)"
         )
     return f"new connections go to pool {load.taking} (estimated)" if load.taking is not None else ""
