@@ -45,6 +45,8 @@ _TOTALS = (
 
 
 def _node_exporter(scene: Scene) -> Iterator[Family]:
+    if not scene.ended:  # totals of 0 would be read as a reset
+        return
     totals = [sum(column) for column in zip(*_all_traffic(scene), strict=True)]
     for (name, text), total in zip(_TOTALS, totals, strict=True):
         yield counter(f"node_ipvs_{name}", text, [("", total)])

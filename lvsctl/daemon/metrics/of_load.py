@@ -58,9 +58,11 @@ def _totals(scene: Scene, loads: list[tuple[Service, ServiceLoad]]) -> Iterator[
     seconds: dict[tuple[str, str], float] = {}
     connections: dict[tuple[str, str], int] = {}
     for service, load in loads:
-        for pool in service.pools[1:]:
+        for pool in service.pools:
             key = service.name, pool.name
             going_on = [spill for spill in load.spills if spill.to == pool.name]
+            if pool is service.pools[0] and not going_on and key not in scene.spilled:
+                continue  # nothing is above it, unless an operator weights it so
             ended = scene.spilled.get(key, (0.0, 0))
             seconds[key] = round(ended[0] + sum(_lasted(spill, load.at) for spill in going_on), 3)
             connections[key] = ended[1] + sum(spill.connections for spill in going_on)

@@ -24,7 +24,6 @@ from lvsctl.model import (
 )
 
 _NOTHING = RealCounters()
-_NO_TRAFFIC = Traffic()
 
 _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
     ("connections_total", "Connections", lambda traffic: traffic.connections),
@@ -39,7 +38,8 @@ _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
 class _Row:
     """A server and all that is to be told of it.
 
-    order: of an operator. kept: by a guard. found: in the table. health: what decides; None without a check.
+    order: of an operator. kept: by a guard. found: in the table. health: what decides, None without a check.
+    count: None where the last round found none.
     """
 
     labels: str
@@ -48,7 +48,7 @@ class _Row:
     kept: bool
     found: RealAttrs | None
     health: Health | None
-    count: RealCounters
+    count: RealCounters | None
 
 
 def of_services(scene: Scene) -> Iterator[Family]:
@@ -81,7 +81,7 @@ def _rows(scene: Scene, service: Service, pool: Pool, of_pool: str) -> Iterator[
             (service.key, server.key) in scene.kept,
             found.get(server.key),
             deciding(server.checks, scene.health),
-            counts.get(server.key, _NOTHING),
+            counts.get(server.key),
         )
 
 
@@ -99,10 +99,9 @@ def _services(scene: Scene, services: list[tuple[str, Service]]) -> Iterator[Fam
         "How a service stands: 1 for the state that it is in.",
         [(f'{of},state="{state}"', int(state is found)) for of, found in states for state in ServiceState],
     )
-    counted = [(of, scene.counters.get(service.key)) for of, service in services]
-    traffic = [(of, found.traffic if found is not None else _NO_TRAFFIC) for of, found in counted]
+    counted = [(of, found.traffic) for of, service in services if (found := scene.counters.get(service.key))]
     for name, text, of_traffic in _TRAFFIC:
-        samples = [(of, of_traffic(found)) for of, found in traffic]
+        samples = [(of, of_traffic(traffic)) for of, traffic in counted]
         yield counter(f"lvsctl_service_{name}", f"{text}, since the service is in the kernel.", samples)
 
 
@@ -143,19 +142,21 @@ def _servers(scene: Scene, rows: list[_Row]) -> Iterator[Family]:
     kept = [(row.labels, 1) for row in rows if row.kept]
     yield gauge("lvsctl_server_kept", "1 for a server that is down, and that a guard keeps; else absent.", kept)
     yield from _connections(rows)
+    counted = [(row.labels, row.count.traffic) for row in rows if row.count is not None]  # 0 would be read as a reset
     for name, text, of_traffic in _TRAFFIC:
-        samples = [(row.labels, of_traffic(row.count.traffic)) for row in rows]
+        samples = [(of, of_traffic(traffic)) for of, traffic in counted]
         yield counter(f"lvsctl_server_{name}", f"{text}, since the server is in the table.", samples)
     yield from _answers(scene, rows)
 
 
 def _connections(rows: list[_Row]) -> Iterator[Family]:
     """Thresholds only where there are any: 0 would be read as one, and makes no share."""
-    active = [(row.labels, row.count.active) for row in rows]
+    counts = [(row.labels, row.count or _NOTHING) for row in rows]
+    active = [(of, count.active) for of, count in counts]
     yield gauge("lvsctl_server_active_connections", "Established connections, as the kernel counts.", active)
-    inactive = [(row.labels, row.count.inactive) for row in rows]
+    inactive = [(of, count.inactive) for of, count in counts]
     yield gauge("lvsctl_server_inactive_connections", "Connections in any other state.", inactive)
-    persistent = [(row.labels, row.count.persistent) for row in rows]
+    persistent = [(of, count.persistent) for of, count in counts]
     yield gauge("lvsctl_server_persistent_connections", "Clients that persistence remembers.", persistent)
     upper = [(row.labels, row.server.attrs.upper) for row in rows if row.server.attrs.upper]
     yield gauge("lvsctl_server_upper_threshold", "Full at this many connections; absent where never.", upper)

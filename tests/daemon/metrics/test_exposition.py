@@ -20,6 +20,7 @@ from lvsctl.daemon.metrics.exposition import exposition
 from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.status import status
 from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import Action, NewWeight, Override, ServerSubject
 from lvsctl.notify.delivery import Standing
 from lvsctl.notify.worker import Numbers
 from tests.daemon.metrics.told import Series, read, read_openmetrics, series
@@ -50,7 +51,7 @@ def of_status(document: dict[str, Any], *, looked: bool) -> Iterator[tuple[Serie
         for pool in found["pools"]:
             yield series("lvsctl_pool_active", service=name, pool=pool["name"]), pool["active"]
             for server in pool["servers"]:
-                yield from of_server(server, service=name, pool=pool["name"])
+                yield from of_server(server, counted=looked, service=name, pool=pool["name"])
 
 
 def of_spill(found: dict[str, Any]) -> Iterator[tuple[Series, float]]:
@@ -69,7 +70,7 @@ def of_spill(found: dict[str, Any]) -> Iterator[tuple[Series, float]]:
                 yield series("lvsctl_server_overloaded", server=server_label, **labels), server["overloaded"]
 
 
-def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, float]]:
+def of_server(server: dict[str, Any], *, counted: bool, **labels: str) -> Iterator[tuple[Series, float]]:
     labels |= {"server": f"{server['address']}:{server['port']}"}
 
     def one(name: str, value: float) -> tuple[Series, float]:
@@ -79,7 +80,8 @@ def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, f
     yield one("in_table", server["in_table"])
     yield one("weight", server["weight"] or 0)
     yield one("configured_weight", server["weight_configured"])
-    yield one("connections_total", server["connections_total"])
+    if counted and server["in_table"]:
+        yield one("connections_total", server["connections_total"])
     for kind in ("active", "inactive", "persistent"):
         yield one(f"{kind}_connections", server[kind])
     for threshold in ("upper", "lower"):
@@ -94,7 +96,7 @@ def of_server(server: dict[str, Any], **labels: str) -> Iterator[tuple[Series, f
 async def agree(daemon: Daemon) -> None:
     """Every number of status is told with the same value."""
     document, told = await status(daemon), read(scrape(daemon))
-    wanted = {name: float(value) for name, value in of_status(document, looked=bool(daemon.world.spill))}
+    wanted = {name: float(value) for name, value in of_status(document, looked=daemon.last.round is not None)}
     assert {name: told.get(name) for name in wanted} == pytest.approx(wanted, abs=0.0011)
     servers = sum(len(pool["servers"]) for one in document["services"] for pool in one["pools"])
     assert sum(name == "lvsctl_server_up" for name, _ in told) == servers
@@ -153,6 +155,35 @@ async def test_connections_are_told_as_the_last_round_counted_them(tmp_path: Pat
         assert told[series("lvsctl_service_connections_total", service="shop")] == 5
 
 
+async def test_counters_that_nobody_read_are_absent(tmp_path: Path) -> None:
+    """The kernel goes on where it was if a server is back soon: after a 0 all of that would be an increase."""
+    kernel = MemoryIpvs()
+    site = Site(kernel, tmp_path)
+    key, client = tcp(VIP, 80), ip_address("198.51.100.1")
+    a = series("lvsctl_server_connections_total", service="shop", pool="servers", server=f"{A}:80")
+    shop = series("lvsctl_service_connections_total", service="shop")
+    node = series("node_ipvs_connections_total")
+    site.write(conf(service("shop", A, B, address=f"{VIP}:80", check="none")) + "metrics: {compat: [node_exporter]}\n")
+    async with site.running() as daemon:
+        assert {a, shop, node} & read(scrape(daemon)).keys() == set(), "before the first round"
+        await site.rounds(1)
+        for port in range(1, 6):
+            kernel.connect(key, client, port, now=1.0)
+        await site.rounds(1)
+        counted = read(scrape(daemon))[a]
+        assert counted > 0
+        out = Override(ServerSubject(None, ip_address(A), None), Action.DISABLE, by="alice", reason="", since=0.0)
+        daemon.overrides.order(out)
+        await site.until("one", lambda table: weights(table, key) == {B: 1})
+        await site.rounds(2)
+        assert a not in read(scrape(daemon))
+        assert shop in read(scrape(daemon))
+        daemon.overrides.end([out], "alice")
+        await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        await site.rounds(2)
+        assert read(scrape(daemon))[a] == counted
+
+
 async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> None:
     kernel = MemoryIpvs()
     site = Site(kernel, tmp_path)
@@ -185,6 +216,27 @@ async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> 
             assert course == sorted(course)  # it never begins anew
             assert course[-1] > 0
         assert totals[-1][series("lvsctl_spill_active", service="shop")] == 0
+
+
+async def test_a_spill_into_the_first_pool_is_told_too(tmp_path: Path) -> None:
+    kernel = MemoryIpvs()
+    site = Site(kernel, tmp_path)
+    pools = {"check": "none", "scheduler": "fo", "thresholds": "{upper: 2}", "spare": (B,)}
+    site.write(conf(service("shop", A, address=f"{VIP}:80", **pools)))  # type: ignore[arg-type]
+    key = tcp(VIP, 80)
+    async with site.running() as daemon:
+        await site.rounds(1)
+        spare = ServerSubject(None, ip_address(B), None)
+        daemon.overrides.order(Override(spare, Action.WEIGHT, "alice", "", since=0.0, weight=NewWeight(9)))
+        await site.until("the spare one above", lambda table: weights(table, key)[B] == 9)
+        await site.rounds(1)
+        for port in range(1, 4):
+            kernel.connect(key, ip_address("198.51.100.1"), port, now=1.0)
+        await site.rounds(1)
+        told = read(scrape(daemon))
+        assert told[series("lvsctl_spill_active", service="shop")] == 1
+        assert told[series("lvsctl_spill_connections_total", service="shop", to="service")] == 1
+        assert told[series("lvsctl_spill_connections_total", service="shop", to="spare")] == 0
 
 
 async def test_how_the_receivers_of_alerts_stand(tmp_path: Path) -> None:
