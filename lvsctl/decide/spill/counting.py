@@ -9,8 +9,8 @@ With persistence a lower pool gets connections of clients that it is remembered 
 template more is a sign (missed if as many ended meanwhile), and what is counted includes those connections.
 
 A server deleted and added again goes on with its counters if it comes back within minutes, else from 0; what came just
-before it went is counted only when it is back, so that is no sign. `ipvsadm -Z` begins at 0, too: what then stands there
-is what came since (a little more may have come before). What a server did before it was first seen is not counted.
+before it went is counted only when it is back, so that is no sign. `ipvsadm -Z` begins at 0, too: what stands there
+is what came since then (a little more may have come before). What a server did before it was first seen is not counted.
 """
 
 from __future__ import annotations
