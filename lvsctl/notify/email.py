@@ -6,7 +6,6 @@ of DATA are more than they seem, and it needs nothing but the standard library.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import socket
@@ -17,9 +16,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as ON_THE_WIRE
 from email.utils import parseaddr
+from functools import partial
 
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Alert, Email, MailSecurity, Notification
+from lvsctl.notify.aside import aside, connected, own_name
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.trust import in_words, trust
 from lvsctl.notify.words import cut, details, headline, left_out, one_line, title
@@ -66,6 +67,8 @@ def _address(text: str) -> Address:
     name, spec = parseaddr(_header(text))
     try:
         found = Address(display_name=name, addr_spec=spec)
+        if not found.domain.isascii():
+            found = Address(found.display_name, found.username, found.domain.encode("idna").decode())
     except (ValueError, IndexError, MessageError) as error:
         raise ValueError(f"`{one_line(text)}` is no mail address") from error
     if not found.username or not found.domain:
@@ -111,17 +114,23 @@ async def send(notification: Notification, mail: Email, recipient: str) -> Outco
     """One attempt to hand the mail over for one recipient."""
     import aiosmtplib  # noqa: PLC0415 - only who sends mail has it
 
-    context = trust(mail.ca_file, mail.host)
+    context = await aside(partial(trust, mail.ca_file, mail.host))
     if isinstance(context, Later):
         return context
     written = render(notification, mail).as_bytes()
+    name = await own_name()
+    try:
+        connection = await connected(mail.host, mail.port)
+    except OSError as error:
+        return _judged(mail.host, recipient, error)
     client = aiosmtplib.SMTP(
         hostname=mail.host,
-        port=mail.port,
+        port=None,
+        sock=connection,
         use_tls=mail.security is MailSecurity.TLS,
         start_tls=mail.security is MailSecurity.STARTTLS,
         tls_context=context,
-        local_hostname=await asyncio.to_thread(socket.getfqdn),  # which may ask a name server
+        local_hostname=name,
         timeout=None,  # the deadline is the whole attempt's
     )
     try:
@@ -152,6 +161,8 @@ def _judged(host: str, recipient: str, error: Exception) -> Outcome:
             return Later(f"{host} answers {code} to the connection")  # which says nothing about the mail
         case aiosmtplib.SMTPResponseException(code=code, message=said):
             return answered(host, code, said, "the mail")
+        case socket.gaierror():
+            return Later(f"{host} cannot be found: its name does not resolve")
         case aiosmtplib.SMTPTimeoutError():
             return Later(f"{host} gives no answer in time")
         case aiosmtplib.SMTPServerDisconnected():

@@ -8,6 +8,7 @@ import http
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,6 +16,7 @@ from yarl import URL
 
 from lvsctl import __version__
 from lvsctl.model import Secret
+from lvsctl.notify.aside import Resolver, aside
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.trust import in_words, trust
 
@@ -59,7 +61,7 @@ class Client:
         self._trusted: dict[str | None, ssl.SSLContext] = {}
         self._session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit_per_host=4, ttl_dns_cache=30),
+            connector=aiohttp.TCPConnector(limit_per_host=4, ttl_dns_cache=30, resolver=Resolver()),
             headers={"User-Agent": f"lvsctl/{__version__}"},
             timeout=aiohttp.ClientTimeout(total=None),  # the deadline is the whole attempt's
             auto_decompress=False,
@@ -76,7 +78,7 @@ class Client:
     async def post(self, request: Request) -> Outcome:
         """Send it once and say what its answer means."""
         who = request.host
-        context = self._context(request.ca_file, who)
+        context = await self._context(request.ca_file, who)
         if isinstance(context, Later):
             return context
         try:
@@ -89,11 +91,13 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Later(f"{who} {_in_words(error)}")
 
-    def _context(self, ca_file: str | None, who: str) -> ssl.SSLContext | Later:
-        known = self._trusted.get(ca_file) or trust(ca_file, who)
-        if isinstance(known, ssl.SSLContext):
-            self._trusted[ca_file] = known
-        return known
+    async def _context(self, ca_file: str | None, who: str) -> ssl.SSLContext | Later:
+        if (known := self._trusted.get(ca_file)) is not None:
+            return known
+        found = await aside(partial(trust, ca_file, who))
+        if isinstance(found, ssl.SSLContext):
+            self._trusted[ca_file] = found
+        return found
 
 
 async def _drain(answer: aiohttp.ClientResponse) -> None:

@@ -24,6 +24,7 @@ from lvsctl.model import (
     Webhook,
 )
 from lvsctl.notify import alertmanager, email, pagerduty, program, signing, slack, teams, webhook
+from lvsctl.notify.aside import aside
 from lvsctl.notify.http import Client, Request, host
 from lvsctl.notify.outcome import Later, Outcome
 
@@ -129,7 +130,8 @@ def _to_cluster(
     cluster: Alertmanager, client: Client, today: Callable[[], float], deadline: float, notification: Notification
 ) -> tuple[Letter, ...]:
     async def attempt() -> Outcome:
-        return await alertmanager.to_all(client.post, alertmanager.requests(notification, cluster, today()), deadline)
+        wanted = await aside(partial(alertmanager.requests, notification, cluster, today()))  # it may be thousands
+        return await alertmanager.to_all(client.post, wanted, deadline)
 
     return (attempt,)
 

@@ -20,6 +20,11 @@ from lvsctl.notify.senders import Letter, Sender
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.waiting import Change, Next, Waiting, renewed
 
+FIRST_PAUSE = 1.0
+"""Seconds from the first attempt to the second, and up to `JITTER` more; then twice as long each time."""
+
+JITTER = 1.0
+
 LONGEST_PAUSE = 300.0
 """Seconds from one attempt to the next, at most, unless the receiver asks for more."""
 
@@ -259,10 +264,10 @@ def _mistake(error: Exception) -> Later:
 
 def pause(state: RetryCallState, longest: float = LONGEST_PAUSE) -> float:
     """Seconds until the next attempt: longer and longer, and never less than the receiver asks for."""
-    growing = wait_exponential_jitter(multiplier=1, max=longest)(state)
+    growing = wait_exponential_jitter(multiplier=FIRST_PAUSE, max=longest, jitter=JITTER)(state)
     outcome = state.outcome.result() if state.outcome is not None else None
     if isinstance(outcome, Later) and outcome.after is not None:
-        return max(growing, outcome.after + random.uniform(0.0, 1.0))  # noqa: S311 - not for secrets
+        return max(growing, outcome.after + random.uniform(0.0, JITTER))  # noqa: S311 - not for secrets
     return growing
 
 

@@ -23,6 +23,8 @@ from tests.notify.made import alert, fresh, held
 from tests.notify.server import Behaviour, Misbehaving, close, hang, raw, status
 from tests.notify.test_signing import NEW, OLD
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 class Site:
     """A state directory, a receiver and what is told."""
@@ -397,3 +399,39 @@ async def test_a_test_goes_past_the_queue(site: Site) -> None:
     assert outcome == Later("127.0.0.1 answers 503 (Service Unavailable)")
     assert len(site.server.heard) == 1 and delivery.standings()[0].waiting == 0
     assert await delivery.test(fresh(name="t2", receiver="other")) == Later("it is not configured yet")
+
+
+STOPPED = """
+import asyncio, socket, sys, threading
+from pathlib import Path
+from lvsctl.model import Email, MailSecurity, Receiver, Secret, Slack
+from lvsctl.notify.delivery import Delivery
+from tests.notify.made import fresh
+
+asked = threading.Semaphore(0)
+
+def silent(host, *_):
+    asked.release()
+    threading.Event().wait()
+
+async def main(directory):
+    socket.getaddrinfo = silent
+    delivery = Delivery(Path(directory), tell=lambda event: None, grace=0.1)
+    mail = Email("mail.example", 25, "a@b.example", ("c@d.example",), MailSecurity.NONE)
+    await delivery.configure([Receiver("slack", Slack(Secret("https://slack.example"))), Receiver("mail", mail)])
+    for name in ("slack", "mail"):
+        await delivery.submit(fresh(name=name, receiver=name))
+    for _ in range(2):
+        while not asked.acquire(blocking=False):
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(lambda: "the director goes on") == "the director goes on"
+    await delivery.close()
+
+asyncio.run(main(sys.argv[1]))
+print("stopped")
+"""
+
+
+def test_a_name_server_that_is_silent_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", STOPPED, str(tmp_path)], capture_output=True, timeout=30, check=True)
+    assert ran.stdout == b"stopped\n"

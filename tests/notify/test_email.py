@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
@@ -177,7 +179,15 @@ async def postbox(tmp_path: Path) -> AsyncIterator[Postbox]:
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(box, tls_context=trust, require_starttls=True, auth_required=True, authenticator=known, loop=loop),
+        lambda: SMTP(
+            box,
+            hostname="mail",
+            tls_context=trust,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=known,
+            loop=loop,
+        ),
         "127.0.0.1",
         0,
     )
@@ -234,6 +244,28 @@ async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     while line := await reader.readline():
         assert not line.upper().startswith((b"AUTH", b"MAIL"))
         writer.write(b"250-mail\r\n250 AUTH PLAIN LOGIN\r\n" if line.upper().startswith(b"EHLO") else b"500 what\r\n")
+
+
+async def test_name_servers_that_are_silent_hold_up_no_mail_to_an_address(
+    postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getfqdn", lambda: over.wait(30))
+    try:
+        assert await told(postbox.mail()) == Taken()
+    finally:
+        over.set()
+
+
+async def test_a_name_that_does_not_resolve() -> None:
+    outcome = await told(replace(MAIL, host="mail.invalid"))
+    assert outcome == Later("mail.invalid cannot be found: its name does not resolve")
+
+
+def test_a_domain_with_other_letters_is_written_as_the_wire_wants_it() -> None:
+    mail = replace(MAIL, to=("Jürgen <ops@münchen.example>",))
+    assert email.recipients(mail) == ("ops@xn--mnchen-3ya.example",)
+    assert read(render(notification(), mail))["To"] == "Jürgen <ops@xn--mnchen-3ya.example>"
 
 
 async def test_nobody_listens() -> None:

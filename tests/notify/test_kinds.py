@@ -16,6 +16,9 @@ from tests.notify.server import Behaviour, Misbehaving, close, status
 from tests.notify.test_delivery import until
 from tests.notify.test_formats import validator
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
+
 CHANNELS = {
     "alertmanager-webhook": lambda url: Webhook(Secret(url)),
     "cloudevents": lambda url: Webhook(Secret(url), WebhookFormat.CLOUDEVENTS),

@@ -28,6 +28,9 @@ from lvsctl.notify.delivery import Delivery
 from tests.notify.made import fresh, notification
 from tests.notify.server import Behaviour, Misbehaving, close, hang, listening, raw, status
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
+
 PATH = "T0000/B0000/path-s3cret"
 HEADER = "header-s3cret"
 PASSWORD = "pass word-s3cret"
