@@ -96,7 +96,8 @@ class Notification:
 
     id: the same however often this message is handed over or tried (Standard Webhooks' webhook-id). group_key: names
     the group, the same for every message about it. alerts: every alert of the group that fires and is not muted, then
-    those that ended since the last message, each once. at: Unix time at which it was made. truncated: alerts that were left out.
+    those that ended since the last message, each once. at: Unix time at which it was made. truncated: alerts that were
+    left out.
     """
 
     id: str
