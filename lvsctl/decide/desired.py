@@ -41,6 +41,7 @@ class Desired:
     them stays. by_health: servers that are out of the table, or in it with weight 0, because of their checks alone.
     schedulers: stand-ins and refusals. orders: the override that holds, for each server that one holds for; what an
     operator ordered is never `by_health`. eased: servers with another weight than the configured one, 0 aside.
+    doubted: whether it was decided so because this director suspects itself.
 
     A service that is in neither `table` nor `refused` is not made yet: some of its checks have not spoken.
     """
@@ -52,6 +53,7 @@ class Desired:
     schedulers: tuple[SchedulerMissing, ...]
     orders: Orders = field(default_factory=dict)
     eased: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
+    doubted: bool = False
 
 
 def desired(
@@ -108,6 +110,7 @@ def desired(
         schedulers=_schedulers(cases.values()),
         orders=orders,
         eased=frozenset(eased),
+        doubted=doubted,
     )
 
 

@@ -105,6 +105,8 @@ async def test_a_mass_failure_is_held_told_and_shown_and_gone_on_with_when_the_t
         assert {why.rpartition(", ")[2] for why in kept} == {"this director suspects itself"}
         told = await explain(here.daemon, f"shop/{HOSTS[0]}")
         assert "down but kept" in told["answer"]
+        stays = "down: does not leave the table (on_down remove) while this director suspects itself"
+        assert [link["says"] for link in told["chain"] if link["about"] == "health"] == [stays]
         assert any(link["about"] == "guard" and "suspects itself" in link["says"] for link in told["chain"])
         trusted = await here.event("director_trusted")
         assert trusted.record.fields["why"] == "the time is over: 2 s"
