@@ -31,6 +31,7 @@ from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
 from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
+from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
 from lvsctl.decide.farewell import farewell
 from lvsctl.decide.health import presume
@@ -107,6 +108,7 @@ class Daemon:
         self.last = LastRound()
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
+        self.users = Users()
         self.overrides = Overrides(state.overrides, today=self._today, tell=self.tell)
         self.world.generation = generation
         self.world.overrides = self.overrides.in_force()  # who asks before the first round is told of them, too

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from lvsctl.daemon.users import Users
 from lvsctl.decide.explain.subject import NoSuchSubject
 from lvsctl.decide.override_subject import meant
 from lvsctl.model import Action, Override, OverrideSubject, Spec
@@ -25,9 +26,6 @@ AGAIN = 30.0
 
 FRESH = 2.0
 """Seconds: file systems tell times by ticks, so one more change in the tick of the last one would not be seen."""
-
-NAMING = 1.0
-"""Seconds that a directory service may take to tell a user's name; later it is not asked again."""
 
 LONGEST = 200
 """Characters of a first line that are taken for the reason."""
@@ -55,7 +53,9 @@ class Maintenance:
         self.files: dict[OverrideSubject, tuple[Override, Path]] = {}
         self._today = today
         self._notes: tuple[_Note, ...] = ()
-        self._names: dict[int, str] = {}  # of the users that own files
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="maintenance")
+        self._users = Users()
+        self._names: dict[int, str] = {}  # of the users that own files; who could not be told is not asked for again
         self._seen: tuple[str, int, int] | None = None  # directory, inode and time of change of the last reading
         self._read = 0.0
         self._spec: Spec | None = None
@@ -72,7 +72,7 @@ class Maintenance:
         While it cannot be read everything stays as it was last seen. Nobody else has to wait for a slow disk.
         """
         try:
-            changed = await asyncio.to_thread(self._look, spec.maintenance) if spec.maintenance else self._forget()
+            changed = await self._read_again(spec.maintenance) if spec.maintenance else self._forget()
         except OSError as error:
             trouble = error.strerror or str(error)
             if trouble != self._trouble:
@@ -87,11 +87,10 @@ class Maintenance:
 
     async def _learn_names(self) -> None:
         for uid in {note.owner for note in self._notes} - self._names.keys():
-            try:
-                async with asyncio.timeout(NAMING):
-                    self._names[uid] = await asyncio.to_thread(_name, uid)
-            except TimeoutError:
-                self._names[uid] = f"uid {uid}"
+            self._names[uid] = await self._users.name(uid) or f"uid {uid}"
+
+    async def _read_again(self, directory: str) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._look, directory)
 
     def _look(self, directory: str) -> bool:
         """Whether the files were read again."""
@@ -148,13 +147,6 @@ def _notes(directory: Path) -> Iterator[_Note]:
                     yield _Note(Path(entry.path), status.st_uid, _reason(entry.path), status.st_mtime)
             except FileNotFoundError:  # removed meanwhile
                 continue
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 def _reason(path: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from lvsctl.daemon import maintenance as module
+from lvsctl.daemon import users
 from lvsctl.daemon.maintenance import AGAIN, FRESH, Maintenance
 from lvsctl.model import Action, Spec
 from tests.decide.test_overrides import TOWN
@@ -188,7 +188,7 @@ async def test_a_directory_service_that_hangs_holds_nobody_up(tmp_path: Path, mo
         answers.wait(30)
         raise KeyError(uid)
 
-    monkeypatch.setattr(module, "NAMING", 0.2)
+    monkeypatch.setattr(users, "NAMING", 0.2)
     monkeypatch.setattr(pwd, "getpwuid", getpwuid)
     day = Day()
     maintenance = Maintenance(day)

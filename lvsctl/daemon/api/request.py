@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import pwd
 import socket
 import struct
 from typing import Any, TypeVar
@@ -18,7 +16,6 @@ from lvsctl.daemon.api.failures import BadRequest
 from lvsctl.daemon.daemon import Daemon
 
 DAEMON = web.AppKey("daemon", Daemon)
-NAMING = 1.0  # seconds that a directory service may take to tell a user's name
 DIGITS = 15  # of a number in a query
 
 _PEER = web.RequestKey("peer", str)
@@ -42,14 +39,9 @@ def peer(request: web.Request) -> str:
 async def find_peer(request: web.Request) -> str:
     """Find out for `peer` who it is."""
     uid = _uid(request)
-    try:
-        async with asyncio.timeout(NAMING):
-            entry = await asyncio.to_thread(pwd.getpwuid, uid)
-        name = f"{entry.pw_name} (uid {uid})"
-    except (KeyError, TimeoutError):
-        name = f"uid {uid}"
-    request[_PEER] = name
-    return name
+    name = await request.app[DAEMON].users.name(uid)
+    request[_PEER] = who = f"uid {uid}" if name is None else f"{name} (uid {uid})"
+    return who
 
 
 def _uid(request: web.Request) -> int:
