@@ -113,7 +113,7 @@ def _tell(group: Group, terms: Terms, found: _News, now: float) -> tuple[Group, 
         alerts += [terms.entries[key].alert for key in found.over]
     shown = alerts if terms.feed else alerts[:LARGEST]
     message = Notification(
-        id=_id(group),
+        id=_id(group, now),
         receiver=group.receiver,
         group_key=group.key,
         group_labels=group.labels,
@@ -141,8 +141,8 @@ def _reason(group: Group, found: _News) -> Reason:
     return Reason.RESOLVED if found.over else Reason.REPEAT
 
 
-def _id(group: Group) -> str:
-    return sha256(f"{group.key} {group.made!r} {group.sent}".encode()).hexdigest()[:32]
+def _id(group: Group, now: float) -> str:
+    return sha256(f"{group.key} {group.made!r} {group.sent} {now!r}".encode()).hexdigest()[:32]
 
 
 def of_one(alert: Alert, receiver: str, now: float) -> Notification:
