@@ -68,7 +68,10 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
 
 
 def _unsure(daemon: Daemon) -> Iterator[Event]:
-    """Servers that have not been heard of, and services that no round has judged or that wait for the first answers."""
+    """Servers that have not been heard of, and services that no round has judged or that wait for the first answers.
+
+    And pools that hold much, but not for so long, as far as is known, that it would be told.
+    """
     world = daemon.world
     for service, pool, server in _checked(world):
         if standing(server.checks, world.health) is ServerStanding.UNPROVEN:
@@ -77,6 +80,9 @@ def _unsure(daemon: Daemon) -> Iterator[Event]:
         if daemon.last.states.get(name, ServiceState.WAITING) is ServiceState.WAITING:
             for state in (ServiceState.DOWN, ServiceState.REFUSED):
                 yield happened.ServiceChanged(name, state, None, "")
+    for load in world.spill.values():
+        crowded = (pool for pool, crowd in load.crowds.items() if not crowd.told)
+        yield from (happened.CapacityHigh(load.name, pool, 0.0, 0.0) for pool in crowded)
 
 
 def _checked(world: World) -> Iterator[tuple[str, str, Server]]:

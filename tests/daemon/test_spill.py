@@ -13,6 +13,7 @@ import pytest
 
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.explain import explain
+from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.status import status
 from lvsctl.decide.spill.counting import LAG
 from lvsctl.kernel.generation import generation_of
@@ -142,6 +143,21 @@ class Story:
     async def service(self) -> dict[str, Any]:
         found: dict[str, Any] = (await status(self.daemon, with_table=False))["services"][0]
         return found
+
+
+async def test_a_pool_that_may_have_been_nearly_full_for_long_before_a_restart_is_not_said_to_be_fine(
+    callers: Any, tmp_path: Path
+) -> None:
+    site = Site(callers.ipvs, tmp_path)
+    site.write(shop("200ms", "capacity_warning: {share: 75%, for: 5m}"))
+    async with site.running(generation=callers.generation) as daemon:
+        await site.ready()
+        assert how_things_stand(daemon).unsure == ()
+        await callers.open()
+        await callers.call(4)
+        await Story(daemon).until(lambda: bool(daemon.world.spill[KEY].crowds))
+        [unsure] = how_things_stand(daemon).unsure
+        assert (unsure.event, unsure.service, unsure.pool) == ("capacity_high", "shop", "main")
 
 
 async def test_a_spill_is_told_and_shown_from_beginning_to_end(callers: Any, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ class Book:
         for key, entry in list(self.entries.items()):
             service = entry.alert.label("service")
             gone = service and service not in standing.services
+            if key in unsure and entry.doubt_until is not None:
+                self.entries[key] = replace(entry, doubt_until=self._now + DOUBT)
             if entry.firing and key not in holding and key not in unsure and (entry.event in standing.judged or gone):
                 self._end(key, self._now, "no longer in conf.d" if gone else "no longer so")
 

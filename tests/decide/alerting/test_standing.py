@@ -11,6 +11,7 @@ import pytest
 from lvsctl.decide.alerting.happening import Settled
 from lvsctl.decide.alerting.state import State
 from lvsctl.decide.alerting.written import state_from_json, state_json
+from lvsctl.model import Level, Record
 from tests.decide.alerting.desk import Desk, of_director, server_down, server_up, service_down, silence, standing
 
 
@@ -50,6 +51,17 @@ def test_what_nobody_can_judge_goes_on_after_a_restart_only_if_it_is_heard_of_ag
         desk.at(400, Settled()).until(2000)
         ends = [] if heard else ["490 resolved ops: -DirectorSuspected"]  # a minute's doubt, and the wait
         assert desk.story == ["30 first ops: +DirectorSuspected", *ends]
+
+
+def test_what_may_go_on_after_a_restart_does_not_end_while_nobody_knows() -> None:
+    full = Record("capacity_high", Level.WARNING, "the pool is nearly full", "shop", "a", "", {})
+    desk = Desk().at(0, full).until(60)
+    desk.state = desk.state.restarted()
+    desk.at(400, Settled())
+    for moment in range(430, 700, 30):
+        desk.at(moment, replace(standing(), unsure=(full,)))
+    desk.at(700, full).until(2000)
+    assert desk.story == ["30 first ops: +CapacityHigh shop"]
 
 
 def test_what_goes_on_is_not_told_again_after_a_restart() -> None:
