@@ -28,6 +28,9 @@ from lvsctl.model import (
 _PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
 _TELLING = re.compile(r"authorization|cookie|token|secret|password|key", re.IGNORECASE)
 _INLINE = "is a secret in the file itself: write `${file:/path}`, `${env:NAME}` or `${cred:NAME}` instead"
+_TWO_LOGINS = (
+    "`Authorization` and the login in the url are two logins, and a request can have one: leave one of them out"
+)
 
 
 def receiver_of(name: str, written: form.Receiver, place: Place, problems: list[Problem]) -> Receiver:
@@ -69,6 +72,8 @@ class _ChannelCompiler:
         secrets = tuple(self._secret(value, at.within("secrets")) for value in one.secrets)
         has_password = "@" in urlsplit(one.url.secret.reveal()).netloc
         url = self._secret(one.url, at.within("url"), warn=has_password)
+        if has_password and any(name.lower() == "authorization" for name in one.headers):
+            self._problems.append(at.at("headers").problem(_TWO_LOGINS))
         return Webhook(url, one.format, headers, secrets, self._file(one.ca_file, at))
 
     def _email(self, one: form.Email, at: Place) -> Email:

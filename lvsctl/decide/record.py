@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lvsctl import events as happened
 from lvsctl.decide.ladder import lacks, way_out
 from lvsctl.events import Event
-from lvsctl.model import Action, Level, Override, Record, ServiceKey, ServiceState, Step
+from lvsctl.model import Action, Level, Override, Record, ServiceKey, ServiceState, Severity, Step
 
 SHOWN = 10
 """Steps and problems that one record names; when a whole site fails there are thousands, round after round."""
@@ -68,17 +68,24 @@ def _of_load(event: Event) -> Record | None:
                 "spill_started", _WARNING, "the pool is full, connections spill", service, pool, "", {"to": to}
             )
         case happened.SpillEnded(service=service, pool=pool, to=to):
-            facts = {"to": to, "duration": event.duration, "connections": event.connections, "peak": event.peak}
+            facts = {
+                "to": to,
+                "duration": round(event.duration, 3),
+                "connections": event.connections,
+                "peak": event.peak,
+            }
             return Record("spill_ended", _INFO, "the pool has room again", service, pool, "", facts)
         case happened.PoolExhausted(service=service):
             return Record("pool_exhausted", _ERROR, "no server has room, new connections are refused", service)
         case happened.PoolRelieved(service=service, duration=duration):
-            return Record("pool_relieved", _INFO, "a server has room again", service, fields={"duration": duration})
+            return Record(
+                "pool_relieved", _INFO, "a server has room again", service, fields={"duration": round(duration, 3)}
+            )
         case happened.CapacityHigh(service=service, pool=pool, share=share, limit=limit):
             shares = {"share": round(share, 3), "limit": limit}
             return Record("capacity_high", _WARNING, "the pool is nearly full", service, pool, "", shares)
         case happened.CapacityFine(service=service, pool=pool, share=share, duration=duration):
-            now = {"share": round(share, 3), "duration": duration}
+            now = {"share": round(share, 3), "duration": round(duration, 3)}
             return Record("capacity_fine", _INFO, "the pool is no longer nearly full", service, pool, "", now)
     return None
 
@@ -94,7 +101,8 @@ def _of_operators(event: Event) -> Record | None:
             counts = {"services": services, "questions": questions, "warnings": len(warnings)}
             return Record("reloaded", _INFO, "configuration taken", fields=counts)
         case happened.ReloadRefused(problems=problems):
-            facts = {"count": len(problems), "problems": [str(problem) for problem in problems[:SHOWN]]}
+            errors = [str(problem) for problem in problems if problem.severity is Severity.ERROR]
+            facts = {"count": len(errors), "problems": errors[:SHOWN]}  # warnings refuse nothing
             return Record("reload_refused", _ERROR, "reload refused: the configuration in force goes on", fields=facts)
     return None
 
@@ -131,7 +139,7 @@ def _of_the_director(event: Event) -> Record:
             return Record("director_suspected", _ERROR, words, fields={"why": why, "seen": list(seen)})
         case happened.DirectorTrusted(why=why, duration=duration):
             words = "this director no longer suspects itself"
-            return Record("director_trusted", _INFO, words, fields={"why": why, "duration": duration})
+            return Record("director_trusted", _INFO, words, fields={"why": why, "duration": round(duration, 3)})
         case happened.SchedulerMissing(wanted=wanted, used=None, services=services):
             todo = f"{way_out(wanted)}, or allow a scheduler_fallback that the kernel has"
             words = f"{lacks(wanted)}, services are refused: {todo}"
@@ -147,12 +155,14 @@ def _of_the_director(event: Event) -> Record:
             words = "round failed; the table stays as it is, the next round tries again"
             return Record("kernel_silent", _ERROR, words, fields={"error": error})
         case happened.KernelAnswers(duration=duration):
-            return Record("kernel_answers", _INFO, "the kernel can be asked again", fields={"duration": duration})
+            return Record(
+                "kernel_answers", _INFO, "the kernel can be asked again", fields={"duration": round(duration, 3)}
+            )
         case happened.DeliveryFailed(receiver=receiver, why=why, waiting=waiting):
             facts = {"receiver": receiver, "why": why, "waiting": waiting}
             return Record("delivery_failed", _ERROR, "alerts cannot be delivered", fields=facts)
         case happened.DeliveryRecovered(receiver=receiver, duration=duration, lost=lost):
-            back = {"receiver": receiver, "duration": duration, "lost": lost}
+            back = {"receiver": receiver, "duration": round(duration, 3), "lost": lost}
             return Record("delivery_recovered", _INFO, "alerts are delivered again", fields=back)
     raise AssertionError(f"an event without words: {event}")
 

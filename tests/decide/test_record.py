@@ -24,6 +24,7 @@ from lvsctl.model import (
     Refusal,
     ServerSubject,
     ServiceState,
+    Severity,
     Step,
     Target,
     Verdict,
@@ -176,6 +177,17 @@ def test_of_very_many_steps_a_few_are_named():
     steps = record.fields["steps"]
     assert isinstance(steps, list)
     assert (record.fields["count"], len(steps)) == (5000, SHOWN)
+
+
+def test_a_reload_is_refused_for_its_mistakes_and_not_for_its_warnings():
+    warnings = [Problem("a.yaml", line, 2, "alerts", "is doubtful", Severity.WARNING) for line in range(SHOWN)]
+    [record] = records(happened.ReloadRefused((*warnings, PROBLEM)), {})
+    assert (record.fields["count"], record.fields["problems"]) == (1, [str(PROBLEM)])
+
+
+def test_durations_are_told_to_the_millisecond():
+    [record] = records(happened.KernelAnswers(130.12766387200003), {})
+    assert record.fields["duration"] == 130.128
 
 
 def test_what_makes_somebody_look_now():

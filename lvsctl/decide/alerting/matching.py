@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from lvsctl.model import Alert, Matcher, MatchOp, Silence
 
-_MATCHER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=~|!~|!=|=)(.*)", re.DOTALL)
+_MATCHER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=~|!~|!=(?!=)|=(?!=))(.*)", re.DOTALL)
 
 
 def matcher(text: str) -> Matcher:

@@ -150,6 +150,8 @@ def test_a_matcher(text: str, applies: bool) -> None:
 REFUSED = [
     ("", r"`` is no matcher: write it like service=shop, server=~10\.0\..* or ServerDown"),
     ("10.0.0.1", r"`10.0.0.1` is no matcher: write it like service=shop, server=~10\.0\..* or ServerDown"),
+    ("service==shop", r"`service==shop` is no matcher: write it like service=shop, server=~10\.0\..* or ServerDown"),
+    ("service!==shop", r"`service!==shop` is no matcher: write it like service=shop, server=~10\.0\..* or ServerDown"),
     ("service=~(", "`(` is no regular expression: missing ), unterminated subpattern at position 0"),
 ]
 
