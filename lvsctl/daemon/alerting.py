@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ import structlog
 from lvsctl.decide.alerting.catalogue import concerns
 from lvsctl.decide.alerting.engine import step
 from lvsctl.decide.alerting.groups import of_one
-from lvsctl.decide.alerting.happening import Happening, Settled, SilenceBegun, SilenceEnded, Standing
+from lvsctl.decide.alerting.happening import Happening, SilenceBegun, SilenceEnded, Standing
 from lvsctl.decide.alerting.state import State
 from lvsctl.decide.alerting.written import state_from_json, state_json
 from lvsctl.errors import LvsctlError
@@ -72,7 +73,7 @@ class Alerts:
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
         self._look = False
-        self._configured = False
+        self._configured = asyncio.Event()
         self._next_at: float | None = None
         self._complaint = ""
 
@@ -83,7 +84,7 @@ class Alerts:
 
         A receiver that can never work keeps nobody from being served: it is told, and tried again.
         """
-        self.state = (await asyncio.to_thread(self._read)).restarted()
+        self.state = await asyncio.to_thread(self._read)
         self.delivery = self._opened()
         self.alerting = _named(alerting)
         self._tasks = [asyncio.create_task(self._run(), name="alerts"), asyncio.create_task(self._watch(self.delivery))]
@@ -97,7 +98,7 @@ class Alerts:
         await self.delivery.configure(alerting.receivers.values())
         async with self._stepping:
             self.alerting = _named(alerting)
-            self._configured = True
+            self._configured.set()
         self._look = True
         self._wake.set()
 
@@ -108,7 +109,7 @@ class Alerts:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.delivery is not None:
-            if self._configured:
+            if self._configured.is_set():
                 await self._try_step()
             await self.delivery.close()
 
@@ -125,7 +126,6 @@ class Alerts:
         """The first complete round is done: from now on how things stand counts."""
         if not self._ready:
             self._ready = self._look = True
-            self._heard.append(Settled())
             self._wake.set()
 
     async def silence(self, silence: Silence) -> None:
@@ -159,14 +159,16 @@ class Alerts:
 
     async def _configure(self) -> None:
         complaint = ""
-        while not self._configured:  # a reload may have done it
+        while not self._configured.is_set():  # a reload may have done it
             try:
                 await self.take(self.alerting)
             except LvsctlError as error:
                 if str(error) != complaint:
                     log.error("alerts: nobody is told until this is mended", error=str(error))
                 complaint = str(error)
-                await asyncio.sleep(self._sweep)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._sweep):
+                        await self._configured.wait()
 
     async def _watch(self, delivery: Delivery) -> None:
         try:
@@ -207,7 +209,8 @@ class Alerts:
             self.state, self._next_at = done.state, done.next_at
             if done.state != before:
                 await self._keep()
-            await self._hand_over()
+            if self._configured.is_set():
+                await self._hand_over()
 
     async def _hand_over(self) -> None:
         """What is in the outbox was written down with it: a daemon that is killed here does it again."""
@@ -250,7 +253,7 @@ class Alerts:
     def _write(self, state: State) -> None:
         scratch = self._path.with_suffix(".new")
         with scratch.open("w") as out:
-            json.dump(state_json(state), out)
+            out.write(json.dumps(state_json(state)))  # much faster than piece by piece
             out.flush()
             os.fsync(out.fileno())
         scratch.replace(self._path)

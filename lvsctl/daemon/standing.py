@@ -11,6 +11,7 @@ from lvsctl.decide.alerting.happening import Standing
 from lvsctl.decide.health import Standing as ServerStanding
 from lvsctl.decide.health import standing
 from lvsctl.decide.record import records
+from lvsctl.decide.spill.load import ServiceLoad
 from lvsctl.events import Event
 from lvsctl.model import Health, Outcome, Record, Server, ServiceState, Verdict
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
     from lvsctl.daemon.world import World
 
+DOUBT = 60.0
+"""Seconds after all checks have spoken for which nobody can say that what went on before a restart is over: it is seen
+by what connections do, by checks that fail again, by attempts to deliver."""
+
 _OF_THE_ROUND = frozenset({"refused", "withheld", "scheduler_missing"})
+_LATER = frozenset({"spill_started", "pool_exhausted", "capacity_high", "director_suspected", "delivery_failed"})
 _ALWAYS = frozenset({"server_down", "service_down", "service_refused", "not_asked", "reload_refused", "kernel_silent"})
 _UNKNOWN = Outcome(Verdict.UNKNOWN, "", "", 0.0)
 
@@ -28,6 +34,8 @@ def how_things_stand(daemon: Daemon) -> Standing:
     world, done = daemon.world, daemon.last.round
     hosts = Counter(str(server.key.address) for _, _, server in _checked(world))
     judged = _ALWAYS | {"override_set"} | (_OF_THE_ROUND if done is not None else frozenset())
+    if done is not None and world.settled is not None and daemon.loop.time() - world.settled >= DOUBT:
+        judged |= _LATER
     return Standing(
         judged=judged,
         holds=tuple(_told(daemon, _going_on(daemon))),
@@ -60,6 +68,9 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
     if not daemon.last_load.ok:
         yield happened.ReloadRefused(daemon.last_load.problems)
     yield from (happened.OverrideSet(override) for override in world.overrides)
+    if (suspicion := world.trust.suspicion) is not None:
+        yield happened.DirectorSuspected(suspicion.why, daemon.doubt.seen)
+    yield from _of_the_load(world)
     if done is not None:
         yield from (happened.OpRefused(step, refusal) for step, refusal in done.refused)
         yield from done.decision.desired.schedulers
@@ -67,22 +78,40 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
             yield happened.GuardTripped(tuple(step for step, _ in done.withheld), done.withheld[0][1])
 
 
-def _unsure(daemon: Daemon) -> Iterator[Event]:
-    """Servers that have not been heard of, and services that no round has judged or that wait for the first answers.
+def _of_the_load(world: World) -> Iterator[Event]:
+    for load in world.spill.values():
+        yield from (happened.SpillStarted(load.name, spill.pool, spill.to) for spill in load.spills)
+        if load.exhausted is not None:
+            yield happened.PoolExhausted(load.name)
+        crowded = [pool for pool in load.pools if pool.name in load.crowds and load.crowds[pool.name].told]
+        limit = _limit(world, load)
+        yield from (happened.CapacityHigh(load.name, pool.name, pool.share, limit) for pool in crowded)
 
-    And pools that hold much, but not for so long, as far as is known, that it would be told.
+
+def _limit(world: World, load: ServiceLoad) -> float:
+    service = world.spec.services.get(load.name)
+    return service.capacity_warning.share if service is not None and service.capacity_warning is not None else 1.0
+
+
+def _unsure(daemon: Daemon) -> Iterator[Event]:
+    """What is not known yet, or not well enough.
+
+    Servers that have not been heard of, or are only presumed up; services that no round has judged or that wait for the
+    first answers; pools that have not been nearly full for long; receivers of which somebody is to hear something.
     """
     world = daemon.world
+    for load in world.spill.values():
+        yield from (happened.CapacityHigh(load.name, name, 0.0, 0.0) for name in load.crowds)
+    for one in daemon.alerts.delivery.standings() if daemon.alerts.delivery is not None else ():
+        if one.waiting or one.failing_since is not None:
+            yield happened.DeliveryFailed(one.receiver, one.why, one.waiting)
     for service, pool, server in _checked(world):
-        if standing(server.checks, world.health) is ServerStanding.UNPROVEN:
+        if standing(server.checks, world.health) in (ServerStanding.UNPROVEN, ServerStanding.PRESUMED):
             yield happened.ServerChanged(service, pool, server.key, False, "", _UNKNOWN)
     for name in world.spec.services:
         if daemon.last.states.get(name, ServiceState.WAITING) is ServiceState.WAITING:
             for state in (ServiceState.DOWN, ServiceState.REFUSED):
                 yield happened.ServiceChanged(name, state, None, "")
-    for load in world.spill.values():
-        crowded = (pool for pool, crowd in load.crowds.items() if not crowd.told)
-        yield from (happened.CapacityHigh(load.name, pool, 0.0, 0.0) for pool in crowded)
 
 
 def _checked(world: World) -> Iterator[tuple[str, str, Server]]:

@@ -66,7 +66,10 @@ class Alert:
 
     def label(self, name: str) -> str:
         """The value of a label, "" if it has none."""
-        return next((value for key, value in self.labels if key == name), "")
+        for key, value in self.labels:
+            if key == name:
+                return value
+        return ""
 
 
 class Reason(StrEnum):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon import standing
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.errors import ConfigError
 from lvsctl.model import Matcher, MatchOp, Silence
@@ -243,7 +245,11 @@ async def test_a_full_disk_keeps_nobody_from_being_told(
     await shop(site, servers, await receiver.start())
     async with site.running() as daemon:
         await site.ready()
-        (site.folder / "alerts.new").mkdir(exist_ok=True)
+        async with asyncio.timeout(SOON):
+            while not (site.folder / "alerts.new").is_dir():
+                with contextlib.suppress(FileExistsError):  # it is being written just now
+                    (site.folder / "alerts.new").mkdir()
+                await asyncio.sleep(0)
         await servers.kill(A)
         assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
         (site.folder / "alerts.new").rmdir()
@@ -262,3 +268,43 @@ async def test_a_receiver_that_can_never_work_keeps_nobody_from_being_served(
     async with site.running():
         await site.ready()
     assert "alerts: nobody is told until this is mended" in capsys.readouterr().out
+
+
+async def test_nothing_is_handed_over_before_there_are_receivers(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    """An operator may silence something while the queues cannot be opened: what is due then is not lost."""
+    from lvsctl.decide.alerting.written import state_json
+    from tests.decide.alerting.desk import Desk, alerting, route, server_down
+
+    await shop(site, servers, await receiver.start())
+    (site.folder / "alerts.json").write_text(
+        json.dumps(state_json(Desk(alerting(route("hook"))).at(0, server_down(1)).state))
+    )
+    (site.folder / "alerts").write_text("in the way of the queues")
+    async with site.running() as daemon:
+        matcher = Matcher("alertname", MatchOp.IS, "Other")
+        await daemon.alerts.silence(Silence("s1", (matcher,), "alice", "", daemon.started, daemon.started + 3600))
+        assert daemon.alerts.state.outbox
+        (site.folder / "alerts").unlink()
+        await daemon.reload()
+        assert (await heard(receiver, 1))[0].endswith("ServerDown 10.0.0.1")  # or its end, folded with it
+
+
+async def test_an_alert_about_a_receiver_that_is_no_more_ends(
+    site: Site, servers: Servers, receiver: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "DOUBT", 0.0)
+    broken = Misbehaving(otherwise=status(403))
+    url, dead = await receiver.start(), await broken.start()
+    await shop(site, servers, url)
+    text = alerts(url).replace("hook}]", "[dead, hook]}]")
+    site.write(text.replace("receivers: {", f"receivers: {{dead: {{webhook: {dead}/}}, "), "alerts.yaml")
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A)
+        await settled(daemon, "DeliveryFailed", "ServerDown")
+        site.write(alerts(url), "alerts.yaml")
+        await daemon.reload()
+        await settled(daemon, "ServerDown")
+    await broken.close()

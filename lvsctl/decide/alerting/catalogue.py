@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from lvsctl.model import AlertSeverity, Labels, Record, labels
+from lvsctl.model import AlertSeverity, Labels, Record, fingerprint, labels
 
 _CRITICAL, _WARNING, _INFO = AlertSeverity.CRITICAL, AlertSeverity.WARNING, AlertSeverity.INFO
 
@@ -72,14 +73,27 @@ def ended_by(event: str) -> tuple[Kind, ...]:
     return _ENDED_BY.get(event, ())
 
 
-def identity(kind: Kind, record: Record) -> Labels:
-    """What tells the alert of this record from others: name, severity, and the labels of its subject."""
-    return labels({"alertname": kind.name, "severity": str(kind.severity), **_subject(kind, record)})
+def identified(kind: Kind, record: Record) -> tuple[str, Labels]:
+    """What tells the alert of this record from others - name, severity, the labels of its subject -, and its key."""
+    return _identified(kind, tuple(_subject(name, record) for name in kind.subject))
 
 
-def _subject(kind: Kind, record: Record) -> dict[str, str]:
-    known = {"service": record.service, "pool": record.pool, "server": record.server, "host": host(record.server)}
-    return {name: known.get(name) or str(record.fields.get(name, "")) for name in kind.subject}
+@lru_cache(maxsize=65536)
+def _identified(kind: Kind, subject: tuple[str, ...]) -> tuple[str, Labels]:
+    named = zip(kind.subject, subject, strict=True)
+    identity = labels({"alertname": kind.name, "severity": str(kind.severity), **dict(named)})
+    return fingerprint(identity), identity
+
+
+def _subject(name: str, record: Record) -> str:
+    match name:
+        case "service" | "pool" | "server":
+            known: str = getattr(record, name)
+        case "host":
+            known = host(record.server)
+        case _:
+            known = ""
+    return known or str(record.fields.get(name, ""))
 
 
 def host(server: str) -> str:

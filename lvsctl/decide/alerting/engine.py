@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lvsctl.decide.alerting.book import Book
 from lvsctl.decide.alerting.groups import FEED, Terms, is_feed, visit
-from lvsctl.decide.alerting.happening import Happening, Settled, SilenceBegun, SilenceEnded, Standing
+from lvsctl.decide.alerting.happening import Happening, SilenceBegun, SilenceEnded, Standing
 from lvsctl.decide.alerting.muting import mutes
 from lvsctl.decide.alerting.routing import Address, addresses
-from lvsctl.decide.alerting.state import Entry, Group, Key, State
+from lvsctl.decide.alerting.setback import set_back
+from lvsctl.decide.alerting.state import Entry, Group, Key, State, Visited
 from lvsctl.model import Alerting, Grouping, Notification, Quiet, Route, Silence, Told
 
 
@@ -25,6 +27,7 @@ class Step:
 
 def step(state: State, alerting: Alerting, happenings: Iterable[Happening], now: float) -> Step:
     """The state after `happenings`, in their order, at `now` (Unix time, as all times in it)."""
+    state = set_back(state, now)
     book = Book(state.entries, state.hosts, alerting, now)
     silences = tuple(silence for silence in state.silences if silence.until > now)
     for happening in happenings:
@@ -33,23 +36,24 @@ def step(state: State, alerting: Alerting, happenings: Iterable[Happening], now:
                 book.hear(record, at)
             case Standing():
                 book.compare(happening)
-            case Settled():
-                book.settle()
             case SilenceBegun(silence):
                 silences = (*silences, silence)
             case SilenceEnded(gone):
                 silences = tuple(silence for silence in silences if silence.id != gone)
     book.pass_time()
     groups = _routed(state, book, alerting, now)
-    groups, made = _visited(groups, book.entries, silences, alerting, now)
-    book.forget(frozenset(key for group in groups.values() for key in group.members | group.told))
+    visited = _view(state, book, silences, alerting)
+    groups, made = _visit_all(groups, book.entries, visited, _stale(state, book, visited), now)
+    book.forget(groups.values())
     after = State(
-        entries=book.entries,
+        entries=book.entries if book.touched else state.entries,
         groups=groups,
         silences=silences,
         outbox=(*state.outbox, *made),
         hosts=book.hosts,
         routed=_routes(alerting),
+        at=now,
+        visited=visited,
     )
     return Step(after, made, _next_at(after, book))
 
@@ -72,32 +76,54 @@ def _routed(state: State, book: Book, alerting: Alerting, now: float) -> dict[st
     else:
         groups = {key: replace(group, members=group.told) for key, group in groups.items()}
         keys = {key for key, entry in book.entries.items() if entry.firing or entry.flap_until is not None}
-    told = {(group.receiver, key) for group in groups.values() for key in group.told}
+    told = {(group.receiver, key) for group in groups.values() for key in group.told} if keys else set()
+    come: defaultdict[str, set[Key]] = defaultdict(set)
     for key in sorted(keys):
         for address in addresses(book.entries[key], alerting):
             at = _address(address, alerting)
             if (at.receiver, key) not in told:
-                group = groups.get(at.key) or Group(at.key, at.route.id, at.receiver, at.labels, made=now)
-                groups[at.key] = replace(group, members=group.members | {key})
-    return groups
+                name = at.key
+                come[name].add(key)
+                if name not in groups:
+                    groups[name] = Group(name, at.route.id, at.receiver, at.labels, made=now)
+    return groups | {name: replace(groups[name], members=groups[name].members | new) for name, new in come.items()}
 
 
 def _address(address: Address, alerting: Alerting) -> Address:
     return replace(address, labels=()) if is_feed(alerting.receivers[address.receiver]) else address
 
 
-def _visited(
+def _view(state: State, book: Book, silences: tuple[Silence, ...], alerting: Alerting) -> Visited:
+    """What is muted now: as before, if nothing is otherwise."""
+    before = state.visited
+    if before is not None and not book.touched and silences == state.silences:
+        return Visited(alerting, before.muted)
+    return Visited(alerting, frozenset(mutes(book.entries, silences)))
+
+
+def _stale(state: State, book: Book, visited: Visited) -> frozenset[Key] | None:
+    """The conditions whose groups have to be looked at, due or not; None: all."""
+    before = state.visited
+    if before is None or before.alerting is not visited.alerting:
+        return None
+    return frozenset(book.touched | (before.muted ^ visited.muted))
+
+
+def _visit_all(
     groups: Mapping[str, Group],
     entries: Mapping[Key, Entry],
-    silences: tuple[Silence, ...],
-    alerting: Alerting,
+    visited: Visited,
+    stale: frozenset[Key] | None,
     now: float,
 ) -> tuple[dict[str, Group], tuple[Notification, ...]]:
-    muted = frozenset(mutes(entries, silences))
+    alerting, muted = visited.alerting, visited.muted
     by_id = {route.id: route for route in alerting.routes}
     left: dict[str, Group] = {}
     made: list[Notification] = []
     for key, before in groups.items():
+        if stale is not None and not _concerned(before, stale, now):
+            left[key] = before
+            continue
         receiver = alerting.receivers[before.receiver]
         grouping, quiet = _manner(by_id.get(before.route)) if not is_feed(receiver) else (FEED, ())
         after, message = visit(before, Terms(receiver, grouping, quiet, entries, muted), now)
@@ -106,6 +132,11 @@ def _visited(
         if after.members or after.told:
             left[key] = after
     return left, tuple(made)
+
+
+def _concerned(group: Group, stale: frozenset[Key], now: float) -> bool:
+    is_due = group.due is not None and group.due <= now
+    return is_due or not (stale.isdisjoint(group.members) and stale.isdisjoint(group.told))
 
 
 def _manner(route: Route | None) -> tuple[Grouping, tuple[Quiet, ...]]:

@@ -26,11 +26,6 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """Everything has been looked at once since the start: what goes on from before it must be heard of soon."""
-
-
-@dataclass(frozen=True, slots=True)
 class SilenceBegun:
     """An operator silenced something."""
 
@@ -44,4 +39,4 @@ class SilenceEnded:
     id: str
 
 
-Happening: TypeAlias = Told | Standing | Settled | SilenceBegun | SilenceEnded
+Happening: TypeAlias = Told | Standing | SilenceBegun | SilenceEnded

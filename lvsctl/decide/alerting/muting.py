@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lvsctl.decide.alerting.catalogue import FLAPPING
+from lvsctl.decide.alerting.catalogue import FLAPPING, KINDS
 from lvsctl.decide.alerting.matching import silenced_by
 from lvsctl.decide.alerting.state import Entry, Key
 from lvsctl.model import Alert, Silence
@@ -32,6 +32,8 @@ RULES = (
 )
 """An alert that flaps counts as one that fires, on both sides."""
 
+_SOURCES = frozenset(kind.event for kind in KINDS.values() if kind.name in {rule.source for rule in RULES})
+
 
 @dataclass(frozen=True, slots=True)
 class Mute:
@@ -41,9 +43,6 @@ class Mute:
     by: str | None = None
     flapping: bool = False
 
-    def __bool__(self) -> bool:
-        return self.silence is not None or self.by is not None or self.flapping
-
 
 def mutes(entries: Mapping[Key, Entry], silences: Iterable[Silence]) -> dict[Key, Mute]:
     """Of every condition that is muted now."""
@@ -51,17 +50,21 @@ def mutes(entries: Mapping[Key, Entry], silences: Iterable[Silence]) -> dict[Key
     said = tuple(silences)
     found: dict[Key, Mute] = {}
     for key, entry in entries.items():
-        mute = Mute(silenced_by(said, entry.alert), _inhibited(entry.alert, sources), entry.flap_until is not None)
-        if mute:
-            found[key] = mute
+        silence = silenced_by(said, entry.alert) if said else None
+        by = _inhibited(entry.alert, sources) if sources else None
+        if silence is not None or by is not None or entry.flap_until is not None:
+            found[key] = Mute(silence, by, entry.flap_until is not None)
     return found
 
 
 def _sources(entries: Mapping[Key, Entry]) -> set[tuple[str, str]]:
     """Name of the alert, and the value of the label that its rule compares, of each that mutes others."""
-    firing = [entry.alert for entry in entries.values() if entry.firing]
     return {
-        (rule.source, alert.label(rule.same)) for alert in firing for rule in RULES if rule.source == _speaks_of(alert)
+        (rule.source, entry.alert.label(rule.same))
+        for entry in entries.values()
+        if (entry.event == FLAPPING or entry.event in _SOURCES) and entry.alert.firing
+        for rule in RULES
+        if rule.source == _speaks_of(entry.alert)
     }
 
 

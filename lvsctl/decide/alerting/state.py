@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from lvsctl.model import Alert, Labels, Notification, Silence
+from lvsctl.model import Alert, Alerting, Labels, Notification, Silence
 
 Key = str
 """Names one condition ("ServerDown of this server"): the fingerprint of its alert's labels, without the site's."""
@@ -17,8 +17,7 @@ class Entry:
 
     event: that begins it. once: it is over as soon as it is told; once_until: when its alert ends. changes: when it
     began or ended lately, oldest first. flaps: how often it has flapped. flap_until: while it flaps, when that ends if
-    nothing changes. doubted: known from before a restart, and not heard of since; doubt_until: then it ends, unless it
-    is heard of.
+    nothing changes.
     """
 
     alert: Alert
@@ -29,8 +28,6 @@ class Entry:
     changes: tuple[float, ...] = ()
     flaps: int = 0
     flap_until: float | None = None
-    doubted: bool = False
-    doubt_until: float | None = None
 
     @property
     def firing(self) -> bool:
@@ -60,10 +57,19 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """With what the groups were looked at last: what is as it was then needs no other look."""
+
+    alerting: Alerting
+    muted: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything. outbox: made and not known to have been handed over; a restart hands them over again, ids unchanged.
 
-    hosts: how many checked servers are on each address. routed: the routes by which the groups were made.
+    hosts: how many checked servers are on each address. routed: the routes by which the groups were made. at: of the
+    newest step, Unix time. visited: None after a restart; it is no part of what has to be kept.
     """
 
     entries: Mapping[Key, Entry] = field(default_factory=dict)
@@ -72,12 +78,9 @@ class State:
     outbox: tuple[Notification, ...] = ()
     hosts: Mapping[str, int] = field(default_factory=dict)
     routed: tuple[str, ...] = ()
+    at: float = field(default=0.0, compare=False)
+    visited: Visited | None = field(default=None, compare=False)
 
     def handed_over(self) -> State:
         """The same, with an empty outbox."""
         return replace(self, outbox=())
-
-    def restarted(self) -> State:
-        """As it is taken up after a restart: what went on before it is doubted until it is heard of again."""
-        doubted = {key: replace(one, doubted=one.firing, doubt_until=None) for key, one in self.entries.items()}
-        return replace(self, entries=doubted)

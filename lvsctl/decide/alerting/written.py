@@ -32,6 +32,7 @@ def state_json(state: State) -> Json:
         "outbox": [notification_json(notification) for notification in state.outbox],
         "hosts": dict(state.hosts),
         "routed": list(state.routed),
+        "at": state.at,
     }
 
 
@@ -47,6 +48,7 @@ def state_from_json(value: Mapping[str, Any]) -> State:
         outbox=tuple(notification_from_json(item) for item in value["outbox"]),
         hosts={str(host): int(count) for host, count in value["hosts"].items()},
         routed=tuple(str(one) for one in value["routed"]),
+        at=float(value.get("at", 0.0)),
     )
     if any(not state.entries.keys() >= group.members | group.told for group in groups):
         raise ValueError("a group without its alerts")
@@ -88,8 +90,6 @@ def _entry(entry: Entry) -> Json:
         "changes": list(entry.changes),
         "flaps": entry.flaps,
         "flap_until": entry.flap_until,
-        "doubted": entry.doubted,
-        "doubt_until": entry.doubt_until,
     }
 
 
@@ -103,8 +103,6 @@ def _entry_from(value: Mapping[str, Any]) -> Entry:
         tuple(float(one) for one in value["changes"]),
         int(value["flaps"]),
         _time(value["flap_until"]),
-        bool(value["doubted"]),
-        _time(value["doubt_until"]),
     )
 
 

@@ -44,6 +44,11 @@ class PoolLoad:
     full: bool = False
     weights: tuple[int, int] = (0, 0)
 
+    @property
+    def share(self) -> float:
+        """Of its capacity; 0 where that is not limited, or none is there."""
+        return self.conns / self.capacity if self.capacity else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Spill:

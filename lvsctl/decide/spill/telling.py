@@ -18,7 +18,7 @@ def crowds(
         return {}
     found: dict[str, Crowd] = {}
     for pool in pools:
-        if pool.capacity and _share(pool) >= warning.share:
+        if pool.capacity and pool.share >= warning.share:
             crowd = before.get(pool.name, Crowd(now))
             found[pool.name] = Crowd(crowd.since, told=now - crowd.since >= warning.lasting)
     return found
@@ -56,13 +56,8 @@ def _of_crowds(
     pools = {pool.name: pool for pool in load.pools}
     for name, crowd in load.crowds.items():
         if crowd.told and name not in known and warning is not None:
-            yield CapacityHigh(load.name, name, _share(pools[name]), warning.share)
+            yield CapacityHigh(load.name, name, pools[name].share, warning.share)
     for name, crowd in known.items():
         if name not in load.crowds or not load.crowds[name].told:
-            share = _share(pools[name]) if name in pools else 0.0
+            share = pools[name].share if name in pools else 0.0
             yield CapacityFine(load.name, name, share, now - crowd.since)
-
-
-def _share(pool: PoolLoad) -> float:
-    """Of its capacity; 0 where that is not limited, or none is there."""
-    return pool.conns / pool.capacity if pool.capacity else 0.0

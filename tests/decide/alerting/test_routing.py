@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lvsctl import events as happened
-from lvsctl.decide.alerting.catalogue import KINDS, ended_by, identity
+from lvsctl.decide.alerting.catalogue import KINDS, ended_by, identified
 from lvsctl.decide.record import records
 from lvsctl.model import AlertSeverity, Level, Record, ServiceState
 from tests.decide.alerting.desk import (
@@ -113,7 +113,7 @@ RECORDS = {record.event: record for event in [*(row[0] for row in TOLD), *OTHERS
 @pytest.mark.parametrize("event", sorted(set(KINDS) - {"host_down"}))
 def test_every_event_that_begins_an_alert_is_one_that_happens_and_names_its_subject(event: str) -> None:
     kind, record = KINDS[event], RECORDS[event]
-    named = dict(identity(kind, record))
+    named = dict(identified(kind, record)[1])
     optional = {"service"} if event == "override_set" else set()  # a server may be drained in all services
     assert set(named) >= {"alertname", "severity", *kind.subject} - optional
 
@@ -121,7 +121,7 @@ def test_every_event_that_begins_an_alert_is_one_that_happens_and_names_its_subj
 @pytest.mark.parametrize("event", sorted({event for kind in KINDS.values() for event in kind.ends}))
 def test_every_event_that_ends_an_alert_is_one_that_happens(event: str) -> None:
     for kind in ended_by(event):
-        begins, ends = (set(dict(identity(kind, RECORDS[one]))) for one in (kind.event, event))
+        begins, ends = (set(dict(identified(kind, RECORDS[one])[1])) for one in (kind.event, event))
         assert begins ^ ends <= ({"service"} if event == "override_ended" else set())
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lvsctl.decide.alerting.happening import Settled
 from lvsctl.decide.alerting.state import State
 from lvsctl.decide.alerting.written import state_from_json, state_json
 from lvsctl.model import Level, Record
@@ -17,7 +16,6 @@ from tests.decide.alerting.desk import Desk, of_director, server_down, server_up
 
 def test_what_ended_while_the_daemon_was_down_is_told_after_the_restart() -> None:
     desk = Desk().at(0, server_down(1), server_down(2)).until(60)
-    desk.state = desk.state.restarted()
     desk.at(1000, server_down(2), standing(server_down(2))).until(2000)
     assert desk.story == [
         "30 first ops: +ServerDown 10.0.0.1:80 +ServerDown 10.0.0.2:80",
@@ -42,22 +40,17 @@ def test_what_has_left_the_configuration_ends() -> None:
     assert dict(desk.sent[-1].alerts[0].annotations)["ended"] == "no longer in conf.d"
 
 
-def test_what_nobody_can_judge_goes_on_after_a_restart_only_if_it_is_heard_of_again() -> None:
-    for heard in (False, True):
-        desk = Desk().at(0, of_director("director_suspected")).until(60)
-        desk.state = desk.state.restarted()
-        if heard:
-            desk.at(395, of_director("director_suspected"))
-        desk.at(400, Settled()).until(2000)
-        ends = [] if heard else ["490 resolved ops: -DirectorSuspected"]  # a minute's doubt, and the wait
-        assert desk.story == ["30 first ops: +DirectorSuspected", *ends]
+def test_what_nobody_can_judge_yet_goes_on_until_somebody_can() -> None:
+    desk = Desk().at(0, of_director("director_suspected")).until(60)
+    desk.at(400, standing()).until(1000)
+    assert desk.story == ["30 first ops: +DirectorSuspected"]
+    desk.at(1000, standing(judged="director_suspected")).until(2000)
+    assert desk.story[1:] == ["1030 resolved ops: -DirectorSuspected"]
 
 
 def test_what_may_go_on_after_a_restart_does_not_end_while_nobody_knows() -> None:
     full = Record("capacity_high", Level.WARNING, "the pool is nearly full", "shop", "a", "", {})
     desk = Desk().at(0, full).until(60)
-    desk.state = desk.state.restarted()
-    desk.at(400, Settled())
     for moment in range(430, 700, 30):
         desk.at(moment, replace(standing(), unsure=(full,)))
     desk.at(700, full).until(2000)
@@ -66,8 +59,7 @@ def test_what_may_go_on_after_a_restart_does_not_end_while_nobody_knows() -> Non
 
 def test_what_goes_on_is_not_told_again_after_a_restart() -> None:
     desk = Desk().at(0, server_down(1)).until(60)
-    desk.state = desk.state.restarted()
-    desk.at(90, server_down(1), standing(server_down(1))).at(91, Settled()).until(9000)
+    desk.at(90, server_down(1), standing(server_down(1))).until(9000)
     assert len(desk.sent) == 1
 
 
