@@ -19,6 +19,7 @@ from lvsctl.model import (
     Refusal,
     ServiceKey,
     ServiceState,
+    Silence,
     Step,
 )
 
@@ -149,6 +150,21 @@ class OverrideEnded:
     """It holds no longer. by: who ended it; "" where its time was over."""
 
     override: Override
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSet:
+    """An operator does not want to hear of some alerts for a while."""
+
+    silence: Silence
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceEnded:
+    """Its alerts are told again. by: who ended it; "" where its time was over."""
+
+    silence: Silence
     by: str = ""
 
 
@@ -288,6 +304,8 @@ Event: TypeAlias = (
     | CapacityFine
     | OverrideSet
     | OverrideEnded
+    | SilenceSet
+    | SilenceEnded
     | Reloaded
     | ReloadRefused
     | DriftFound

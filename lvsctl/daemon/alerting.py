@@ -9,13 +9,14 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from lvsctl import events as happened
 from lvsctl.decide.alerting.catalogue import concerns
 from lvsctl.decide.alerting.engine import step
 from lvsctl.decide.alerting.groups import of_one
@@ -23,6 +24,7 @@ from lvsctl.decide.alerting.happening import Happening, SilenceBegun, SilenceEnd
 from lvsctl.decide.alerting.state import State
 from lvsctl.decide.alerting.written import state_from_json, state_json
 from lvsctl.errors import LvsctlError
+from lvsctl.events import Event
 from lvsctl.model import Alert, Alerting, Silence, Told, labels
 from lvsctl.notify.outcome import Taken
 
@@ -45,7 +47,7 @@ class Alerts:
     """The engine, its memory, and the moment of its next step.
 
     path: of the file in which it is kept. opened: makes the delivery, in the event loop. stands: how things stand now.
-    today: tells Unix time. sweep, gather: seconds, see SWEEP and GATHER.
+    tell: hears of silences. today: tells Unix time. sweep, gather: seconds, see SWEEP and GATHER.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Alerts:
         opened: Callable[[], Delivery],
         *,
         stands: Callable[[], Standing],
+        tell: Callable[[Event], None],
         today: Callable[[], float] = time.time,
         sweep: float = SWEEP,
         gather: float = GATHER,
@@ -64,6 +67,7 @@ class Alerts:
         self._path = path
         self._opened = opened
         self._stands = stands
+        self._tell = tell
         self._today = today
         self._sweep = sweep
         self._gather = gather
@@ -132,9 +136,9 @@ class Alerts:
         """Keep quiet about something; it is on disk when this returns."""
         await self._step(SilenceBegun(silence))
 
-    async def unsilence(self, name: str) -> None:
-        """End the silence with this id; it is on disk when this returns."""
-        await self._step(SilenceEnded(name))
+    async def unsilence(self, name: str, *, by: str) -> None:
+        """End the silence with this id; it is on disk when this returns. by: who wants it."""
+        await self._step(SilenceEnded(name, by))
 
     async def test(self, receiver: str, *, by: str) -> tuple[bool, str]:
         """Send a marked test at once; whether it was taken, and by whom, or why not."""
@@ -209,8 +213,19 @@ class Alerts:
             self.state, self._next_at = done.state, done.next_at
             if done.state != before:
                 await self._keep()
+            self._tell_of_silences(before.silences, more)
             if self._configured.is_set():
                 await self._hand_over()
+
+    def _tell_of_silences(self, before: Sequence[Silence], more: Iterable[Happening]) -> None:
+        by = {one.id: one.by for one in more if isinstance(one, SilenceEnded)}
+        now = self.state.silences
+        for silence in now:
+            if silence not in before:
+                self._tell(happened.SilenceSet(silence))
+        for silence in before:
+            if silence not in now:
+                self._tell(happened.SilenceEnded(silence, by.get(silence.id, "")))
 
     async def _hand_over(self) -> None:
         """What is in the outbox was written down with it: a daemon that is killed here does it again."""

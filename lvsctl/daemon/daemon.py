@@ -115,7 +115,9 @@ class Daemon:
         self.herald = Herald(lambda: self.world.names)
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
-        self.alerts = Alerts(state.directory / "alerts.json", self._delivery, stands=lambda: how_things_stand(self))
+        self.alerts = Alerts(
+            state.directory / "alerts.json", self._delivery, stands=lambda: how_things_stand(self), tell=self.tell
+        )
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)

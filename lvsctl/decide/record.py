@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lvsctl import events as happened
 from lvsctl.decide.ladder import lacks, way_out
 from lvsctl.events import Event
-from lvsctl.model import Action, Level, Override, Record, ServiceKey, ServiceState, Severity, Step
+from lvsctl.model import Action, Level, MatchOp, Override, Record, ServiceKey, ServiceState, Severity, Silence, Step
 
 SHOWN = 10
 """Steps and problems that one record names; when a whole site fails there are thousands, round after round."""
@@ -97,6 +97,11 @@ def _of_operators(event: Event) -> Record | None:
         case happened.OverrideEnded(override=override, by=by):
             words = f"no longer {_done(override)}: " + (f"ended by {by}" if by else "its time is over")
             return _of_override("override_ended", words, override)
+        case happened.SilenceSet(silence=silence):
+            return _of_silence("silence_set", f"silenced by {silence.by}", silence)
+        case happened.SilenceEnded(silence=silence, by=by):
+            words = "no longer silenced: " + (f"ended by {by}" if by else "its time is over")
+            return _of_silence("silence_ended", words, silence)
         case happened.Reloaded(services=services, questions=questions, warnings=warnings):
             counts = {"services": services, "questions": questions, "warnings": len(warnings)}
             return Record("reloaded", _INFO, "configuration taken", fields=counts)
@@ -117,6 +122,19 @@ def _of_override(event: str, words: str, override: Override) -> Record:
         "until": override.until,
     }
     return Record(event, _INFO, f"{subject} is {words}", subject.service or "", fields=facts)
+
+
+def _of_silence(event: str, words: str, silence: Silence) -> Record:
+    matchers = [str(one) for one in silence.matchers]
+    service = next((one.value for one in silence.matchers if one.label == "service" and one.op is MatchOp.IS), "")
+    facts = {
+        "id": silence.id,
+        "matchers": matchers,
+        "by": silence.by,
+        "reason": silence.reason,
+        "until": silence.until,
+    }
+    return Record(event, _INFO, f"alerts with {' '.join(matchers)} are {words}", service, fields=facts)
 
 
 def _done(override: Override) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from lvsctl.daemon import standing
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.errors import ConfigError
-from lvsctl.model import Matcher, MatchOp, Silence
+from lvsctl.model import Matcher, MatchOp, Silence, Told
 from tests.daemon.site import Servers, Site, conf, service
 from tests.notify.server import Misbehaving, status
 
@@ -186,8 +187,35 @@ async def test_a_silence_holds_and_survives_a_restart(site: Site, servers: Serve
     async with site.running() as daemon:
         await site.ready()
         await settled(daemon, "ServerDown")
-        await daemon.alerts.unsilence("s1")
+        await daemon.alerts.unsilence("s1", by="bob")
         assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+
+
+async def test_who_silenced_what_and_until_when_is_told(site: Site, servers: Servers, receiver: Misbehaving) -> None:
+    await shop(site, servers, await receiver.start())
+    matcher = Matcher("service", MatchOp.IS, "shop")
+    heard_of: list[tuple[str, object]] = []
+
+    def hear(told: Told) -> None:
+        if told.record.event.startswith("silence"):
+            heard_of.append((told.record.event, told.record.message.rpartition(" by ")[2]))
+
+    async with site.running() as daemon:
+        daemon.herald.listeners.append(hear)
+        await site.ready()
+        for name, seconds in (("s1", 3600.0), ("s2", 0.5)):
+            now = time.time()
+            await daemon.alerts.silence(Silence(name, (matcher,), "alice", "", now, now + seconds))
+        await daemon.alerts.unsilence("s1", by="bob")
+        async with asyncio.timeout(SOON):
+            while len(heard_of) < 4:
+                await asyncio.sleep(0.02)
+    assert heard_of == [
+        ("silence_set", "alice"),
+        ("silence_set", "alice"),
+        ("silence_ended", "bob"),
+        ("silence_ended", "alerts with service=shop are no longer silenced: its time is over"),
+    ]
 
 
 async def test_a_receiver_that_cannot_be_told_is_an_alert_for_others_only(

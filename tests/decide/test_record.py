@@ -12,6 +12,8 @@ from lvsctl.model import (
     CheckId,
     DeleteServer,
     Level,
+    Matcher,
+    MatchOp,
     NewWeight,
     Outcome,
     Override,
@@ -25,6 +27,7 @@ from lvsctl.model import (
     ServerSubject,
     ServiceState,
     Severity,
+    Silence,
     Step,
     Target,
     Verdict,
@@ -37,6 +40,8 @@ QUESTION = Question(QuestionId("q"), "tcp", Target(REAL.address, 80), (), 1, 2, 
 STEP = Step(DeleteServer(VIP, REAL), "", "down")
 DRAIN = Override(ServerSubject(None, REAL.address, None), Action.DRAIN, "alice (uid 1000)", "new disk", 1.0, 2.0)
 WEIGHT = Override(PoolSubject("shop", "spare"), Action.WEIGHT, "bob", "", 1.0, None, NewWeight(50, percent=True))
+MATCHERS = (Matcher("service", MatchOp.IS, "shop"), Matcher("pool", MatchOp.IS_NOT, "spare"))
+SILENCE = Silence("s1", MATCHERS, "alice (uid 1000)", "new disk", 1.0, 2.0)
 PROBLEM = Problem("a.yaml", 1, 2, "services", "is wrong")
 
 TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
@@ -96,6 +101,24 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
         happened.OverrideEnded(WEIGHT, by="bob"),
         "override_ended",
         "shop/spare is no longer given the weight 50%: ended by bob",
+        ("shop", "", ""),
+    ),
+    (
+        happened.SilenceSet(SILENCE),
+        "silence_set",
+        "alerts with service=shop pool!=spare are silenced by alice (uid 1000)",
+        ("shop", "", ""),
+    ),
+    (
+        happened.SilenceEnded(SILENCE),
+        "silence_ended",
+        "alerts with service=shop pool!=spare are no longer silenced: its time is over",
+        ("shop", "", ""),
+    ),
+    (
+        happened.SilenceEnded(SILENCE, by="bob"),
+        "silence_ended",
+        "alerts with service=shop pool!=spare are no longer silenced: ended by bob",
         ("shop", "", ""),
     ),
     (happened.Reloaded(1, 2, (PROBLEM,)), "reloaded", "configuration taken", ("", "", "")),

@@ -83,7 +83,7 @@ async def end(request: web.Request) -> web.Response:
     found = next((one for one in daemon.alerts.state.silences if one.id == name), None)
     if found is None:
         raise NotFound(f"there is no silence `{shown(name)}`: `lvsctl silence --list` shows all")
-    await daemon.alerts.unsilence(name)
+    await daemon.alerts.unsilence(name, by=peer(request))
     return web.json_response({"ended": _json(found)})
 
 

@@ -38,7 +38,7 @@ def step(state: State, alerting: Alerting, happenings: Iterable[Happening], now:
                 book.compare(happening)
             case SilenceBegun(silence):
                 silences = (*silences, silence)
-            case SilenceEnded(gone):
+            case SilenceEnded(id=gone):
                 silences = tuple(silence for silence in silences if silence.id != gone)
     book.pass_time()
     groups = _routed(state, book, alerting, now)

@@ -34,9 +34,10 @@ class SilenceBegun:
 
 @dataclass(frozen=True, slots=True)
 class SilenceEnded:
-    """An operator ended the silence with this id."""
+    """An operator ended the silence with this id. by: who."""
 
     id: str
+    by: str = ""
 
 
 Happening: TypeAlias = Told | Standing | SilenceBegun | SilenceEnded

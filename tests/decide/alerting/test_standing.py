@@ -102,3 +102,16 @@ def test_a_group_that_lacks_its_alerts_is_refused() -> None:
     written = state_json(Desk().at(0, server_down(1)).state)
     with pytest.raises(ValueError, match="a group without its alerts"):
         state_from_json({**written, "entries": {}})
+
+
+def test_a_look_that_finds_nothing_new_costs_no_look_at_any_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lvsctl.decide.alerting import engine
+    from tests.decide.alerting.desk import OPS, START
+
+    desk = Desk().at(0, *(server_down(number) for number in range(1, 50))).until(60)
+    looked = []
+    monkeypatch.setattr(engine, "visit", lambda group, *_: (looked.append(group.key), (group, None))[1])
+    monkeypatch.setattr(engine, "mutes", None)
+    done = engine.step(desk.state, OPS, [standing(*(server_down(number) for number in range(1, 50)))], START + 90)
+    assert not looked
+    assert done.state.entries is desk.state.entries
