@@ -52,12 +52,14 @@ class Listener:
                 if self._closing.is_set():
                     return
                 request = b""
-                while b"\r\n\r\n" not in request:
-                    request += connection.recv(4096)
+                while b"\r\n\r\n" not in request and (more := connection.recv(4096)):
+                    request += more
+                if not request:
+                    continue  # it ended before it asked
                 self.asked.append(request)
                 try:
                     connection.sendall(self._answer)
-                except BrokenPipeError:
+                except (BrokenPipeError, ConnectionResetError):
                     continue
                 if self._hang:
                     self._closing.wait(30)

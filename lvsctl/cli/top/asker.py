@@ -67,15 +67,20 @@ class Asker:
     def __init__(self, socket: str, interval: float, wake: Callable[[], None]) -> None:
         self.reports: SimpleQueue[Report] = SimpleQueue()
         self._socket, self._interval, self._wake = socket, interval, wake
-        self._hurry = threading.Event()
+        self._hurry, self._over = threading.Event(), False
         self._incarnation, self._heard = "", 0
 
     def start(self) -> None:
-        """Ask again and again. The threads end with the process: none of them holds anything that must be closed."""
+        """Ask again and again, until `end`. A process need not wait for the threads: what they hold closes with it."""
         threading.Thread(target=self._poll, daemon=True).start()
 
     def hurry(self) -> None:
         """Ask now."""
+        self._hurry.set()
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._over = True
         self._hurry.set()
 
     def do(self, wish: Drain | Undrain) -> None:
@@ -83,7 +88,7 @@ class Asker:
         threading.Thread(target=self._report, args=(lambda: self._do(wish),), daemon=True).start()
 
     def _poll(self) -> None:
-        while True:
+        while not self._over:
             self._report(self._look)
             self._hurry.wait(self._interval)
             self._hurry.clear()

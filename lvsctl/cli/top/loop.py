@@ -42,7 +42,10 @@ def run(socket: str, interval: float) -> None:
         with Terminal(sys.stdin.fileno(), sys.stdout.fileno()) as terminal:
             asker = Asker(socket, interval, terminal.wake)
             asker.start()
-            _watch(terminal, session, asker, painter)
+            try:
+                _watch(terminal, session, asker, painter)
+            finally:
+                asker.end()
     except Ended as end:
         die(end.number)
 

@@ -41,6 +41,7 @@ class Terminal:
             signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
             for number in _CAUGHT:
                 signal.signal(number, _noted)
+                signal.siginterrupt(number, False)  # SIGCONT ends a stop inside tcsetattr: that goes on then
             self._take()
             undo.pop_all()
         return self
@@ -110,7 +111,7 @@ class Terminal:
         """As any program does at ^Z; returns when it goes on."""
         self._give_back()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.raise_signal(signal.SIGTSTP)  # in this thread: sent to the process, another could take it, and later
         signal.signal(signal.SIGTSTP, _noted)
         self._take()
 
@@ -122,4 +123,4 @@ def _noted(*_: object) -> None:
 def die(number: int) -> None:
     """End as the signal would have ended this process."""
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    signal.raise_signal(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import fcntl
 import os
 import struct
@@ -11,10 +12,30 @@ import subprocess
 import termios
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyte
 
 PATIENCE = 20.0  # seconds; what is waited for comes in a fraction of one
+
+
+OTHER_SCREEN = 1049
+"""The mode: on while the program has the screen to itself."""
+
+
+class TwoScreens(pyte.Screen):
+    """pyte's screen, and the other one that full-screen programs go to and come back from."""
+
+    def set_mode(self, *modes: int, **kwargs: Any) -> None:
+        if OTHER_SCREEN in modes and OTHER_SCREEN << 5 not in self.mode:
+            self._first = copy.deepcopy(self.buffer), self.cursor.x, self.cursor.y
+            self.erase_in_display(2)
+        super().set_mode(*modes, **kwargs)
+
+    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
+        if OTHER_SCREEN in modes and OTHER_SCREEN << 5 in self.mode:
+            self.buffer, self.cursor.x, self.cursor.y = self._first
+        super().reset_mode(*modes, **kwargs)
 
 
 class Console:
@@ -22,7 +43,7 @@ class Console:
 
     def __init__(self, columns: int, lines: int) -> None:
         self._ours, self._theirs = os.openpty()
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = TwoScreens(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.received = b""
         self._news = asyncio.Event()

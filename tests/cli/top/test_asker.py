@@ -31,9 +31,21 @@ def report(socket: str, wish: Drain | Undrain | None = None) -> Report:
         asker.start()
     else:
         asker.do(wish)
-    found = asker.reports.get(timeout=20)
-    assert woken.wait(20)
+    try:
+        found = asker.reports.get(timeout=20)
+        assert woken.wait(20)
+    finally:
+        asker.end()
     return found
+
+
+def test_who_asks_no_more_leaves_no_thread(listen: Listen) -> None:
+    """A thread that stays could take a signal that a later test sends to this process."""
+    report(listen(http(status())).path)
+    others = [thread for thread in threading.enumerate() if thread.name.endswith("(_poll)")]
+    for thread in others:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -267,13 +267,31 @@ async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(site:
         it.type(f"{LVSCTL} top --socket {site[1]} --interval 0.1\n")
         await it.until("2 services")
         it.type("\x1a")
-        await it.until("Stopped")
+        text = await it.until("Stopped")
         assert not it.cursor_hidden
+        assert "2 services" not in text
         it.type(f"clear; stty -g | cmp {site[1].parent}/before && echo the same as be''fore\n")
         await it.until("the same as before")
         it.type("fg\n")
         await it.until(lambda text: "2 services" in text and "q quit" in text)
         assert it.cursor_hidden
+        it.type("q")
+        await it.until(lambda text: text.rstrip().endswith("shell$"))
+        it.type("echo ended with $?\n")
+        await it.until("ended with 0")
+
+
+async def test_in_the_background_it_waits_for_fg(site: tuple[Site, Path]) -> None:
+    async with console("bash", "--norc", "--noprofile", "-i", PS1="shell$ ") as it:
+        await it.until("shell$")
+        it.type(f"{LVSCTL} top --socket {site[1]} --interval 0.1\n")
+        await it.until("2 services")
+        it.type("\x1a")
+        await it.until("Stopped")
+        it.type("bg; until [[ $(jobs -s) ]]; do :; done; echo stopped ag''ain\n")
+        await it.until("stopped again")
+        it.type("fg\n")
+        await it.until("2 services")
         it.type("q")
         await it.until(lambda text: text.rstrip().endswith("shell$"))
         it.type("echo ended with $?\n")
