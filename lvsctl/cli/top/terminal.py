@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -49,7 +50,7 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError, termios.error):  # the terminal may be gone
+        with contextlib.suppress(OSError, termios.error, Ended):  # the terminal may be gone
             self._give_back()
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
@@ -67,9 +68,15 @@ class Terminal:
             os.write(self._wake, b"\0")
 
     def write(self, text: str) -> None:
+        """Raises Ended where the terminal hung up, and that is seen here before its signal is."""
         rest = text.encode("utf-8", "replace")
-        while rest:
-            rest = rest[os.write(self._screen, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._screen, rest) :]
+        except OSError as error:
+            if error.errno == errno.EIO:
+                raise Ended(signal.SIGHUP) from error
+            raise
 
     def wait(self, timeout: float) -> tuple[bytes, bool]:
         """What was typed, and whether all has to be drawn anew, after at most `timeout` seconds.
