@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -27,6 +28,14 @@ settings.load_profile("lvsctl")
 def pytest_configure() -> None:
     """No loop but what somebody makes: looptime asks for the current one, and asyncio would make one to forget."""
     asyncio.set_event_loop(None)
+    _hear_signals()
+
+
+def _hear_signals() -> None:
+    """What a shell runs in the background ignores ^C, and so would every program that a test starts and interrupts."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,12 +47,18 @@ class Transition:
     of: str
     line: bytes
 
-    def is_about(self, service: str, member: str) -> bool:
-        """member: a server, its address, or a pool; "" for anything of the service."""
+    def is_about(self, service: str, member: str, servers: Collection[str] = ()) -> bool:
+        """member: a server, its address, or a pool; "" for anything of the service. servers: those that it has now.
+
+        An order about a server wherever it is names no service: it is about each that has the server.
+        """
         if not member:
-            return self.service == service
+            return self.service == service or (
+                bool(self.of) and not self.service and any(_means(one, self.of) for one in servers)
+            )
         if self.of and self.service in ("", service):
-            return _means(self.of.rpartition("/")[2], member)
+            of = self.of.rpartition("/")[2]
+            return _means(of, member) or _means(member, of)
         return self.service == service and (_means(self.server, member) or (not self.server and self.pool == member))
 
 
@@ -120,9 +126,14 @@ class Book:
         if not self._numbers[subject]:
             del self._numbers[subject]
 
-    def newest(self, limit: int, *, service: str = "", member: str = "", since: float = 0.0) -> list[Transition]:
-        """At most so many of a service, or of a server or a pool of it; oldest first. since: Unix time."""
-        found = [one for one in self if one.at >= since and (not service or one.is_about(service, member))]
+    def newest(
+        self, limit: int, *, service: str = "", member: str = "", servers: Collection[str] = (), since: float = 0.0
+    ) -> list[Transition]:
+        """At most so many of a service, or of a server or a pool of it; oldest first. since: Unix time.
+
+        servers: see `Transition.is_about`.
+        """
+        found = [one for one in self if one.at >= since and (not service or one.is_about(service, member, servers))]
         return found[len(found) - min(limit, len(found)) :]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from lvsctl import events as happened
 from lvsctl.decide.ladder import lacks, way_out
@@ -119,7 +120,7 @@ def _of_override(event: str, words: str, override: Override) -> Record:
         "action": str(override.action),
         "by": override.by,
         "reason": override.reason,
-        "until": override.until,
+        "until": _moment(override.until),
     }
     return Record(event, _INFO, f"{subject} is {words}", subject.service or "", fields=facts)
 
@@ -132,9 +133,14 @@ def _of_silence(event: str, words: str, silence: Silence) -> Record:
         "matchers": matchers,
         "by": silence.by,
         "reason": silence.reason,
-        "until": silence.until,
+        "until": _moment(silence.until),
     }
     return Record(event, _INFO, f"alerts with {' '.join(matchers)} are {words}", service, fields=facts)
+
+
+def _moment(at: float | None) -> str | None:
+    """Unix time as 2026-01-31T12:00:00Z."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _done(override: Override) -> str:

@@ -83,11 +83,18 @@ EVERYWHERE = transition(
         (OVERRIDE, "shop", "10.0.0.2", False),
         (OVERRIDE, "blog", "10.0.0.1", False),
         (EVERYWHERE, "shop", "10.0.0.1", True),
+        (EVERYWHERE, "shop", "10.0.0.1:80", True),
+        (EVERYWHERE, "shop", "10.0.0.11:80", False),
         (EVERYWHERE, "shop", "", False),
     ],
 )
 def test_what_a_transition_is_about(one: Transition, service: str, member: str, answer: bool) -> None:
     assert one.is_about(service, member) is answer
+
+
+def test_an_order_about_a_server_wherever_it_is_is_about_every_service_that_has_it() -> None:
+    assert EVERYWHERE.is_about("blog", "", {"10.0.0.1:80", "10.0.0.2:80"})
+    assert not EVERYWHERE.is_about("mail", "", {"10.0.0.11:80"})
 
 
 def test_long_facts_are_shortened() -> None:

@@ -230,3 +230,10 @@ def test_what_makes_somebody_look_now():
 def test_a_positive_weight_never_becomes_0():
     assert [NewWeight(1, percent=True).of(weight) for weight in (0, 1, 10, 1000)] == [0, 1, 1, 10]
     assert [NewWeight(0, percent=True).of(10), NewWeight(7).of(0), NewWeight(150, percent=True).of(10)] == [0, 7, 15]
+
+
+def test_the_end_of_an_order_is_told_as_a_time():
+    (record,) = records(happened.OverrideSet(DRAIN), {})
+    assert record.fields["until"] == "1970-01-01T00:00:02Z"
+    (record,) = records(happened.OverrideSet(WEIGHT), {})
+    assert record.fields["until"] is None

@@ -34,9 +34,16 @@ async def show(request: web.Request) -> web.Response:
     daemon, query = request.app[DAEMON], request.query
     limit, since = number(request, "limit", USUAL), _since(query["since"]) if "since" in query else 0.0
     service, member = _subject(daemon, query["subject"]) if "subject" in query else ("", "")
-    found = daemon.history.book.newest(limit, service=service, member=member, since=since)
+    servers = _servers(daemon, service)
+    found = daemon.history.book.newest(limit, service=service, member=member, servers=servers, since=since)
     lines = b", ".join(one.line.rstrip() for one in found)  # they are JSON as they stand
     return web.Response(body=b'{"transitions": [' + lines + b"]}", content_type="application/json")
+
+
+def _servers(daemon: Daemon, service: str) -> frozenset[str]:
+    found = daemon.world.spec.services.get(service)
+    pools = found.pools if found is not None else ()
+    return frozenset(str(server.key) for pool in pools for server in pool.servers)
 
 
 def _since(text: str) -> float:

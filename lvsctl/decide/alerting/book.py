@@ -143,7 +143,7 @@ class Book:
     def _changed(self, key: Key, entry: Entry, at: float) -> None:
         self._servers_changed |= entry.event == _SERVER_DOWN.event
         limit = self._flapping
-        if limit is None or entry.event == FLAPPING:
+        if limit is None or not _may_flap(entry.event):
             self._put(key, replace(entry, changed_at=at, changes=()))
             return
         flaps = entry.flaps if at - entry.changed_at < limit.longest else 0
@@ -193,6 +193,10 @@ def _about(entry: Entry) -> str:
     alert = entry.alert
     subject = "/".join(value for name in ("service", "server") if (value := alert.label(name))) or alert.label("host")
     return f"{alert.name} of {subject}" if subject else alert.name
+
+
+def _may_flap(event: str) -> bool:
+    return event != FLAPPING and KINDS[event].flaps
 
 
 def _flapping(entry: Entry) -> Labels:

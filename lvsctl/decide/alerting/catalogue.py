@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from lvsctl.model import AlertSeverity, Labels, Record, fingerprint, labels
@@ -20,7 +19,8 @@ _SERVER = ("service", "pool", "server")
 class Kind:
     """One kind of alert. event: that begins it, as routes name it. subject: the labels that tell two of a kind apart.
 
-    ends: events that end it. once: it is over as soon as it is told, and ends by itself.
+    ends: events that end it. once: it is over as soon as it is told, and ends by itself. flaps: whether it is trouble of
+    its own that it comes and goes; what operators order is not.
     """
 
     event: str
@@ -29,6 +29,7 @@ class Kind:
     subject: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
     once: bool = False
+    flaps: bool = True
 
 
 KINDS: Mapping[str, Kind] = {
@@ -50,7 +51,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("reload_refused", "ReloadRefused", _WARNING, (), ("reloaded",)),
         Kind("delivery_failed", "DeliveryFailed", _WARNING, ("receiver",), ("delivery_recovered",)),
         Kind("drift", "TableDrift", _WARNING, ("service",), once=True),
-        Kind("override_set", "Overridden", _INFO, ("service", "subject"), ("override_ended",)),
+        Kind("override_set", "Overridden", _INFO, ("service", "subject"), ("override_ended",), flaps=False),
     )
 }
 """By the event that begins them. Flapping is a kind of its own: its subject is that of what flaps."""
@@ -115,12 +116,10 @@ def ended(record: Record) -> str:
 
 
 def _told(record: Record) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text) for name, value in record.fields.items() if (text := _text(name, value)))
+    return tuple((name, text) for name, value in record.fields.items() if (text := _text(value)))
 
 
-def _text(name: str, value: object) -> str:
-    if name == "until" and isinstance(value, float):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvsctl.model import Flapping
+from lvsctl.model import Flapping, Level, Record
 from tests.decide.alerting.desk import START, Desk, alerting, route, server_down, server_up, service_down, service_ok
 
 LIMIT = Flapping(changes=6, within=600, stable=300, longest=3600)
@@ -118,3 +118,11 @@ def test_without_flapping_in_the_configuration_there_is_none_and_what_flapped_en
         "80 first ops: +Flapping ServerDown 10.0.0.1:80",
         "380 resolved ops: -Flapping ServerDown 10.0.0.1:80",
     ]
+
+
+def test_what_operators_order_again_and_again_does_not_flap() -> None:
+    story = desk()
+    for turn in range(20):
+        for event in ("override_set", "override_ended"):
+            story.at(10.0 * turn, Record(event, Level.INFO, "…", "shop", fields={"subject": "shop/10.0.0.1"}))
+    assert [line for line in story.until(9000).story if "Flapping" in line] == []
