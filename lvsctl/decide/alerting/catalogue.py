@@ -19,8 +19,8 @@ _SERVER = ("service", "pool", "server")
 class Kind:
     """One kind of alert. event: that begins it, as routes name it. subject: the labels that tell two of a kind apart.
 
-    ends: events that end it. once: it is over as soon as it is told, and ends by itself. flaps: whether it is trouble of
-    its own that it comes and goes; what operators order is not.
+    ends: events that end it. once: it is over as soon as it is told, and ends by itself. flaps: whether it is trouble
+    of its own that it comes and goes; what operators order is not.
     """
 
     event: str
