@@ -19,6 +19,8 @@ from lvsctl.model import AddressKey, Entry, Generation, ServiceKey, Table
 
 PERIOD = "200ms"
 
+SETTLING = 10  # turns of the loop: asyncio takes about five from accepting a connection to forgetting a closed one
+
 
 class Servers:
     """Real servers on 127.0.0.x, all on one port, each of which answers connections while it lives."""
@@ -38,12 +40,14 @@ class Servers:
             server = self._alive.pop(address)
             server.close()
             await server.wait_closed()
+        for _ in range(SETTLING):  # who was just being accepted is greeted, and gone
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         await self.kill(*list(self._alive))
 
     @staticmethod
-    async def _greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
 
