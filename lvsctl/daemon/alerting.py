@@ -37,6 +37,9 @@ SWEEP = 30.0
 GATHER = 0.2
 """Seconds in which events are gathered, so that a burst is one step and one write."""
 
+TAKING_UP = 5.0
+"""Seconds that a test waits, just after the start, for the receivers to be taken up."""
+
 MOST = 100_000
 """Events that may wait for a step; how things stand makes up for those that are lost."""
 
@@ -143,6 +146,9 @@ class Alerts:
     async def test(self, receiver: str, *, by: str) -> tuple[bool, str]:
         """Send a marked test at once; whether it was taken, and by whom, or why not."""
         assert self.delivery is not None  # noqa: S101 - started
+        with contextlib.suppress(TimeoutError):  # just after the start
+            async with asyncio.timeout(TAKING_UP):
+                await self._configured.wait()
         facts = (("summary", f"a test by {by}: nothing is wrong"),)
         named = labels((*self.alerting.labels, ("alertname", "Test"), ("severity", "info"), ("receiver", receiver)))
         now = self._today()
