@@ -138,10 +138,12 @@ class Alerts:
     async def silence(self, silence: Silence) -> None:
         """Keep quiet about something; it is on disk when this returns."""
         await self._step(SilenceBegun(silence))
+        self._wake.set()  # who waits for what was due before may wait too long for its end
 
     async def unsilence(self, name: str, *, by: str) -> None:
         """End the silence with this id; it is on disk when this returns. by: who wants it."""
         await self._step(SilenceEnded(name, by))
+        self._wake.set()
 
     async def test(self, receiver: str, *, by: str) -> tuple[bool, str]:
         """Send a marked test at once; whether it was taken, and by whom, or why not."""
