@@ -37,11 +37,14 @@ class Servers:
 
     async def kill(self, *addresses: str) -> None:
         for address in addresses:
+            for listening in self._alive[address].sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(SETTLING):  # who was just being accepted is greeted; asyncio would lose him if it closed now
+            await asyncio.sleep(0)
+        for address in addresses:
             server = self._alive.pop(address)
             server.close()
             await server.wait_closed()
-        for _ in range(SETTLING):  # who was just being accepted is greeted, and gone
-            await asyncio.sleep(0)
 
     async def close(self) -> None:
         await self.kill(*list(self._alive))
