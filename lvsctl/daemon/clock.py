@@ -1,18 +1,12 @@
-"""The time of day: of moments on the event loop's clock, and as it is written."""
+"""The time of day of moments on the event loop's clock."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 STEP = 0.5
 """Seconds: less is the noise of reading two clocks one after the other, more is somebody who set the time of day."""
-
-
-def rfc3339(at: float) -> str:
-    """Unix time as 2026-01-31T12:00:00.123Z."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Clock:

@@ -8,7 +8,6 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import structlog
 from lvsctl.daemon.journal import Journal
 from lvsctl.daemon.told import told_json
 from lvsctl.model import Told
+from lvsctl.model.moment import unix_time
 
 PER_SUBJECT = 100
 """Transitions that are kept of one server; and of one service, and of the director, apart from its servers."""
@@ -70,7 +70,7 @@ def transition(value: Json, line: bytes | None = None) -> Transition:
     """Of what `told_json` made; raises ValueError, KeyError or TypeError on anything else. line: how it is written."""
     if not all(isinstance(value[name], str) for name in ("event", "level", "message", "service", "pool", "server")):
         raise TypeError("text is missing")
-    at = datetime.fromisoformat(value["at"]).timestamp()
+    at = unix_time(value["at"])
     if line is None:
         line = json.dumps({name: _shortened(item) for name, item in value.items()}).encode() + b"\n"
     of = str(value.get("subject") or "")

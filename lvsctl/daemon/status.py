@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from lvsctl import __version__
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
@@ -31,6 +30,7 @@ from lvsctl.model import (
     Service,
     ServiceKey,
 )
+from lvsctl.model.moment import rfc3339
 
 Json = dict[str, Any]
 _NO_COUNT = RealCounters()

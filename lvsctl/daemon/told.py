@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.model import Told
+from lvsctl.model.moment import rfc3339
 
 Json = dict[str, Any]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from lvsctl.model import (
@@ -27,6 +26,7 @@ from lvsctl.model import (
     ServiceKey,
     Spec,
 )
+from lvsctl.model.moment import rfc3339
 
 Orders: TypeAlias = Mapping[tuple[ServiceKey, RealKey], Override]
 """The override that holds, for each server that one holds for."""
@@ -118,4 +118,4 @@ def in_words(order: Override) -> str:
 def _end(until: float | None) -> str:
     if until is None:
         return ", without an end"
-    return f" until {datetime.fromtimestamp(until, UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+    return f" until {rfc3339(until, timespec='seconds')}"

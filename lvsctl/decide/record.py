@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from lvsctl import events as happened
 from lvsctl.decide.ladder import lacks, way_out
 from lvsctl.events import Event
 from lvsctl.model import Action, Level, MatchOp, Override, Record, ServiceKey, ServiceState, Severity, Silence, Step
+from lvsctl.model.moment import rfc3339
 
 SHOWN = 10
 """Steps and problems that one record names; when a whole site fails there are thousands, round after round."""
@@ -120,7 +120,7 @@ def _of_override(event: str, words: str, override: Override) -> Record:
         "action": str(override.action),
         "by": override.by,
         "reason": override.reason,
-        "until": _moment(override.until),
+        "until": _until(override.until),
     }
     return Record(event, _INFO, f"{subject} is {words}", subject.service or "", fields=facts)
 
@@ -133,14 +133,13 @@ def _of_silence(event: str, words: str, silence: Silence) -> Record:
         "matchers": matchers,
         "by": silence.by,
         "reason": silence.reason,
-        "until": _moment(silence.until),
+        "until": _until(silence.until),
     }
     return Record(event, _INFO, f"alerts with {' '.join(matchers)} are {words}", service, fields=facts)
 
 
-def _moment(at: float | None) -> str | None:
-    """Unix time as 2026-01-31T12:00:00Z."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _until(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at, timespec="seconds")
 
 
 def _done(override: Override) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lvsctl.model import RESEND, Alert, Alertmanager, Notification, Secret
+from lvsctl.model.moment import rfc3339
 from lvsctl.notify.http import Request
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
-from lvsctl.notify.words import cut, moment
+from lvsctl.notify.words import cut
 
 MISSED = 4
 """Renewals that may be missed until a firing alert ends by itself."""
@@ -33,8 +34,8 @@ def _alert(alert: Alert, now: float) -> dict[str, Any]:
     return {
         "labels": dict(alert.labels),
         "annotations": {name: cut(text, LONGEST) for name, text in alert.annotations},
-        "startsAt": moment(min(alert.starts_at, ends)),  # it refuses alerts that end before they start
-        "endsAt": moment(ends),
+        "startsAt": rfc3339(min(alert.starts_at, ends)),  # it refuses alerts that end before they start
+        "endsAt": rfc3339(ends),
     }
 
 

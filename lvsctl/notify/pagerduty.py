@@ -9,8 +9,9 @@ import json
 from typing import Any
 
 from lvsctl.model import Alert, Notification, PagerDuty, Reason, Secret
+from lvsctl.model.moment import rfc3339
 from lvsctl.notify.http import Request
-from lvsctl.notify.words import cut, moment, one_line
+from lvsctl.notify.words import cut, one_line
 
 SUMMARY, DEDUP_KEY = 1024, 255
 _NOTE, _FACTS = 1024, 64  # characters of one custom detail, and how many: below 512 KB, whatever comes
@@ -39,7 +40,7 @@ def _payload(alert: Alert) -> dict[str, Any]:
         "summary": cut(one_line(alert.summary), SUMMARY) or alert.name,
         "source": alert.label("server") or alert.label("director") or "lvsctl",
         "severity": str(alert.severity),
-        "timestamp": moment(alert.starts_at),
+        "timestamp": rfc3339(alert.starts_at),
         "custom_details": {name: cut(text, _NOTE) for name, text in told[:_FACTS]},
     } | {name: cut(text, SUMMARY) for name, text in optional.items() if text}
 

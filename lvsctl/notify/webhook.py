@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lvsctl.model import Alert, Notification, Status, Webhook, WebhookFormat
+from lvsctl.model.moment import rfc3339
 from lvsctl.notify.http import Request
 from lvsctl.notify.signing import sign
-from lvsctl.notify.words import cut, moment
+from lvsctl.notify.words import cut
 
 LARGEST = 256 * 1024
 """Bytes of a body. What has no room is left out, and counted in `truncatedAlerts`."""
@@ -54,8 +55,8 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "status": str(Status.FIRING if alert.firing else Status.RESOLVED),
         "labels": dict(alert.labels),
         "annotations": {name: cut(text, LONGEST) for name, text in alert.annotations},
-        "startsAt": moment(alert.starts_at),
-        "endsAt": _NEVER if alert.ends_at is None else moment(alert.ends_at),
+        "startsAt": rfc3339(alert.starts_at),
+        "endsAt": _NEVER if alert.ends_at is None else rfc3339(alert.ends_at),
         "generatorURL": "",
         "fingerprint": alert.fingerprint,
     }
@@ -70,7 +71,7 @@ def cloud_event(notification: Notification) -> dict[str, Any]:
         "source": f"/lvsctl/{_path_segment(director)}" if director else "/lvsctl",
         "type": f"io.lvsctl.alerts.{notification.status}.v1",
         "subject": notification.group_key or "alerts",
-        "time": moment(notification.at),
+        "time": rfc3339(notification.at),
         "datacontenttype": "application/json",
         "data": body(notification),
     }

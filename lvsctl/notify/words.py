@@ -10,11 +10,6 @@ CUT = "… (cut)"
 _FACTS_ASIDE = ("alertname", "severity")
 
 
-def moment(at: float) -> str:
-    """Unix time as RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def second(at: float) -> str:
     """Unix time for people: to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

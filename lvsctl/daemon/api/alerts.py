@@ -12,9 +12,9 @@ from lvsctl.config.wording import did_you_mean
 from lvsctl.daemon.api.failures import NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, TRUTH, Json, Operation, listed, one_of, or_null, shape
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.decide.alerting.muting import Mute, mutes
 from lvsctl.decide.alerting.state import Entry, Key, State
+from lvsctl.model.moment import rfc3339
 from lvsctl.notify.delivery import Standing
 
 _LABELS: Json = {"type": "object", "additionalProperties": TEXT}

@@ -10,12 +10,12 @@ from aiohttp import web
 from lvsctl.daemon.api.failures import NotFound
 from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, LINES, TEXT, TOLD, Json, Operation, one_of
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.stream import KEPT, Reader
 from lvsctl.daemon.told import told_json
 from lvsctl.decide.explain.subject import NoSuchSubject, find
 from lvsctl.model import Told
+from lvsctl.model.moment import rfc3339
 
 STARTED = "Lvsctl-Started"
 """The header that tells two daemons apart: each begins to number its records at 1."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
 from aiohttp import web
 
@@ -14,6 +13,7 @@ from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, TEXT, TOLD, Operation, listed, shape
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.decide.explain.subject import NoSuchSubject, find
+from lvsctl.model.moment import unix_time
 
 USUAL = 50
 
@@ -53,7 +53,7 @@ def _since(text: str) -> float:
     except ValueError:
         pass
     try:
-        return datetime.fromisoformat(text).timestamp()
+        return unix_time(text)
     except (ValueError, OverflowError) as error:
         raise BadRequest(
             f"since: `{shown(text)}` is neither a duration like 1h nor a time like 2026-01-31T12:00Z"

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from lvsctl.daemon.api.failures import BadRequest, Conflict, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, one_of, or_null, shape
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.overrides import scene
 from lvsctl.decide.caveats import caveats
@@ -19,6 +18,7 @@ from lvsctl.decide.dark import left_dark
 from lvsctl.decide.override_subject import meant, weight_meant
 from lvsctl.decide.overrides import in_words, members, members_of, orders
 from lvsctl.model import Action, Override, OverrideSubject, Server, Service
+from lvsctl.model.moment import rfc3339
 
 LONGEST = 366 * 86400.0
 """Seconds that an override may be given for; for longer there is conf.d."""

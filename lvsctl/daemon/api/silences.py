@@ -13,9 +13,9 @@ from lvsctl.config.document import shown
 from lvsctl.daemon.api.failures import BadRequest, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, shape
-from lvsctl.daemon.clock import rfc3339
 from lvsctl.decide.alerting.matching import everything, matcher, matches
 from lvsctl.model import Silence
+from lvsctl.model.moment import rfc3339
 
 _LONGEST = 31 * 86400.0
 
