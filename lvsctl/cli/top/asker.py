@@ -12,7 +12,7 @@ from urllib.parse import quote
 from lvsctl import __version__
 from lvsctl.cli import client
 from lvsctl.cli.show_status import endpoint_text
-from lvsctl.cli.top.scene import KEPT
+from lvsctl.cli.top.scene import EVENTS
 from lvsctl.cli.top.seen import Happening, Seen, happening, seen
 from lvsctl.cli.top.view import Drain, Undrain
 from lvsctl.cli.top.words import PARTICIPLES
@@ -128,7 +128,7 @@ class Asker:
         if now.incarnation != self._incarnation:
             self._incarnation, self._heard = now.incarnation, 0
         try:
-            with client.following(self._socket, f"/v1/events?since={self._heard}&limit={KEPT}") as stream:
+            with client.following(self._socket, f"/v1/events?since={self._heard}&limit={EVENTS}") as stream:
                 news = tuple(happening(line) for line in stream.lines)
         except (LvsctlError, OSError, KeyError, TypeError, ValueError):
             return ()

@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
 
 from lvsctl.cli.top import words
-from lvsctl.cli.top.bar import bar
 from lvsctl.cli.top.cells import Glyphs, Line, Span, Tone, cells, line
-from lvsctl.cli.top.columns import columns
 from lvsctl.cli.top.rows import Row, fullness
+from lvsctl.cli.top.scene import Trail, Trails
 from lvsctl.cli.top.seen import Pool, Server, Service
-from lvsctl.cli.top.trail import Trails, spark
 from lvsctl.cli.top.view import Sort
+
+NEARLY = 0.8  # the share of its threshold at which a bar turns yellow
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Cells; 0: the column is left out. One more parts each column from the next, and one at the left marks the chosen.
+
+    apart: the last answer has a column of its own; otherwise a server in trouble shows it in place of latencies.
+    """
+
+    name: int
+    state: int
+    weight: int
+    bar: int
+    connections: int
+    latency: int
+    trail: int
+    rest: int
+    apart: bool
+
+
+def columns(width: int) -> Columns:
+    """For 80 columns: an IPv4 address with its port, a bar of 8, some 20 for what was last answered.
+
+    Of what a wider terminal has more, all get a share; a narrower one leaves out trail, bar, weight and connections,
+    in this order.
+    """
+    more = max(width - 80, 0)
+    name = min(23 + more // 4, 46) if width >= 60 else max(min(23, width - 16), 4)
+    state = 10
+    weight = 5 if width >= 54 else 0
+    bar = min(8 + more // 6, 20) if width >= 64 else 0
+    connections = (11 if width >= 96 else 9) if width >= 44 else 0
+    used = 1 + sum(column + 1 for column in (name, state, weight, bar, connections) if column)
+    rest = max(width - used, 0)
+    latency = 6 if rest >= 6 else 0
+    trail = min(max(rest - 14, 0), 6 + more // 5, 24) if width >= 72 else 0
+    return Columns(name, state, weight, bar, connections, latency, trail, rest, apart=width >= 110)
 
 
 class Pen:
@@ -122,3 +161,26 @@ class Pen:
 
     def _fill(self, text: str, tone: Tone) -> Span:
         return self.glyphs.cut(text, self.columns.rest), tone
+
+
+def bar(count: int, limit: int | None, width: int, glyphs: Glyphs) -> tuple[str, Tone]:
+    """`width` cells. Any connection at all shows, and only what is full looks full; blank without a limit."""
+    if not limit or width <= 0:
+        return " " * max(width, 0), Tone.PLAIN
+    filled = min(max(round(width * count / limit), 1 if count else 0), width if count >= limit else width - 1)
+    share = count / limit
+    tone = Tone.BAD if share >= 1 else Tone.WARN if share >= NEARLY else Tone.GOOD
+    return glyphs.full * filled + glyphs.empty * (width - filled), tone
+
+
+def spark(trail: Trail, width: int, glyphs: Glyphs) -> str:
+    """The last `width` polls, one cell each. What is usual stands at half height, so that an outlier stands out and a
+    steady server looks steady; the highest fills its cell."""
+    shown = trail[-width:] if width > 0 else ()
+    known = [latency for latency in shown if latency is not None]
+    top = max(2 * median(known), *known, 1e-6) if known else 1.0
+    return "".join(glyphs.failed if latency is None else _level(latency / top, glyphs.levels) for latency in shown)
+
+
+def _level(share: float, levels: str) -> str:
+    return levels[min(int(share * len(levels)), len(levels) - 1)]

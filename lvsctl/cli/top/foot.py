@@ -1,4 +1,4 @@
-"""The bottom of the screen: what the keys do, what is being typed, what is asked, what came of it."""
+"""What the operator reads of the keys: what they do, what is being typed, what is asked, what came of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,30 @@ from lvsctl.cli.top.cells import Glyphs, Line, Span, Tone, cells, line
 from lvsctl.cli.top.view import Confirming, Filtering, Reasoning, Timing, View
 
 KEYS = "q quit  h help  / filter  s sort  Enter open  e open all  d drain  u undrain"
+
+HELP = (
+    "lvsctl top: what `lvsctl status` tells, kept up to date",
+    "",
+    "  up down k j PgUp PgDn Home End    choose",
+    "  Enter, left, right                open or close the service",
+    "  e                                 open or close all",
+    "  s S                               sort by trouble, conf.d, name, load, ...",
+    "  R                                 backwards",
+    "  /                                 filter: every word must be there; Esc: all",
+    "  d                                 drain the server or the pool: asks first",
+    "  u                                 undrain it: asks first",
+    "  r                                 ask the daemon now",
+    "  q                                 quit",
+    "",
+    "  STATE   what the checks say, and: full (estimated), kept (down, but a guard",
+    "          leaves it in), drain, off, weight (an operator's doing, `u` ends it)",
+    "  WGHT    - is out of the table; of services and pools: how many serve, of all",
+    "  LOAD    connections against the upper thresholds; of a service: its first pool",
+    "  LATENCY of the last answer, and of the last polls: usual at half height",
+    "",
+    "  `lvsctl explain SERVICE/SERVER` says why; `lvsctl history` says since when",
+)
+"""At most 23 lines of 80, so that nothing of it needs to be scrolled."""
 
 
 def foot(view: View, width: int, glyphs: Glyphs, *, most: int) -> list[Line]:

@@ -9,8 +9,7 @@ from lvsctl.cli.top import words
 from lvsctl.cli.top.body import Pen
 from lvsctl.cli.top.cells import Glyphs, Line, Span, Tone, cells, line
 from lvsctl.cli.top.detail import detail
-from lvsctl.cli.top.foot import foot
-from lvsctl.cli.top.help import HELP
+from lvsctl.cli.top.foot import HELP, foot
 from lvsctl.cli.top.rows import Row
 from lvsctl.cli.top.scene import Scene
 from lvsctl.cli.top.view import Helping, View

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from typing import TypeAlias
 
-from lvsctl.cli.top.seen import Happening, Seen
-from lvsctl.cli.top.trail import Trails, follow
+from lvsctl.cli.top.seen import Happening, Seen, Server
 
-KEPT = 100  # events
+EVENTS = 100  # kept
+POLLS = 40  # whose latencies are kept; no screen shows more
+
+Trail: TypeAlias = tuple[float | None, ...]
+"""Seconds, the newest last; None where the server was down."""
+
+Trails: TypeAlias = Mapping[tuple[str, str], Trail]
+"""How the latencies went, by service and server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ def answered(scene: Scene, seen: Seen, news: Sequence[Happening], now: float) ->
     """The scene after an answer. news: events since the one before."""
     same = scene.seen is not None and scene.seen.incarnation == seen.incarnation
     before = scene.happened if same else _without(scene.happened, news)
-    happened = (*before, *news)[-KEPT:]
+    happened = (*before, *news)[-EVENTS:]
     trails = follow(scene.trails or {}, seen)
     return replace(scene, seen=seen, trails=trails, happened=happened, answered=now, failure="")
 
@@ -48,3 +55,21 @@ def _without(before: Sequence[Happening], news: Sequence[Happening]) -> tuple[Ha
 def unanswered(scene: Scene, why: str) -> Scene:
     """The scene after a question that nobody answered: what was seen last stays, and is said to be old."""
     return replace(scene, failure=why)
+
+
+def follow(trails: Trails, seen: Seen) -> dict[tuple[str, str], Trail]:
+    """With one more poll; servers that are gone are forgotten."""
+    return {
+        (service.name, server.endpoint): (
+            *trails.get((service.name, server.endpoint), ())[1 - POLLS :],
+            _latency(server),
+        )
+        for service in seen.services
+        for pool in service.pools
+        for server in pool.servers
+        if server.latency is not None
+    }
+
+
+def _latency(server: Server) -> float | None:
+    return None if server.health == "down" else server.latency

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.cli.top import words
-from lvsctl.cli.top.bar import bar
+from lvsctl.cli.top.body import bar, spark
 from lvsctl.cli.top.cells import ASCII, UNICODE, Glyphs, Tone, cells
+from lvsctl.cli.top.scene import POLLS, follow
 from lvsctl.cli.top.seen import seen
-from lvsctl.cli.top.trail import KEPT, follow, spark
 from tests.cli.document import service, status
 from tests.cli.top import documents as site
 
@@ -100,9 +100,9 @@ def test_trails_are_kept_for_those_who_are_there() -> None:
     trails = follow(follow({}, both), one)
     assert trails == {("shop", "10.0.0.1:80"): (0.0031, 0.0031)}
     assert follow({}, both)["shop", "10.0.0.2:80"] == (None,)
-    for _ in range(KEPT + 5):
+    for _ in range(POLLS + 5):
         trails = follow(trails, one)
-    assert len(trails["shop", "10.0.0.1:80"]) == KEPT
+    assert len(trails["shop", "10.0.0.1:80"]) == POLLS
 
 
 @pytest.mark.parametrize("glyphs", [ASCII, UNICODE], ids=["ascii", "unicode"])
