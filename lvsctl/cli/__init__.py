@@ -18,7 +18,7 @@ Services that others made are left alone.
 EPILOG = """\b
 Exit status:
   0  done, or nothing to do
-  1  failure; one line on stderr says what to do; `doctor` found errors
+  1  failure (stderr says what to do); `check` failed; `doctor` found errors
   2  wrong usage
   3  `plan` found changes
   4  no daemon answers
@@ -28,6 +28,10 @@ Exit status:
 Example: what would change, and why; then keep it so:
   lvsctl validate && lvsctl plan
   systemctl enable --now lvsctl && lvsctl status
+
+\b
+Tab completes commands and options after:
+  eval "$(_LVSCTL_COMPLETE=bash_source lvsctl)"
 """
 
 COMMANDS = {  # in the order of use
@@ -54,7 +58,13 @@ COMMANDS = {  # in the order of use
 }
 
 
-@click.group(cls=Program, catalogue=COMMANDS, help=ABOUT, epilog=EPILOG)
+@click.group(
+    cls=Program,
+    catalogue=COMMANDS,
+    help=ABOUT,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @options.config_of_all
 @options.socket_of_all
 @options.state_dir_of_all

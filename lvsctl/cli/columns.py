@@ -18,21 +18,38 @@ def align(rows: Sequence[Row], *, right: frozenset[int] = frozenset(), width: in
     shown = [printable(row) if isinstance(row, str) else [printable(cell) for cell in row] for row in rows]
     table = [row for row in shown if not isinstance(row, str)]
     columns = max(map(len, table), default=0)
-    widths = [max((len(row[column]) for row in table if column < len(row)), default=0) for column in range(columns)]
-    lines = [row if isinstance(row, str) else _cut(_line(row, widths, right), width) for row in shown]
+    widths = [max((cells(row[column]) for row in table if column < len(row)), default=0) for column in range(columns)]
+    lines = [row if isinstance(row, str) else _line(row, widths, right) for row in shown]
+    if width is not None:
+        lines = [row if isinstance(row, str) else cut(line, width) for row, line in zip(shown, lines, strict=True)]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _line(cells: list[str], widths: list[int], right: frozenset[int]) -> str:
-    padded = (
-        cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
-        for column, cell in enumerate(cells)
-    )
+def _line(row: Sequence[str], widths: list[int], right: frozenset[int]) -> str:
+    padded = list[str]()
+    for column, cell in enumerate(row):
+        blank = " " * (widths[column] - cells(cell))
+        padded.append(blank + cell if column in right else cell + blank)
     return "  ".join(padded).rstrip()
 
 
-def _cut(line: str, width: int | None) -> str:
-    return line if width is None or len(line) <= width else line[: width - 1] + "…"
+def cells(text: str) -> int:
+    """How many cells of a terminal the text takes, by what Unicode says of its characters."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width  # noqa: PLC0415
+
+    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "FW" else 1 for c in text)
+
+
+def cut(line: str, width: int) -> str:
+    """At most `width` cells of it, with a mark where something was cut off."""
+    if cells(line) <= width:
+        return line
+    line = line[: max(width - 1, 0)]
+    while cells(line) > width - 1 > 0:
+        line = line[:-1]
+    return f"{line}…" if width > 0 else ""
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -41,13 +42,15 @@ class Program(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in self._catalogue.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:  # that is the shell, completing a command's name
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **named: Any) -> Any:
         """Run and end the process. Every command returns its exit status, None for 0."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # conf.d may have letters that the locale has not
         named["standalone_mode"] = False
         raise SystemExit(_status(lambda: super(Program, self).main(*args, **named)))
 

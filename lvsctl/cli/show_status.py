@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvsctl.cli.columns import Row, align, counted
+from lvsctl.cli.columns import Row, align, counted, cut, printable
 from lvsctl.errors import LvsctlError
 
 Json = dict[str, Any]
@@ -19,15 +19,16 @@ _RIGHT_WIDE = _RIGHT | {7, 8}
 
 def render(status: Json, *, wide: bool, width: int | None) -> str:
     """The whole text. width: of the terminal, where servers' lines are cut unless `wide`; None: no terminal."""
+    width = None if wide else width
     rows: list[Row] = [*_daemon(status), _WIDE if wide else _NARROW]
     for service in status["services"]:
         rows.append(_headline(service, wide=wide))
         rows += _spill(service)
         for pool in service["pools"]:
             rows.append(f"  pool {pool['name']}{_pool(pool)}")
-            rows += [_server(server, wide=wide) for server in pool["servers"]]
+            rows += [_server(server, wide=wide, width=width) for server in pool["servers"]]
     rows += _remarks(status)
-    return align(rows, right=_RIGHT_WIDE if wide else _RIGHT, width=None if wide else width)
+    return align(rows, right=_RIGHT_WIDE if wide else _RIGHT, width=width)
 
 
 def _daemon(status: Json) -> Iterator[str]:
@@ -98,10 +99,10 @@ def _scheduler(scheduler: Json) -> str:
     return f"scheduler {used or 'none'} (wanted {wanted}{reason})"
 
 
-def _server(server: Json, *, wide: bool) -> list[str]:
+def _server(server: Json, *, wide: bool, width: int | None) -> list[str]:
     total = server["active"] + server["inactive"]
     cells = [
-        "    " + endpoint_text(server) + (f" {server['name']}" if server.get("name") else ""),
+        _who(server, width),
         _KEPT if server.get("kept") else server["health"],
         _weight(server),
         str(server["active"]),
@@ -114,6 +115,13 @@ def _server(server: Json, *, wide: bool) -> list[str]:
         return [*cells, latency, last or server["why"]]
     more = [str(server["lower"] or "-"), str(server["persistent"]), latency, server["since"] or "-"]
     return [*cells, *more, server["why"] or "-", server["reason"]]
+
+
+def _who(server: Json, width: int | None) -> str:
+    """The address is whole; a long name has a third of the terminal: what is wrong with the server matters more."""
+    endpoint = f"    {endpoint_text(server)}"
+    name = f" {server['name']}" if server.get("name") else ""
+    return endpoint + (name if width is None else cut(printable(name), max(width // 3 - len(endpoint), 0)))
 
 
 def _held(total: int, server: Json) -> str:

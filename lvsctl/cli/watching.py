@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -10,7 +11,7 @@ from shutil import get_terminal_size
 
 import click
 
-from lvsctl.cli.columns import printable
+from lvsctl.cli.columns import cells, cut, printable
 from lvsctl.errors import LvsctlError
 
 USUAL = "2"  # seconds
@@ -51,7 +52,8 @@ def watch(show: Callable[[], str], every: float, *, redraw: bool) -> None:
     A failure of the first showing is the caller's; after that it is told, and the next showing tries again.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})  # it ends the pause, nothing else
-    screen = _Terminal() if redraw and sys.stdout.isatty() else _Plain()
+    placing = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    screen = _Terminal() if redraw and placing else _Plain()
     try:
         screen.show(show())
         while True:
@@ -73,14 +75,15 @@ class _Terminal:
     def show(self, text: str) -> None:
         """Draw over what is there, without clearing it first: that would flicker."""
         width, height = get_terminal_size()
-        lines = text.splitlines()
-        if len(lines) >= height:
-            hidden = len(lines) - (height - 2)
-            lines = [*lines[: height - 2], f"… {hidden} more lines: name a service, or make the window larger"]
-        drawn = "".join(f"{line[:width]}{_CLEAR_LINE}\r\n" for line in lines)
+        lines, room = text.splitlines(), max(height - 1, 1)  # the cursor stands below
+        if len(lines) > room:
+            hidden = len(lines) - (room - 1)
+            lines = [*lines[: room - 1], f"… {hidden} more lines: name a service, or make the window larger"]
+        drawn = "\r\n".join(_whole(cut(line, width), width) for line in lines)
         begin = "" if self._begun else _CLEAR
+        end = f"\r\n{_CLEAR_BELOW}" if height > 1 else ""
         self._begun = True
-        click.echo(f"{begin}{_HOME}{drawn}{_CLEAR_BELOW}", nl=False, color=True)
+        click.echo(f"{begin}{_HOME}{drawn}{end}", nl=False, color=True)
 
     def complain(self, message: str) -> None:
         """In place of the text: what was true before may be so no longer."""
@@ -89,6 +92,11 @@ class _Terminal:
     def leave(self) -> None:
         """The terminal shows ^C where the cursor is."""
         click.echo()
+
+
+def _whole(line: str, width: int) -> str:
+    """The line and, where it ends, nothing of what was there; in the last column many terminals would clear its end."""
+    return line if cells(line) >= width else line + _CLEAR_LINE
 
 
 class _Plain:

@@ -80,6 +80,22 @@ def test_every_command_has_help_that_begins_with_its_line_in_the_list(run: Run, 
     assert result.stdout.split("\n\n")[1].strip() == COMMANDS[name][1]
 
 
+def test_h_is_help_everywhere(run: Run) -> None:
+    assert run("-h").stdout == run("--help").stdout
+    assert run("status", "-h").stdout == run("status", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("lvsctl ex", ["plain,explain"]), ("lvsctl plan --no", ["plain,--no-checks"]), ("lvsctl ", list(COMMANDS))],
+)
+def test_the_shell_completes(words: str, completed: list[str]) -> None:
+    asked = {"_LVSCTL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    shown = subprocess.run([LVSCTL], env=asked, capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == [f"plain,{name}" if "," not in name else name for name in completed]
+    assert shown.stderr == ""
+
+
 def test_version() -> None:
     assert lvsctl("--version").stdout == f"lvsctl {__version__}\n"
     module = subprocess.run([sys.executable, "-m", "lvsctl", "--version"], capture_output=True, text=True, check=True)

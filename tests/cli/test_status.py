@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lvsctl.cli import show_status
-from lvsctl.cli.columns import align
+from lvsctl.cli.columns import align, cells, cut
 from tests.cli.conftest import Listener, Run
 from tests.cli.document import entry, key, mark, real, server, service, status
 
@@ -189,6 +193,39 @@ def test_on_a_narrow_terminal_a_servers_line_is_cut() -> None:
     assert shown[0] == "lvsctl 0.1.0, pid 4711, since 2026-11-22T09:00:00.000Z; round 12"
 
 
+def test_on_a_narrow_terminal_a_name_gives_way_and_an_address_does_not() -> None:
+    named = server("192.0.2.21", name="a-name-that-is-longer-than-there-is-room-for")
+    far = server("2001:db8:85a3:1234:5678:8a2e:370:7334", name="far")
+    shop = service(pools=[{"name": "service", "active": True, "servers": [named, server("192.0.2.22")]}])
+    shown = show_status.render(status(shop), wide=False, width=80).splitlines()
+    assert shown[-2:] == [
+        "    192.0.2.21:80 a-name-…  up           5      12      3  15/50    3.1ms  L7OK…",
+        "    192.0.2.22:80           up           5      12      3  15/50    3.1ms  L7OK…",
+    ]
+    shop["pools"][0]["servers"][1] = far
+    shown = show_status.render(status(shop), wide=False, width=80).splitlines()
+    assert shown[-1].startswith("    [2001:db8:85a3:1234:5678:8a2e:370:7334]:80  up  ")
+    assert all(name in show_status.render(status(shop), wide=True, width=80) for name in (named["name"], "far"))
+
+
+def test_wide_letters_take_two_cells_of_their_column() -> None:
+    pool = {"name": "service", "active": True, "servers": [server("192.0.2.21", name="日本"), server("192.0.2.22")]}
+    first, second = show_status.render(status(service(pools=[pool])), wide=False, width=None).splitlines()[-2:]
+    assert cells(first.partition("up")[0]) == cells(second.partition("up")[0]) == 24
+
+
+def test_letters_that_the_locale_does_not_have_are_told_in_others(daemon: Daemon) -> None:
+    shop = service("日本ß", pools=[])
+    lvsctl = Path(sys.executable).with_name("lvsctl")
+    shown = subprocess.run(
+        [lvsctl, "status", "--socket", daemon(status(shop))],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert "\n\\u65e5\\u672cß  tcp 192.0.2.20:80  ok" in shown.stdout.decode("latin-1")
+
+
 def test_nothing_that_a_terminal_obeys_gets_through(run: Run, daemon: Daemon) -> None:
     evil = service(name="a\x1b[2Jb", pools=[])
     evil["pools"] = [
@@ -312,3 +349,21 @@ def test_columns() -> None:
     assert align(rows, right=frozenset({1})) == (
         "NAME    N  TEXT\na line of its own, however long\na       1  x\nlong  100\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("plain", 5, "plain"),
+        ("plain", 4, "pla…"),
+        ("plain", 1, "…"),
+        ("plain", 0, ""),
+        ("日本語", 6, "日本語"),
+        ("日本語", 5, "日本…"),
+        ("日本語", 4, "日…"),  # the second would need three cells with the mark
+        ("e\u0301te\u0301", 3, "e\u0301te\u0301"),  # accents that stand on the letter before
+    ],
+)
+def test_what_is_too_long_is_cut_at_the_cell(text: str, width: int, shown: str) -> None:
+    assert cut(text, width) == shown
+    assert cells(shown) <= width

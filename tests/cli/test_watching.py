@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -64,6 +66,38 @@ async def test_it_fits_the_window_and_follows_its_size(site: tuple[Site, Path]) 
         await it.until(lambda text: "127.0.0.30:80" in text and "more lines" not in text)
         it.type("\x03")
         assert await it.ended() == 0
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+async def test_on_a_terminal_without_room_it_says_so(site: tuple[Site, Path], lines: int) -> None:
+    async with answering(site), console(LVSCTL, "status", "-w", "0.1", "--socket", site[1], lines=lines) as it:
+        text = await it.until("more lines: name a service, or make the window larger")
+        assert text.startswith("… 26 more lines") and text.count("\n") == lines - 1
+        it.type("\x03")
+        assert await it.ended() == 0
+
+
+async def test_a_line_that_fills_the_window_keeps_its_last_letter(site: tuple[Site, Path]) -> None:
+    async with answering(site), console(LVSCTL, "status", "-w", "0.1", "--socket", site[1], columns=50, lines=9) as it:
+        await it.until("more lines")
+        it.type("\x03")
+        assert await it.ended() == 0
+        drawn = re.findall(r"(?:\r\n|\x1b\[H)([^\r\n\x1b]*)(\x1b\[K)?", it.received.decode())
+        assert {bool(cleared) for line, cleared in drawn if len(line) == 50} == {
+            False
+        }  # \x1b[K would take it, in xterm
+        assert {bool(cleared) for line, cleared in drawn if 0 < len(line) < 50 and "^C" not in line} == {True}
+
+
+async def test_where_the_cursor_cannot_be_placed_it_is_block_after_block(site: tuple[Site, Path]) -> None:
+    async with (
+        answering(site),
+        console(LVSCTL, "status", "-w", "0.1", "--socket", site[1], lines=90, TERM="dumb") as it,
+    ):
+        await it.until(lambda text: text.count("\n--- 2") >= 2)
+        it.type("\x03")
+        assert await it.ended() == 0
+        assert b"\x1b" not in it.received
 
 
 async def test_a_daemon_that_goes_and_comes_back(site: tuple[Site, Path]) -> None:
@@ -126,6 +160,11 @@ def test_the_first_showing_may_fail(run: Run, arguments: list[str]) -> None:
     result = run("status", "--socket", "/nonexistent/s", *arguments)
     assert (result.exit_code, result.stdout) == (4, "")
     assert result.stderr.startswith("lvsctl: no daemon answers on /nonexistent/s")
+
+
+def test_with_nowhere_to_write() -> None:
+    script = f"{LVSCTL} status -w --socket /nonexistent/s >&-"
+    assert subprocess.run(["sh", "-c", script], stderr=subprocess.DEVNULL, check=False).returncode == 4
 
 
 @pytest.mark.parametrize("given", ["0", "0.05", "4000"])
