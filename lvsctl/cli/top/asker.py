@@ -18,6 +18,8 @@ from lvsctl.cli.top.view import Drain, Undrain
 from lvsctl.cli.top.words import PARTICIPLES
 from lvsctl.errors import LvsctlError
 
+TELLING = 3.0  # seconds that the events may take: the status is there already
+
 Json = dict[str, Any]
 
 
@@ -128,7 +130,8 @@ class Asker:
         if now.incarnation != self._incarnation:
             self._incarnation, self._heard = now.incarnation, 0
         try:
-            with client.following(self._socket, f"/v1/events?since={self._heard}&limit={EVENTS}") as stream:
+            resource = f"/v1/events?since={self._heard}&limit={EVENTS}"
+            with client.following(self._socket, resource, timeout=TELLING, patience=TELLING) as stream:
                 news = tuple(happening(line) for line in stream.lines)
         except (LvsctlError, OSError, KeyError, TypeError, ValueError):
             return ()

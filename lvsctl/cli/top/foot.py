@@ -5,6 +5,7 @@ from __future__ import annotations
 from lvsctl.cli.top.cells import Glyphs, Line, Span, Tone, cells, line
 from lvsctl.cli.top.view import Confirming, Filtering, Reasoning, Timing, View
 
+NARROW = 60  # cells, below which a question needs every one of them
 KEYS = "q quit  h help  / filter  s sort  Enter open  e open all  d drain  u undrain"
 
 HELP = (
@@ -53,9 +54,12 @@ def foot(view: View, width: int, glyphs: Glyphs, *, most: int) -> list[Line]:
 
 
 def _asked(question: str, key: str, width: int, glyphs: Glyphs, most: int) -> list[Line]:
-    """The question, however little of it there is room for, with its answers."""
+    """The question, however little of it there is room for, with its answers behind it, or below if narrow."""
     answers: Span = (f" [{key}: yes, else no]", Tone.STRONG)
-    parts = glyphs.wrap(question, width - cells(answers[0]), most)
+    if width < NARROW and most > 1:
+        parts = [*glyphs.wrap(question, width, most - 1), ""]
+    else:
+        parts = glyphs.wrap(question, width - cells(answers[0]), most)
     lines = [line(glyphs, width, [(part, Tone.WARN)]) for part in parts[:-1]]
     return [*lines, line(glyphs, width, [(parts[-1], Tone.WARN), answers])]
 

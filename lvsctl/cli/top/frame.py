@@ -15,10 +15,15 @@ from lvsctl.cli.top.scene import Scene
 from lvsctl.cli.top.view import Helping, View
 
 SMALLEST = (24, 5)
-"""Cells and lines, below which nothing of use can be shown."""
+"""Cells and lines, below which nothing of use can be shown, and no key but those that quit may do anything."""
 
 PATIENCE = 3.0
 """Seconds that an answer may take before it is said to be missing."""
+
+
+def is_too_small(width: int, height: int) -> bool:
+    """Whether the operator would not see what he does."""
+    return width < SMALLEST[0] or height < SMALLEST[1]
 
 
 def page(scene: Scene, view: View, *, width: int, height: int, glyphs: Glyphs, now: float) -> int:
@@ -30,10 +35,11 @@ def frame(
     scene: Scene, view: View, shown: Sequence[Row], *, width: int, height: int, glyphs: Glyphs, now: float
 ) -> tuple[Line, ...]:
     """Exactly `height` lines of exactly `width` cells. view: settled on the rows for this size. now: Unix time."""
-    if width < SMALLEST[0] or height < SMALLEST[1]:
+    if is_too_small(width, height):
         return _filled([line(glyphs, width, [(f"at least {SMALLEST[0]}x{SMALLEST[1]}", Tone.BAD)])], width, height)
     if isinstance(view.mode, Helping):
-        lines = [line(glyphs, width, [(text, Tone.PLAIN)]) for text in HELP[: height - 1]]
+        help_ = HELP if len(HELP) < height else [text for text in HELP if text]
+        lines = [line(glyphs, width, [(text, Tone.PLAIN)]) for text in help_[: height - 1]]
         return (*_filled(lines, width, height - 1), line(glyphs, width, [("any key: back", Tone.STRONG)]))
     return _Page(scene, view, width, height, glyphs, now=now).lines(shown)
 
@@ -48,9 +54,9 @@ class _Page:
     def __init__(self, scene: Scene, view: View, width: int, height: int, glyphs: Glyphs, *, now: float) -> None:
         self.scene, self.view, self.width, self.height, self.glyphs = scene, view, width, height, glyphs
         self.now = now
-        self.foot = foot(view, width, glyphs, most=4 if height >= 12 else 1)
         most = 3 if height >= 20 else 2 if height >= 16 else 1
         self.remarks = [part for said in self._remarks() for part in glyphs.wrap(said, width, min(most, 2))][:most]
+        self.foot = foot(view, width, glyphs, most=min(4, height - 3 - len(self.remarks)))  # a row stays to be seen
         spare = height - 2 - len(self.foot) - len(self.remarks)
         self.details = 3 if spare >= 12 else 2 if spare >= 6 else 0
         tells = bool(scene.happened)

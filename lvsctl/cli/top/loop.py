@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket as sockets
 import sys
 import time
@@ -22,6 +23,7 @@ from lvsctl.cli.top.view import Drain, Quit, Refresh, Undrain, Wish
 from lvsctl.errors import LvsctlError
 
 SECOND = 1.0  # what is said to be so many seconds old is drawn again
+_MONOCHROME = ("vt1", "vt2")  # as terminfo has them; rich takes them for coloured
 ESCAPE = 0.1  # seconds within which the rest of a key follows its Esc, over a slow line too
 
 
@@ -30,12 +32,14 @@ def run(socket: str, interval: float) -> None:
 
     Raises LvsctlError without a terminal, and when nobody has answered the first question.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise LvsctlError("top needs a terminal: `lvsctl status` prints the same once")
     console = Console()
+    kind = os.environ.get("TERM", "")
     if console.is_dumb_terminal:
-        raise LvsctlError("this terminal cannot place its cursor (TERM=dumb): `lvsctl status` prints the same once")
-    painter = Painter(coloured=console.color_system is not None and not console.no_color)
+        raise LvsctlError(f"this terminal cannot place its cursor (TERM={kind}): `lvsctl status` prints the same once")
+    coloured = console.color_system is not None and not console.no_color and not kind.startswith(_MONOCHROME)
+    painter = Painter(coloured=coloured)
     scene = Scene(sockets.gethostname(), None, interval)
     session = Session(scene, glyphs(_environment()))
     try:

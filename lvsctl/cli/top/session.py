@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from lvsctl.cli.top.asker import Answered, Broken, Done, Refused, Report, Unanswered
 from lvsctl.cli.top.cells import Glyphs, Line
-from lvsctl.cli.top.frame import frame, page
+from lvsctl.cli.top.frame import frame, is_too_small, page
 from lvsctl.cli.top.press import press, refused
 from lvsctl.cli.top.rows import Row, rows, settle
 from lvsctl.cli.top.scene import Scene, answered, unanswered
-from lvsctl.cli.top.view import Message, View, Wish
+from lvsctl.cli.top.view import Message, Quit, View, Wish
 
 
 class Session:
@@ -41,6 +41,8 @@ class Session:
 
     def press(self, key: str, now: float) -> Wish | None:
         """What the operator wishes done now."""
+        if is_too_small(self.width, self.height):
+            return Quit() if key in ("q", "ctrl-c") else None
         shown = self._settled(now)
         services = len(self.scene.seen.services) if self.scene.seen is not None else 0
         self.view, wish = press(self.view, key, shown, page=self._page(now), services=services, now=now)

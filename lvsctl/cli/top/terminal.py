@@ -11,7 +11,8 @@ import termios
 from types import TracebackType
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, no cursor, and what is too long does not wrap
-LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[999;1H\r\n\x1b[?1049l"
+"""Where there is no other screen (linux, vt100, screen without altscreen) the shell goes on below what was drawn."""
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _CAUGHT = (signal.SIGINT, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, *_ENDING)
@@ -70,13 +71,15 @@ class Terminal:
     def write(self, text: str) -> None:
         """Raises Ended where the terminal hung up, and that is seen here before its signal is."""
         rest = text.encode("utf-8", "replace")
-        try:
-            while rest:
+        while rest:
+            try:
                 rest = rest[os.write(self._screen, rest) :]
-        except OSError as error:
-            if error.errno == errno.EIO:
-                raise Ended(signal.SIGHUP) from error
-            raise
+            except BlockingIOError:  # so somebody has left the terminal to us
+                select.select([], [self._screen], [])
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    raise Ended(signal.SIGHUP) from error
+                raise
 
     def wait(self, timeout: float) -> tuple[bytes, bool]:
         """What was typed, and whether all has to be drawn anew, after at most `timeout` seconds.

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import fcntl
 import os
+import select
 import struct
 import subprocess
 import termios
@@ -41,9 +42,9 @@ class TwoScreens(pyte.Screen):
 class Console:
     """A terminal of some size with a program on it. received: every byte that the program has written."""
 
-    def __init__(self, columns: int, lines: int) -> None:
+    def __init__(self, columns: int, lines: int, kind: type[pyte.Screen]) -> None:
         self._ours, self._theirs = os.openpty()
-        self._screen = TwoScreens(columns, lines)
+        self._screen = kind(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.received = b""
         self._news = asyncio.Event()
@@ -96,6 +97,19 @@ class Console:
         except TimeoutError:
             raise AssertionError(f"waited in vain for {what!r} on:\n{self.text}") from None
         return self.text
+
+    def stall(self) -> None:
+        """Take nothing that the program writes, and have writing refused instead of held up, until `go_on`."""
+        os.set_blocking(self._theirs, False)
+        asyncio.get_running_loop().remove_reader(self._ours)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more can be written."""
+        return not select.select([], [self._theirs], [], 0)[1]
+
+    def go_on(self) -> None:
+        asyncio.get_running_loop().add_reader(self._ours, self._read)
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
@@ -151,10 +165,14 @@ class Console:
 
 @contextlib.asynccontextmanager
 async def console(
-    *arguments: str | Path, columns: int = 80, lines: int = 24, **environment: str
+    *arguments: str | Path,
+    columns: int = 80,
+    lines: int = 24,
+    kind: type[pyte.Screen] = TwoScreens,
+    **environment: str,
 ) -> AsyncIterator[Console]:
     """The program with these arguments; it is killed at the end of the block if it still runs."""
-    made = Console(columns, lines)
+    made = Console(columns, lines, kind)
     usual = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", "TZ": "UTC", "HOME": "/"}
     try:
         made.start(list(arguments), usual | environment)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,32 @@ def test_a_status_whose_events_cannot_be_read_is_shown(listen: Listen) -> None:
     found = report(listen(http(status())).path)  # the same for /v1/events, which it is not
     assert isinstance(found, Answered)
     assert found.news == ()
+
+
+def test_a_status_whose_events_do_not_come_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvsctl.cli.top.asker.TELLING", 0.05)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        stalled = threading.Event()
+
+        def serve() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(http(status()))
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                stalled.wait(30)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            found = report(str(tmp_path / "s"))
+        finally:
+            stalled.set()
+            thread.join()
+    assert isinstance(found, Answered) and found.news == ()
 
 
 @pytest.mark.parametrize("body", [{}, {"services": 5}, status(round=None), status(services=[1])])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lvsctl.cli.top.asker import Unanswered
 from lvsctl.cli.top.cells import ASCII, UNICODE, Glyphs, cells
 from lvsctl.cli.top.session import Session
+from lvsctl.cli.top.view import Browsing, Quit
 from lvsctl.errors import DaemonUnreachable
 from tests.cli.document import status
 from tests.cli.top import documents as site
@@ -69,6 +70,13 @@ LOOKS: dict[str, Callable[[], Session]] = {
     "wide": lambda: look(site.SPILLING, site.DRAINED, site.KEPT, events=site.EVENTS, polls=9, width=132, height=40),
     "narrow": lambda: look(site.SPILLING, site.DRAINED, width=50, height=16),
     "low": lambda: look(site.SPILLING, width=80, height=6),
+    "narrow-asks-to-drain": lambda: typed(
+        look(site.QUIET, width=40, height=9), "down", "down", "d", *"why not", "enter", *"30m", "enter"
+    ),
+    "smallest-asks-to-drain": lambda: typed(
+        look(site.QUIET, width=24, height=5), "down", "down", "d", "enter", "enter"
+    ),
+    "low-help": lambda: typed(look(site.QUIET, height=12), "h"),
     "too-small": lambda: look(site.SPILLING, width=10, height=3),
 }
 
@@ -110,6 +118,13 @@ def test_whatever_the_size_and_the_keys_every_line_fits(
     for key in pressed:
         keys(session, key)
         fits(session)
+
+
+def test_where_nothing_can_be_seen_nothing_can_be_done() -> None:
+    session = look(site.QUIET, width=23, height=24)
+    assert keys(session, "down", "down", "d", "enter", "enter", "y") is None
+    assert session.view.mode == Browsing() and session.view.cursor is None
+    assert keys(session, "q") == Quit()
 
 
 @given(text=st.text(), name=st.text(), width=st.integers(24, 120))

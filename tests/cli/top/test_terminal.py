@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pyte
 import pytest
 
 from lvsctl.cli import client
@@ -308,7 +309,14 @@ async def test_ascii_where_the_locale_has_no_utf8(site: tuple[Site, Path]) -> No
 
 @pytest.mark.parametrize(
     ("environment", "colours"),
-    [({}, True), ({"TERM": "linux"}, True), ({"TERM": "screen"}, True), ({"NO_COLOR": "1"}, False)],
+    [
+        ({}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "screen"}, True),
+        ({"TERM": "vt100"}, False),
+        ({"TERM": "vt220"}, False),
+        ({"NO_COLOR": "1"}, False),
+    ],
 )
 async def test_colours(site: tuple[Site, Path], environment: dict[str, str], colours: bool) -> None:
     async with top(site[1], **environment) as it:
@@ -319,16 +327,19 @@ async def test_colours(site: tuple[Site, Path], environment: dict[str, str], col
         assert b"\x1b[1m" in it.received or b"\x1b[1;7m" in it.received
 
 
-async def test_a_terminal_that_cannot_place_its_cursor(site: tuple[Site, Path]) -> None:
-    async with top(site[1], TERM="dumb") as it:
+@pytest.mark.parametrize("kind", ["dumb", "unknown"])
+async def test_a_terminal_that_cannot_place_its_cursor(site: tuple[Site, Path], kind: str) -> None:
+    async with top(site[1], TERM=kind) as it:
         assert await it.ended() == 1
-        assert it.received == (
-            b"lvsctl: this terminal cannot place its cursor (TERM=dumb): `lvsctl status` prints the same once\r\n"
-        )
+        said = f"lvsctl: this terminal cannot place its cursor (TERM={kind}): `lvsctl status` prints the same once\r\n"
+        assert it.received == said.encode()
 
 
-def test_no_terminal() -> None:
-    run = subprocess.run([LVSCTL, "top"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("without", ["</dev/null", "<&-", ">&-"])
+def test_no_terminal(without: str) -> None:
+    run = subprocess.run(
+        ["sh", "-c", f"{LVSCTL} top {without}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     said = "lvsctl: top needs a terminal: `lvsctl status` prints the same once\n"
     assert (run.returncode, run.stdout, run.stderr) == (1, "", said)
 
@@ -375,6 +386,36 @@ async def test_a_terminal_that_hangs_up_ends_it(site: tuple[Site, Path]) -> None
         await it.until("2 services")
         it.hang_up()
         assert await it.ended() == -signal.SIGHUP
+
+
+async def test_where_there_is_no_other_screen_the_shell_goes_on_below(site: tuple[Site, Path]) -> None:
+    async with console("bash", "--norc", "--noprofile", "-i", PS1="shell$ ", TERM="linux", kind=pyte.Screen) as it:
+        await it.until("shell$")
+        it.type(f"{LVSCTL} top --socket {site[1]} --interval 0.1\n")
+        await it.until("q quit")
+        it.type("\x1a")
+        await it.until("Stopped")
+        it.type("fg\n")
+        await it.until(lambda text: bottom(text).startswith("q quit"))
+        it.type("q")
+        text = await it.until(lambda text: text.endswith("\nshell$"))
+        assert text.split("\n")[-2].startswith("q quit")
+
+
+async def test_a_terminal_that_takes_nothing_for_a_while_is_waited_for(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        it.stall()
+        async with asyncio.timeout(20):
+            while not it.is_full:
+                it.type("r")  # draws everything anew
+                await asyncio.sleep(0.02)
+        it.go_on()
+        it.type("s")
+        await it.until("SERVICE, by conf.d")
+        it.type("q")
+        assert await it.ended() == 0
+        assert it.is_as_before()
 
 
 async def test_who_was_stopped_draws_everything_anew(site: tuple[Site, Path]) -> None:
