@@ -20,6 +20,7 @@ SHOWN = 4  # servers that one line names
 _DONE = {"drain": "drained", "disable": "disabled"}
 
 _subjects = click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+_force = click.option("--force", is_flag=True, help="Although nobody is left then to take a service's connections.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _wish(command: Callable[..., Any]) -> Callable[..., Any]:
         options.socket,
         click.option("--timeout", metavar="TIME", help=f"With --wait: no longer than this. Default {DEFAULT_TIMEOUT}."),
         click.option("--wait", is_flag=True, help="Return when no connection is left; status 5 at --timeout."),
-        click.option("--force", is_flag=True, help="Although nobody is left then to take a service's connections."),
+        _force,
         click.option("--reason", default="", metavar="TEXT", help="One line for whoever asks why."),
         click.option("--for", "lasts", metavar="TIME", help="End by itself after 90s, 30m, 8h; else at `enable`."),
     ):
@@ -122,8 +123,9 @@ def weight(subject: str, weight: str, wish: _Wish) -> None:
 
 @click.command()
 @_subjects
+@_force
 @options.socket
-def enable(subjects: tuple[str, ...], socket: str) -> None:
+def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
     """End what was ordered of a server or a pool.
 
     SUBJECT is named as `lvsctl drain --help` says. What was ordered of a part of it ends, too; what was ordered of more
@@ -133,7 +135,8 @@ def enable(subjects: tuple[str, ...], socket: str) -> None:
     from urllib.parse import quote  # noqa: PLC0415
 
     for subject in subjects:
-        body = _ask(socket, "DELETE", f"/v1/overrides?subject={quote(subject, safe='', errors='replace')}")
+        query = f"subject={quote(subject, safe='', errors='replace')}" + ("&force=1" if force else "")
+        body = _ask(socket, "DELETE", f"/v1/overrides?{query}")
         with _Expected():
             for one in body["ended"]:
                 click.echo(printable(f"{one['subject']} is no longer {_done(one)} (ordered by {one['by']})"))

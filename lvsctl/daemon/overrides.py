@@ -11,7 +11,7 @@ import structlog
 from lvsctl.daemon.maintenance import Maintenance
 from lvsctl.daemon.override_file import load, save
 from lvsctl.daemon.reconcile import Round, View
-from lvsctl.decide.dark import Scene, left_dark
+from lvsctl.decide.dark import Dark, Scene, left_dark
 from lvsctl.decide.overrides import over
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event, OverrideEnded, OverrideSet
@@ -21,7 +21,7 @@ from lvsctl.model import AddServer, DeleteServer, EditServer, Override, Override
 FORCE = "force"
 """The first word of a file that may drain the last server of a service."""
 
-Dark = Callable[[Sequence[Override], Sequence[Override]], list[str]]
+Judge = Callable[[Sequence[Override], Sequence[Override]], list[Dark]]
 """Services that a change from the first to the second would leave without a server that takes connections."""
 
 log = structlog.get_logger("lvsctl")
@@ -105,7 +105,7 @@ class Overrides:
         self.by_file = {subject: files[subject] for subject in self.by_file if subject in files}
         return files.keys() != self.by_file.keys()
 
-    def obey(self, dark: Dark) -> None:
+    def obey(self, left: Judge) -> None:
         """Let the files hold, each by itself, but none that takes the last server of a service without being told to.
 
         What stood there before the program started is no news, and whom the table shows without connections has none
@@ -118,11 +118,11 @@ class Overrides:
             before = self.in_force()
             forced = re.match(rf"{FORCE}\b", override.reason) is not None
             after = (*before, override)
-            services = [] if forced else dark(before if self._is_news else after, after)
-            if services:
+            dark = [] if forced else left(before if self._is_news else after, after)
+            if dark:
                 refused.add(path)
                 if path not in self._refused:
-                    self._say_refused(path, services)
+                    self._say_refused(path, dark)
                 continue
             self.by_file = {**self.by_file, subject: (override, path)}
             if self._is_news:
@@ -130,12 +130,12 @@ class Overrides:
         self._refused = frozenset(refused)
 
     @staticmethod
-    def _say_refused(path: Path, services: Sequence[str]) -> None:
+    def _say_refused(path: Path, dark: Sequence[Dark]) -> None:
         log.warning(
             "a file of the maintenance directory asks for the last server that takes connections: it waits until there "
             f"is another, or write `{FORCE}` into the file",
             file=str(path),
-            services=list(services),
+            services=[str(one) for one in dark],
         )
 
 

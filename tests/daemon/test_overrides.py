@@ -166,6 +166,38 @@ async def test_the_last_server_of_a_service_takes_force(site: Site, servers: Ser
         await desk.order("shop/servers")  # there is nobody left to lose
 
 
+async def test_a_service_may_not_live_by_an_order_that_ends(site: Site, servers: Servers) -> None:
+    key = await start(site, servers, A, B)
+    async with at_work(site) as desk:
+        await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        [until] = [(await desk.order(f"shop/{A}", "weight", weight="50%", **{"for": 600}))["override"]["until"]]
+        said = await desk.order("shop/servers", status=409)
+        assert said["error"] == (
+            f"that would leave nobody to take the connections of shop once what is ordered of shop/{A} ends "
+            f"({until[:19]}Z): it needs --force"
+        )
+        await desk.order("shop/servers", **{"for": 500})
+        await desk.enable("shop/servers")
+        await desk.order(f"shop/{A}", "weight", weight="50%")
+        await desk.order("shop/servers")
+
+
+async def test_an_order_that_a_service_lives_by_is_not_ended_without_force(site: Site, servers: Servers) -> None:
+    key = await start(site, servers, A, B)
+    async with at_work(site) as desk:
+        await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        await desk.order(f"shop/{A}", "weight", weight="5")
+        await desk.order("shop/servers")
+        await site.until("A alone", lambda table: weights(table, key) == {A: 5, B: 0})
+        said = await desk.enable(f"shop/{A}", status=409)
+        assert said["error"] == "that would leave nobody to take the connections of shop: it needs --force"
+        await site.rounds(1)
+        assert weights(await site.ipvs.read(), key) == {A: 5, B: 0}
+        said = await desk.enable(f"shop/{A}&force=1")
+        assert len(said["ended"]) == len(said["warnings"]) == 1
+        await site.until("nobody", lambda table: weights(table, key) == {A: 0, B: 0})
+
+
 async def test_who_does_not_exist_and_what_cannot_be_ordered(site: Site, servers: Servers) -> None:
     await start(site, servers, A, B)
     async with at_work(site) as desk:

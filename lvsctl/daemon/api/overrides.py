@@ -14,7 +14,7 @@ from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, liste
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.overrides import scene
 from lvsctl.decide.caveats import caveats
-from lvsctl.decide.dark import left_dark
+from lvsctl.decide.dark import Scene, left_dark
 from lvsctl.decide.override_subject import meant, weight_meant
 from lvsctl.decide.overrides import in_words, members, members_of, orders
 from lvsctl.model import Action, Override, OverrideSubject, Server, Service
@@ -63,7 +63,10 @@ GIVE = Operation(
 END = Operation(
     "End what was ordered of this subject, and of every part of it.",
     shape("Ended", {"ended": listed(OVERRIDE), "warnings": listed(TEXT)}),
-    query={"subject": {**TEXT, "description": "as it was ordered, or SERVER, SERVICE/SERVER or SERVICE/POOL"}},
+    query={
+        "subject": {**TEXT, "description": "as it was ordered, or SERVER, SERVICE/SERVER or SERVICE/POOL"},
+        "force": {**one_of("0", "1"), "description": "1: although it leaves a service dark that lives by this order"},
+    },
     required=("subject",),
     fails=(404, 409, 503),
 )
@@ -82,10 +85,7 @@ async def give(request: web.Request) -> web.Response:
     if not said.force:
         now = await scene(daemon.world, daemon.ipvs, daemon.last.round)
         override = _override(daemon, said, peer(request))  # there may have been a reload meanwhile
-        overrides = daemon.overrides
-        dark = left_dark(now, overrides.in_force(), overrides.with_order(override))
-        if dark:
-            raise Conflict(f"that would leave nobody to take the connections of {', '.join(dark)}: it needs --force")
+        _refuse_dark(daemon, now, daemon.overrides.with_order(override))
     override = _override(daemon, said, peer(request))
     daemon.overrides.order(override)
     daemon.world.order(daemon.overrides.in_force())
@@ -98,6 +98,10 @@ async def end(request: web.Request) -> web.Response:
     daemon, words = request.app[DAEMON], request.query.get("subject", "")
     subject = _subject(daemon, words)
     ended = _parts(daemon, subject)
+    if request.query.get("force") != "1" and any(one.action is Action.WEIGHT for one in ended):  # no other gives life
+        now = await scene(daemon.world, daemon.ipvs, daemon.last.round)
+        ended = _parts(daemon, subject)  # meanwhile one may have ended by itself
+        _refuse_dark(daemon, now, [one for one in daemon.overrides.in_force() if one not in ended])
     held = _still_held(daemon, subject, ended)
     if not ended and held:
         raise Conflict("; ".join(held))
@@ -107,6 +111,14 @@ async def end(request: web.Request) -> web.Response:
     daemon.overrides.end(ended, peer(request))
     daemon.world.order(daemon.overrides.in_force())
     return web.json_response({"ended": told, "warnings": held})
+
+
+def _refuse_dark(daemon: Daemon, now: Scene, after: Sequence[Override]) -> None:
+    """Raises Conflict if a service would be left without a server that takes connections, now or later."""
+    dark = left_dark(now, daemon.overrides.in_force(), after)
+    if dark:
+        services = ", ".join(map(str, dark))
+        raise Conflict(f"that would leave nobody to take the connections of {services}: it needs --force")
 
 
 def _override(daemon: Daemon, said: Order, by: str) -> Override:
