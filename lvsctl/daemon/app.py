@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from lvsctl.checkapi import AnyKind
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import Loaded, load
 from lvsctl.daemon import log as logs
-from lvsctl.daemon.api.listener import group_number
+from lvsctl.daemon.api.listener import group_number, held
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.state import State
 from lvsctl.errors import LvsctlError
@@ -34,15 +35,18 @@ def run(*, config: Path, socket: Path, socket_group: str | None, state_dir: Path
     logs.configure(log_format)
     group = group_number(socket_group) if socket_group is not None else None
     kinds = installed()
-    for name, why in kinds.broken.items():
-        log.error("check kind cannot be used", kind=name, why=why)
     loaded = load(config, kinds)
-    for problem in loaded.warnings:
-        log.warning("conf.d", problem=str(problem))
-    _allow_many_files()
     state = State(state_dir)
-    with state.lock():
-        asyncio.run(_serve(config=config, loaded=loaded, kinds=kinds, socket=socket, group=group, state=state))
+    with (
+        state.lock(),
+        held(socket, group) as listener,
+    ):  # before anything begins: two daemons would tell everything twice
+        for name, why in kinds.broken.items():
+            log.error("check kind cannot be used", kind=name, why=why)
+        for problem in loaded.warnings:
+            log.warning("conf.d", problem=str(problem))
+        _allow_many_files()
+        asyncio.run(_serve(config=config, loaded=loaded, kinds=kinds, listener=listener, state=state))
 
 
 def _allow_many_files() -> None:
@@ -53,9 +57,9 @@ def _allow_many_files() -> None:
 
 
 async def _serve(
-    *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], socket: Path, group: int | None, state: State
+    *, config: Path, loaded: Loaded, kinds: Mapping[str, AnyKind], listener: socket.socket, state: State
 ) -> None:
-    from lvsctl.daemon.api.server import serving  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
+    from lvsctl.daemon.api.server import answering  # noqa: PLC0415 - aiohttp and pyroute2 are slow to import:
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415   a refused start should not wait for them
 
     ipvs = NetlinkIpvs()
@@ -71,7 +75,7 @@ async def _serve(
         )
         handle_signals(daemon)
         await daemon.prepare()
-        async with serving(daemon, socket, group=group):
+        async with answering(daemon, listener):
             await daemon.run()
     finally:
         await ipvs.close()

@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 
 from lvsctl.cli import show_told
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import PoolExhausted, PoolRelieved, ServerChanged
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import Outcome, RealKey, Verdict
 from tests.cli.test_with_daemon import lvsctl
-from tests.daemon.site import Site, conf, service
+from tests.daemon.site import Site, conf, service, serving
 
 LVSCTL = Path(sys.executable).with_name("lvsctl")
 

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.cli.conftest import Run
 from tests.cli.top.console import console
-from tests.daemon.site import Site, conf, service
+from tests.daemon.site import Site, conf, service, serving
 
 LVSCTL = Path(sys.executable).with_name("lvsctl")
 MANY = tuple(f"127.0.0.{number}" for number in range(11, 31))

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
-from tests.daemon.site import Servers, Site, conf, service
+from tests.daemon.site import Servers, Site, conf, service, serving
 from tests.notify.server import Misbehaving
 from tests.notify.server import status as forbidden
 

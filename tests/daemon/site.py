@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
+from lvsctl.daemon.api.listener import held
+from lvsctl.daemon.api.server import answering
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.lookout import RECHECK
 from lvsctl.daemon.metrics.exposition import exposition
@@ -135,6 +137,14 @@ class Site:
         async with asyncio.timeout(10):
             while self.daemon.last.number < goal:
                 await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def serving(daemon: Daemon, path: Path, *, group: int | None = None) -> AsyncIterator[None]:
+    """The daemon's control socket."""
+    with held(path, group) as listener:
+        async with answering(daemon, listener):
+            yield
 
 
 def scrape(daemon: Daemon) -> str:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.explain import explain
 from lvsctl.decide.explain.subject import NoSuchSubject
 from lvsctl.model import DeleteServer
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, service, serving, tcp, weights
 
 A, B = "127.0.0.11", "127.0.0.12"
 VIP = "192.0.2.20"

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from lvsctl.daemon import history as histories
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.history import Book, History, Transition, transition
 from lvsctl.daemon.told import told_json
 from lvsctl.model import Level, Record, Told
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Servers, Site, conf, service
+from tests.daemon.site import Servers, Site, conf, service, serving
 
 A, B = "127.0.0.11", "127.0.0.12"
 

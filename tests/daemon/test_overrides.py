@@ -13,14 +13,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import OverrideEnded, OverrideSet
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_openapi import hold_to_the_document
 from tests.daemon.api.test_requests import ME
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, service, serving, tcp, weights
 from tests.daemon.test_rounds import listen
 
 A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from lvsctl.errors import AlreadyRunning, LvsctlError
@@ -14,28 +16,44 @@ USUAL = "lvsctl"
 """The group that is given the socket when none is named, where it exists and may be given it."""
 
 _MODE = 0o660
+_WAITING = 128  # who may wait to be answered
 
 
-def listening(path: Path, group: int | None) -> socket.socket:
-    """A socket bound to `path`, for its owner and its group alone.
+@contextlib.contextmanager
+def held(path: Path, group: int | None) -> Iterator[socket.socket]:
+    """A socket that listens on `path`, for its owner and its group alone; nobody else gets the path meanwhile.
 
-    group: of the socket; None: that of the process, or USUAL. Nobody can connect before its rights are set: it does not
-    listen yet. Raises LvsctlError if the path cannot be used, or not be given to the group.
+    group: of the socket; None: that of the process, or USUAL. Nobody can connect before its rights are set; who does
+    so then waits for somebody to answer. Raises LvsctlError if the path cannot be used, or not be given to the group.
     """
     _make_room(path)
-    made = socket.socket(socket.AF_UNIX)
+    with socket.socket(socket.AF_UNIX) as made:
+        _bind(made, path)
+        try:
+            _set_up(made, path, group)
+            yield made
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _bind(made: socket.socket, path: Path) -> None:
     try:
         made.bind(str(path))
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _set_up(made: socket.socket, path: Path, group: int | None) -> None:
+    try:
         path.chmod(_MODE)
         _give(path, group)
+        made.listen(_WAITING)
     except OSError as error:
-        made.close()
-        raise LvsctlError(f"cannot listen on {path}: {error.strerror or error}; name another with --socket") from error
-    except LvsctlError:
-        made.close()
-        path.unlink(missing_ok=True)
-        raise
-    return made
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> LvsctlError:
+    return LvsctlError(f"cannot listen on {path}: {error.strerror or error}; name another with --socket")
 
 
 def group_number(name: str) -> int:

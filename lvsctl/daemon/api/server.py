@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import structlog
 from aiohttp import web
 
 from lvsctl.daemon.api import metrics, openapi
 from lvsctl.daemon.api.failures import failures
-from lvsctl.daemon.api.listener import listening
 from lvsctl.daemon.api.request import DAEMON, find_peer
 from lvsctl.daemon.api.routes import ROUTES, Handler, Route
 from lvsctl.daemon.daemon import Daemon
@@ -24,12 +23,8 @@ log = structlog.get_logger("lvsctl")
 
 
 @contextlib.asynccontextmanager
-async def serving(daemon: Daemon, path: Path, *, group: int | None = None) -> AsyncIterator[None]:
-    """Answer on `path` while the block runs; raises LvsctlError if that cannot be.
-
-    group: whom the socket is given to, see `listener.listening`.
-    """
-    listener = listening(path, group)
+async def answering(daemon: Daemon, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer whoever connects to the listener while the block runs."""
     app = web.Application(middlewares=[failures], client_max_size=LARGEST)
     app[DAEMON] = daemon
     metrics.prepare(app)
@@ -44,7 +39,6 @@ async def serving(daemon: Daemon, path: Path, *, group: int | None = None) -> As
     finally:
         daemon.stream.close()
         await runner.cleanup()
-        path.unlink(missing_ok=True)
 
 
 def _logged(route: Route) -> Handler:

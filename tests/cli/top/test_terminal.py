@@ -17,13 +17,12 @@ import pyte
 import pytest
 
 from lvsctl.cli import client
-from lvsctl.daemon.api.server import serving
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.cli.conftest import Listener
 from tests.cli.document import status
 from tests.cli.top import documents
 from tests.cli.top.console import Console, console
-from tests.daemon.site import Servers, Site, conf, service
+from tests.daemon.site import Servers, Site, conf, service, serving
 
 LVSCTL = Path(sys.executable).with_name("lvsctl")
 A, B, C = "127.0.0.31", "127.0.0.32", "127.0.0.33"

@@ -13,12 +13,11 @@ import pytest
 
 from lvsctl.daemon import stream as streams
 from lvsctl.daemon.api import events
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import PoolExhausted, PoolRelieved
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Site, conf, service
+from tests.daemon.site import Site, conf, service, serving
 
 Asked = tuple[Daemon, aiohttp.ClientSession]
 

@@ -14,12 +14,11 @@ import pytest
 
 from lvsctl.daemon.api.openapi import document
 from lvsctl.daemon.api.routes import ROUTES, Route
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.api.shapes import LINES, TEXT, Operation, listed, shape
 from lvsctl.model import DeleteService, MarkKey
 from lvsctl.model.table import Family
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Servers, Site, conf, service
+from tests.daemon.site import Servers, Site, conf, service, serving
 from tests.daemon.test_troubles import Kernel
 
 SHIPPED = Path(__file__).parents[3] / "schema" / "openapi.json"

@@ -20,12 +20,11 @@ from lvsctl.daemon.api import server
 from lvsctl.daemon.api.failures import Conflict, NotFound
 from lvsctl.daemon.api.request import body, peer
 from lvsctl.daemon.api.routes import Route
-from lvsctl.daemon.api.server import serving
 from lvsctl.daemon.api.shapes import Operation
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Site, conf, service
+from tests.daemon.site import Site, conf, service, serving
 
 ME = f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
 

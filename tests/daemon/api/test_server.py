@@ -11,11 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lvsctl.daemon.api.listener import group_number, listening
-from lvsctl.daemon.api.server import serving
+from lvsctl.daemon.api.listener import group_number, held
 from lvsctl.errors import AlreadyRunning, LvsctlError
 from lvsctl.kernel.memory import MemoryIpvs
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, service, serving, tcp, weights
 
 A, B = "127.0.0.11", "127.0.0.12"
 VIP = "192.0.2.20"
@@ -116,7 +115,7 @@ def test_where_there_is_a_group_lvsctl_it_is_given_to_that(
     if os.getuid():
         pytest.skip("only root may give it to any group")
     monkeypatch.setattr(grp, "getgrnam", look)
-    with listening(tmp_path / "s", None):
+    with held(tmp_path / "s", None):
         expected = os.getgid() if given is None else given
         assert (tmp_path / "s").stat().st_gid == expected
 
@@ -134,11 +133,11 @@ def test_a_group_that_may_not_be_given_the_socket(
     monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 4321, [])))
     path = tmp_path / "s"
     if asked is None:
-        listening(path, asked).close()
-        assert path.exists()
+        with held(path, asked):
+            assert path.exists()
         return
-    with pytest.raises(LvsctlError) as caught:
-        listening(path, asked)
+    with pytest.raises(LvsctlError) as caught, held(path, asked):
+        pass
     assert str(caught.value) == (
         f"not allowed to give {path} to the group 4321: be root or a member of it, or name another with --socket-group"
     )
