@@ -23,7 +23,9 @@ PAUSE = 1.0  # seconds between two attempts to find the daemon again
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on, until ^C.")
 @click.option("-n", "--limit", type=click.IntRange(0), metavar="N", help="The last N only.  [default: 10 with -f]")
 @click.option("--since", type=click.IntRange(0), metavar="NUMBER", help="Only those after the one with this number.")
-@click.option("--service", metavar="SERVICE", help="Only what is about this service.")
+@click.option(
+    "--service", metavar="SUBJECT", help="Only what is about this service, or part of it, as `history` has it."
+)
 @options.output("text", "json")
 @options.socket
 def events(

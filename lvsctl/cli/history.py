@@ -12,7 +12,7 @@ from lvsctl.errors import LvsctlError
 
 
 @click.command()
-@click.argument("subject", required=False, metavar="[SERVICE[/SERVER]]")
+@click.argument("subject", required=False, metavar="[SUBJECT]")
 @click.option("-n", "--limit", type=click.IntRange(0), default=50, show_default=True, metavar="N", help="The last N.")
 @click.option("--since", metavar="TIME", help="Only newer ones: 1h for those of the last hour, or 2026-01-31T12:00.")
 @options.output("text", "json")
@@ -20,9 +20,10 @@ from lvsctl.errors import LvsctlError
 def history(*, subject: str | None, limit: int, since: str | None, output: str, socket: str) -> None:
     """Show the last transitions: what went down and came up, and why.
 
-    With SERVICE those of the service and its servers, with SERVICE/SERVER or SERVICE/POOL of one; else of everything.
-    They are kept across restarts: the last 100 of each server and each service, the oldest of all make room. CODE and
-    LATENCY are those of the answer that decided.
+    SUBJECT is a SERVICE, with all its servers; a SERVER, by its name in conf.d or its address, wherever it is;
+    SERVICE/SERVER or SERVICE/POOL; without it, everything. Orders are shown with all that they are about. The last 100
+    of each server and each service are kept, across restarts; the oldest of all make room. CODE and LATENCY are those
+    of the answer that decided.
     """
     import json  # noqa: PLC0415
     import shutil  # noqa: PLC0415

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ import structlog
 
 from lvsctl.daemon.journal import Journal
 from lvsctl.daemon.told import told_json
+from lvsctl.decide.about import About
 from lvsctl.model import Told
 from lvsctl.model.moment import unix_time
 
@@ -47,23 +48,8 @@ class Transition:
     of: str
     line: bytes
 
-    def is_about(self, service: str, member: str, servers: Collection[str] = ()) -> bool:
-        """member: a server, its address, or a pool; "" for anything of the service. servers: those that it has now.
-
-        An order about a server wherever it is names no service: it is about each that has the server.
-        """
-        if not member:
-            return self.service == service or (
-                bool(self.of) and not self.service and any(_means(one, self.of) for one in servers)
-            )
-        if self.of and self.service in ("", service):
-            of = self.of.rpartition("/")[2]
-            return _means(of, member) or _means(member, of)
-        return self.service == service and (_means(self.server, member) or (not self.server and self.pool == member))
-
-
-def _means(server: str, words: str) -> bool:
-    return server == words or server.rpartition(":")[0].strip("[]") == words
+    def is_about(self, about: About) -> bool:
+        return about.tells(service=self.service, pool=self.pool, server=self.server, order=self.of)
 
 
 def transition(value: Json, line: bytes | None = None) -> Transition:
@@ -126,14 +112,9 @@ class Book:
         if not self._numbers[subject]:
             del self._numbers[subject]
 
-    def newest(
-        self, limit: int, *, service: str = "", member: str = "", servers: Collection[str] = (), since: float = 0.0
-    ) -> list[Transition]:
-        """At most so many of a service, or of a server or a pool of it; oldest first. since: Unix time.
-
-        servers: see `Transition.is_about`.
-        """
-        found = [one for one in self if one.at >= since and (not service or one.is_about(service, member, servers))]
+    def newest(self, limit: int, about: About | None = None, *, since: float = 0.0) -> list[Transition]:
+        """At most so many, of everything or of what is asked for; oldest first. since: Unix time."""
+        found = [one for one in self if one.at >= since and (about is None or one.is_about(about))]
         return found[len(found) - min(limit, len(found)) :]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from lvsctl.decide.explain.subject import NoSuchSubject, listed, nearest, service_named
+from lvsctl.decide.explain.subject import NoSuchSubject, listed, nearest, service_named, spellings
 from lvsctl.model import (
     MAX_WEIGHT,
     Address,
@@ -40,30 +40,37 @@ def _in_service(service: Service, words: str) -> OverrideSubject:
     for server in servers:
         if server.name and server.name == words:
             return ServerSubject(service.name, server.key.address, server.key.port)
-    place = _place(words)
-    if place is not None and any(_is(server.key, place) for server in servers):
-        return ServerSubject(service.name, *place)
-    known = [*(pool.name for pool in service.pools), *_spellings(servers)]
+    at = place(words)
+    if at is not None and any(_is(server.key, at) for server in servers):
+        return ServerSubject(service.name, *at)
+    known = [*(pool.name for pool in service.pools), *spellings(servers)]
     near = nearest(words, known) or f"`lvsctl explain {service.name}` lists them"
     raise NoSuchSubject(f"there is no server or pool `{words[:60]}` in {service.name}: {near}")
 
 
 def _anywhere(spec: Spec, words: str) -> OverrideSubject:
+    found = server_anywhere(spec, words)
+    if found is not None:
+        return found
+    if words in spec.services:
+        service = spec.services[words]
+        example = f"{service.name}/{service.pools[0].name}"
+        raise NoSuchSubject(f"`{words}` is a service: name one of its servers, or a pool of it, such as {example}")
+    near = nearest(words, list(spellings(server for _, server in _everyone(spec)))) or "`lvsctl status` lists them"
+    raise NoSuchSubject(f"there is no server `{words[:60]}`: {near}")
+
+
+def server_anywhere(spec: Spec, words: str) -> ServerSubject | None:
+    """The server of that name or at that place; raises NoSuchSubject if more than one has the name."""
     everyone = list(_everyone(spec))
     named = {server.key: f"{service.name}/{server.key}" for service, server in everyone if server.name == words != ""}
     if len(named) > 1:
         raise NoSuchSubject(f"`{words}` is the name of more than one server: {listed(list(named.values()))}; name one")
     for key in named:
         return ServerSubject(None, key.address, key.port)
-    place = _place(words)
-    if place is not None and any(_is(server.key, place) for _, server in everyone):
-        return ServerSubject(None, *place)
-    if words in spec.services:
-        service = spec.services[words]
-        example = f"{service.name}/{service.pools[0].name}"
-        raise NoSuchSubject(f"`{words}` is a service: name one of its servers, or a pool of it, such as {example}")
-    near = nearest(words, list(_spellings([server for _, server in everyone]))) or "`lvsctl status` lists them"
-    raise NoSuchSubject(f"there is no server `{words[:60]}`: {near}")
+    at = place(words)
+    known = at is not None and any(_is(server.key, at) for _, server in everyone)
+    return ServerSubject(None, *at) if at is not None and known else None
 
 
 def _everyone(spec: Spec) -> Iterator[tuple[Service, Server]]:
@@ -73,18 +80,12 @@ def _everyone(spec: Spec) -> Iterator[tuple[Service, Server]]:
                 yield service, server
 
 
-def _spellings(servers: list[Server]) -> Iterator[str]:
-    """Whatever these servers are called."""
-    for server in servers:
-        yield from (server.name, str(server.key), str(server.key.address))
-
-
-def _is(key: RealKey, place: tuple[Address, int | None]) -> bool:
-    address, port = place
+def _is(key: RealKey, at: tuple[Address, int | None]) -> bool:
+    address, port = at
     return key.address == address and port in (None, key.port)
 
 
-def _place(words: str) -> tuple[Address, int | None] | None:
+def place(words: str) -> tuple[Address, int | None] | None:
     """`10.0.0.1`, `10.0.0.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`; None for anything else."""
     host, port = words, ""
     if words.startswith("["):

@@ -94,7 +94,7 @@ async def test_what_was_as_lines_for_people_and_as_json(tmp_path: Path) -> None:
 async def test_a_service_that_there_is_not(tmp_path: Path) -> None:
     async with daemon_at(tmp_path):
         status, out, err = await lvsctl("events", "--socket", tmp_path / "lvsctl.sock", "--service", "shpo", "-f")
-    assert (status, out, err) == (1, "", "lvsctl: there is no service `shpo`: did you mean `shop`?\n")
+    assert (status, out, err) == (1, "", "lvsctl: there is no service or server `shpo`: did you mean `shop`?\n")
 
 
 async def test_without_a_daemon_to_begin_with(tmp_path: Path) -> None:

@@ -99,5 +99,5 @@ def test_no_daemon_and_no_subject(run: Run) -> None:
     result = run("explain")
     assert (result.exit_code, result.stderr) == (
         2,
-        "lvsctl: Missing argument 'SERVICE[/SERVER]'. (see 'lvsctl explain --help')\n",
+        "lvsctl: Missing argument 'SUBJECT'. (see 'lvsctl explain --help')\n",
     )

@@ -78,7 +78,7 @@ async def test_explain(site: tuple[Site, Path]) -> None:
     ]
     assert "  scheduler      the kernel has no scheduler hprio, fo is used in its place\n" in out
     status, out, err = await lvsctl("explain", "--socket", socket, "shpo")
-    assert (status, out, err) == (1, "", "lvsctl: there is no service `shpo`: did you mean `shop`?\n")
+    assert (status, out, err) == (1, "", "lvsctl: there is no service or server `shpo`: did you mean `shop`?\n")
 
 
 async def test_json_and_ipvsadm(site: tuple[Site, Path]) -> None:

@@ -82,7 +82,7 @@ async def test_over_the_socket(site: Site, servers: Servers) -> None:
         async with http.get("/v1/explain", params={"subject": "shpo"}) as answer:
             assert (answer.status, await answer.json()) == (
                 404,
-                {"error": "there is no service `shpo`: did you mean `shop`?"},
+                {"error": "there is no service or server `shpo`: did you mean `shop`?"},
             )
         async with http.get("/v1/explain") as answer:
             assert answer.status == 404

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from lvsctl.daemon import history as histories
 from lvsctl.daemon.history import Book, History, Transition, transition
 from lvsctl.daemon.told import told_json
+from lvsctl.decide.about import About
 from lvsctl.model import Level, Record, Told
 from tests.daemon.api.test_server import client
 from tests.daemon.site import Servers, Site, conf, service, serving
@@ -54,46 +55,13 @@ def test_the_newest_are_kept_and_the_oldest_make_room(added: list[tuple[str, int
         assert len(newer) >= 3 or all(one.at > lost.at for one in kept)
 
 
-SHOP = transition(told_json(told(1)))
-SIX = transition(told_json(told(1, server="[2001:db8::1]:80")))
-POOL = transition(told_json(told(1, "spill_started", "")))
-OVERRIDE = transition(told_json(told(1, "override_set", "", subject="shop/10.0.0.1:80")))
-EVERYWHERE = transition(
-    told_json(Told(1, 0.0, Record("override_set", Level.INFO, "m", fields={"subject": "10.0.0.1"})))
-)
-
-
-@pytest.mark.parametrize(
-    ("one", "service", "member", "answer"),
-    [
-        (SHOP, "shop", "", True),
-        (SHOP, "shop", "10.0.0.1:80", True),
-        (SHOP, "shop", "10.0.0.1", True),
-        (SHOP, "shop", "10.0.0.1:8", False),
-        (SHOP, "shop", "10.0.0.2", False),
-        (SHOP, "blog", "", False),
-        (SHOP, "blog", "10.0.0.1:80", False),
-        (SIX, "shop", "2001:db8::1", True),
-        (SIX, "shop", "[2001:db8::1]:80", True),
-        (POOL, "shop", "web", True),
-        (POOL, "shop", "spare", False),
-        (SHOP, "shop", "web", False),  # of a pool itself, not of its servers
-        (OVERRIDE, "shop", "10.0.0.1", True),
-        (OVERRIDE, "shop", "10.0.0.2", False),
-        (OVERRIDE, "blog", "10.0.0.1", False),
-        (EVERYWHERE, "shop", "10.0.0.1", True),
-        (EVERYWHERE, "shop", "10.0.0.1:80", True),
-        (EVERYWHERE, "shop", "10.0.0.11:80", False),
-        (EVERYWHERE, "shop", "", False),
-    ],
-)
-def test_what_a_transition_is_about(one: Transition, service: str, member: str, answer: bool) -> None:
-    assert one.is_about(service, member) is answer
-
-
-def test_an_order_about_a_server_wherever_it_is_is_about_every_service_that_has_it() -> None:
-    assert EVERYWHERE.is_about("blog", "", {"10.0.0.1:80", "10.0.0.2:80"})
-    assert not EVERYWHERE.is_about("mail", "", {"10.0.0.11:80"})
+def test_what_a_transition_is_about() -> None:
+    """As `About` tells, with the subject of an order taken from its fields."""
+    down = transition(told_json(told(1)))
+    order = transition(told_json(told(1, "override_set", "", subject="shop/10.0.0.1:80")))
+    for one in (down, order):
+        assert one.is_about(About("shop", server="10.0.0.1"))
+        assert not one.is_about(About("shop", server="10.0.0.2"))
 
 
 def test_long_facts_are_shortened() -> None:
@@ -265,11 +233,13 @@ async def test_a_server_that_dies_is_in_the_history_of_the_next_daemon(site: Sit
             async with http.get("/v1/history", params={"since": since}) as answer:
                 assert (await answer.json())["transitions"] == []
         for query, code, why in [
-            ("subject=shpo", 404, "there is no service `shpo`: did you mean `shop`?"),
+            ("subject=shpo", 404, "there is no service or server `shpo`: did you mean `shop`?"),
             ("limit=x", 422, "limit: must be a whole number from 0, not `x`"),
             ("since=x", 422, "since: `x` is neither a duration like 1h nor a time like 2026-01-31T12:00Z"),
         ]:
             async with http.get(f"/v1/history?{query}") as answer:
                 assert (answer.status, await answer.json()) == (code, {"error": why})
-        async with http.get("/v1/history?subject=shop/servers") as answer:
-            assert answer.status == 200
+        for subject in ("shop/servers", A, f"{A}:{servers.port}"):
+            async with http.get(f"/v1/history?subject={subject}") as answer:
+                assert answer.status == 200
+                assert (last in (await answer.json())["transitions"]) is (subject != "shop/servers")

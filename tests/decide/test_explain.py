@@ -449,6 +449,8 @@ MANY = spec(
         name="six",
         key=AddressKey(ip_address("2001:db8::100"), 443, Protocol.TCP),
     ),
+    service([server(1), replace(server(3), name="thatone")], name="named", key=replace(VIP, port=82)),
+    service([server(1)], name="last", key=replace(VIP, port=83)),
 )
 
 
@@ -465,6 +467,10 @@ MANY = spec(
         ("192.0.2.1:80/10.0.0.2", "web", "10.0.0.2:80"),
         ("two/10.0.0.1:81", "two", "10.0.0.1:81"),
         ("six/2001:DB8:0::1", "six", "[2001:db8::1]:80"),
+        ("10.0.0.2", "web", "10.0.0.2:80"),
+        ("10.0.0.1:81", "two", "10.0.0.1:81"),
+        ("2001:DB8:0::1", "six", "[2001:db8::1]:80"),
+        ("thatone", "named", "10.0.0.3:80"),
     ],
 )
 def test_who_is_meant(words: str, name: str, key: str | None) -> None:
@@ -475,14 +481,20 @@ def test_who_is_meant(words: str, name: str, key: str | None) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("wbe", "there is no service `wbe`: did you mean `web`?"),
+        ("wbe", "there is no service or server `wbe`: did you mean `web`?"),
         ("zzz/10.0.0.1", "there is no service `zzz`: `lvsctl status` lists them"),
-        ("", "there is no service ``: `lvsctl status` lists them"),
-        ("20", "there is no service `20`: `lvsctl status` lists them"),
+        ("", "there is no service or server ``: `lvsctl status` lists them"),
+        ("20", "there is no service or server `20`: `lvsctl status` lists them"),
         ("192.0.2.2:80", "`192.0.2.2:80` is more than one service: `dns`, `dns-tcp`; name one"),
         ("web/10.0.0.7:80", "there is no server `10.0.0.7:80` in web: did you mean `10.0.0.2:80`?"),
         ("web/zzz", "there is no server `zzz` in web: `lvsctl explain web` lists them"),
         ("web/", "there is no server `` in web: `lvsctl explain web` lists them"),
+        (
+            "10.0.0.1:80",
+            "`10.0.0.1:80` is there more than once: `web/10.0.0.1:80`, `dns/10.0.0.1:80`, `dns-tcp/10.0.0.1:80`, "
+            "`marked/10.0.0.1:80`, `two/10.0.0.1:80`, `named/10.0.0.1:80`, 1 more; name one",
+        ),
+        ("web/a", "`a` is a pool of web: name the service, or one of its servers, such as web/10.0.0.1:80"),
         ("two/10.0.0.1", "`10.0.0.1` is more than one server of two: `10.0.0.1:81`, `10.0.0.1:80`; name one"),
     ],
 )

@@ -7,13 +7,12 @@ import json
 
 from aiohttp import web
 
-from lvsctl.daemon.api.failures import NotFound
 from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, LINES, TEXT, TOLD, Json, Operation, one_of
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.stream import KEPT, Reader
 from lvsctl.daemon.told import told_json
-from lvsctl.decide.explain.subject import NoSuchSubject, find
+from lvsctl.decide.about import About, about
 from lvsctl.model import Told
 from lvsctl.model.moment import rfc3339
 
@@ -32,7 +31,7 @@ FOLLOW = Operation(
     query={
         "since": {**COUNT, "description": "only records with a greater number"},
         "limit": {**COUNT, "description": f"of what has happened already, at most so many; {KEPT} are kept"},
-        "service": {**TEXT, "description": "only what is about this service"},
+        "service": {**TEXT, "description": "only what is about this: SERVICE, or SERVER, SERVICE/SERVER, SERVICE/POOL"},
         "follow": {**one_of("0", "1"), "description": "1: go on with what happens from now on"},
     },
     fails=(404, 422),
@@ -43,24 +42,24 @@ async def follow(request: web.Request) -> web.StreamResponse:
     """The records that are kept, then new ones as they come."""
     daemon = request.app[DAEMON]
     since, limit = number(request, "since", 0), number(request, "limit", KEPT)
-    service = _service(daemon, request.query.get("service"))
+    subject = _subject(daemon, request.query["service"]) if "service" in request.query else None
     response = web.StreamResponse(headers={"Content-Type": LINES, STARTED: rfc3339(daemon.started)})
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(None) as patience:
             with daemon.stream.follow(lambda: patience.reschedule(loop.time() + LAST_WORD)) as reader:
-                kept = [told for told in daemon.stream.since(since) if _is_about(told, service)]
+                kept = [told for told in daemon.stream.since(since) if _is_about(told, subject)]
                 await response.prepare(request)
                 await _write(response, kept[len(kept) - min(limit, len(kept)) :])
                 if request.query.get("follow") == "1":
-                    await _go_on(request, response, reader, service)
+                    await _go_on(request, response, reader, subject)
     except TimeoutError:  # it does not even read that it was too slow
         if request.transport is not None:
             request.transport.abort()
     return response
 
 
-async def _go_on(request: web.Request, response: web.StreamResponse, reader: Reader, service: str | None) -> None:
+async def _go_on(request: web.Request, response: web.StreamResponse, reader: Reader, subject: About | None) -> None:
     """Until the daemon stops, or the reader is too slow, or gone."""
     while request.transport is not None:
         try:
@@ -70,7 +69,7 @@ async def _go_on(request: web.Request, response: web.StreamResponse, reader: Rea
             continue
         if not news:
             break
-        await _write(response, [told for told in news if _is_about(told, service)])
+        await _write(response, [told for told in news if _is_about(told, subject)])
         await asyncio.sleep(0)  # writing waits for nobody while there is room in the buffers
     if reader.dropped:
         await response.write(_line(_too_slow(reader)))
@@ -90,18 +89,14 @@ def _too_slow(reader: Reader) -> Json:
     return {"number": reader.last, "event": "dropped", "level": "warning", "message": words}
 
 
-def _is_about(told: Told, service: str | None) -> bool:
-    return service is None or told.record.service == service
+def _subject(daemon: Daemon, words: str) -> About:
+    kept = daemon.stream.since(0)
+    return about(daemon.world.spec, words, lambda one: any(_is_about(told, one) for told in kept))
 
 
-def _service(daemon: Daemon, words: str | None) -> str | None:
-    """The service's name. One that has left conf.d is found as long as something is told of it."""
-    if words is None or any(told.record.service == words for told in daemon.stream.since(0)):
-        return words
-    try:
-        service, server = find(daemon.world.spec, words)
-    except NoSuchSubject as error:
-        raise NotFound(str(error)) from error
-    if server is not None:
-        raise NotFound(f"`{words[:60]}` is a server: name its service, {service.name}")
-    return service.name
+def _is_about(told: Told, subject: About | None) -> bool:
+    if subject is None:
+        return True
+    record = told.record
+    order = str(record.fields.get("subject", ""))
+    return subject.tells(service=record.service, pool=record.pool, server=record.server, order=order)

@@ -11,8 +11,7 @@ from lvsctl.config.values import duration
 from lvsctl.daemon.api.failures import BadRequest
 from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, TEXT, TOLD, Operation, listed, shape
-from lvsctl.daemon.daemon import Daemon
-from lvsctl.decide.explain.subject import NoSuchSubject, find
+from lvsctl.decide.about import about
 from lvsctl.model.moment import unix_time
 
 USUAL = 50
@@ -21,7 +20,7 @@ SHOW = Operation(
     "The last transitions of services, servers and the director, oldest first; kept across restarts.",
     shape("History", {"transitions": listed(TOLD)}),
     query={
-        "subject": {**TEXT, "description": "only of this: SERVICE, SERVICE/SERVER or SERVICE/POOL"},
+        "subject": {**TEXT, "description": "only of this: SERVICE, SERVER, SERVICE/SERVER or SERVICE/POOL"},
         "limit": {**COUNT, "description": f"the newest so many; usually {USUAL}"},
         "since": {**TEXT, "description": "only newer ones: a duration (1h), or a time (RFC 3339)"},
     },
@@ -33,17 +32,15 @@ async def show(request: web.Request) -> web.Response:
     """What the history has of the subject."""
     daemon, query = request.app[DAEMON], request.query
     limit, since = number(request, "limit", USUAL), _since(query["since"]) if "since" in query else 0.0
-    service, member = _subject(daemon, query["subject"]) if "subject" in query else ("", "")
-    servers = _servers(daemon, service)
-    found = daemon.history.book.newest(limit, service=service, member=member, servers=servers, since=since)
+    book = daemon.history.book
+    subject = (
+        about(daemon.world.spec, query["subject"], lambda one: bool(book.newest(1, one)))
+        if "subject" in query
+        else None
+    )
+    found = book.newest(limit, subject, since=since)
     lines = b", ".join(one.line.rstrip() for one in found)  # they are JSON as they stand
     return web.Response(body=b'{"transitions": [' + lines + b"]}", content_type="application/json")
-
-
-def _servers(daemon: Daemon, service: str) -> frozenset[str]:
-    found = daemon.world.spec.services.get(service)
-    pools = found.pools if found is not None else ()
-    return frozenset(str(server.key) for pool in pools for server in pool.servers)
 
 
 def _since(text: str) -> float:
@@ -58,16 +55,3 @@ def _since(text: str) -> float:
         raise BadRequest(
             f"since: `{shown(text)}` is neither a duration like 1h nor a time like 2026-01-31T12:00Z"
         ) from error
-
-
-def _subject(daemon: Daemon, words: str) -> tuple[str, str]:
-    """The service, and a server or a pool or "". What has left conf.d is found as long as something is known of it."""
-    service, _, member = words.partition("/")
-    try:
-        found, server = find(daemon.world.spec, words)
-    except NoSuchSubject:
-        pools = daemon.world.spec.services[service].pools if service in daemon.world.spec.services else ()
-        if any(pool.name == member for pool in pools) or daemon.history.book.newest(1, service=service, member=member):
-            return service, member
-        raise
-    return found.name, str(server.key) if server is not None else ""

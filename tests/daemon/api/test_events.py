@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from lvsctl.daemon import stream as streams
 from lvsctl.daemon.api import events
 from lvsctl.daemon.daemon import Daemon
-from lvsctl.events import PoolExhausted, PoolRelieved
+from lvsctl.events import OverrideSet, PoolExhausted, PoolRelieved
 from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import Action, Override, ServerSubject
 from tests.daemon.api.test_server import client
 from tests.daemon.site import Site, conf, service, serving
 
@@ -61,14 +63,23 @@ async def test_of_one_service(asked: Asked) -> None:
     daemon.tell(PoolExhausted("gone"))
     async with http.get("/v1/events?service=gone") as answer:
         assert [json.loads(line)["service"] for line in (await answer.text()).splitlines()] == ["gone"]
-    for words, why in [
-        ("shpo", "there is no service `shpo`: did you mean `shop`?"),
-        ("shop/127.0.0.11", "`shop/127.0.0.11` is a server: name its service, shop"),
-    ]:
-        async with http.get("/v1/events", params={"service": words}) as answer:
-            assert (answer.status, await answer.json()) == (404, {"error": why})
+    async with http.get("/v1/events?service=shpo") as answer:
+        why = "there is no service or server `shpo`: did you mean `shop`?"
+        assert (answer.status, await answer.json()) == (404, {"error": why})
     async with http.get("/v1/events?service=192.0.2.20:1") as answer:
         assert {json.loads(line)["service"] for line in (await answer.text()).splitlines()} == {"shop"}
+
+
+async def test_an_order_about_a_server_wherever_it_is_is_about_each_service_that_has_it(asked: Asked) -> None:
+    """`lvsctl history` tells the same, by the same rule."""
+    daemon, http = asked
+    daemon.tell(OverrideSet(Override(ServerSubject(None, ip_address("127.0.0.11"), None), Action.DRAIN, "bob", "", 0)))
+    for subject in ("shop", "127.0.0.11", "shop/127.0.0.11"):
+        async with http.get("/v1/events", params={"service": subject, "limit": "1"}) as answer:
+            told = [json.loads(line) for line in (await answer.text()).splitlines()]
+        async with http.get("/v1/history", params={"subject": subject, "limit": "1"}) as answer:
+            assert told == (await answer.json())["transitions"]
+        assert [one["event"] for one in told] == ["override_set"]
 
 
 @pytest.mark.parametrize("bad", ["x", "-1", "1.5", "", "9" * 16])

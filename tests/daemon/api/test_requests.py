@@ -158,4 +158,4 @@ async def test_what_there_is_not(http: aiohttp.ClientSession) -> None:
         assert json.loads(await answer.read()) == {"error": "/v1/reload takes POST, not GET"}
     async with http.get("/v1/explain?subject=shpo") as answer:
         assert answer.status == 404
-        assert await answer.json() == {"error": "there is no service `shpo`: did you mean `shop`?"}
+        assert await answer.json() == {"error": "there is no service or server `shpo`: did you mean `shop`?"}
