@@ -124,7 +124,7 @@ class OrTexts:
         return {"anyOf": [text, {"type": "array", "items": text}, handler(core)]}
 
 
-_DURATION = WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"})
+_DURATION = WithJsonSchema({"type": "string", "pattern": f"^{values.DURATION}$"})
 
 Maybe: TypeAlias = Annotated[T | None, BeforeValidator(_written)]
 Some: TypeAlias = Annotated[S, AfterValidator(_some)]

@@ -13,8 +13,9 @@ MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing n
 MAX_PORT = 65535
 SUGGESTED_METRICS_PORT = 10587  # 9100 to 9999 are all given to exporters, and 32768 and up to outgoing connections
 
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}  # in the order in which they may be combined
+DURATION = r"(?=[0-9])" + "".join(rf"([0-9]{{1,12}}(\.[0-9]{{1,9}})?{unit})?" for unit in _SECONDS)
+_PART = re.compile(r"([0-9.]+)([a-z]+)")
 _ENDPOINT = re.compile(r"\[(?P<v6>[^\[\]]*)\](?::(?P<port6>.*))?|(?P<v4>[^:\[\]]*)(?::(?P<port4>[^:]*))?")
 
 
@@ -27,13 +28,12 @@ class Endpoint:
 
 
 def duration(value: object) -> float:
-    """Seconds in `500ms`, `2s`, `5m`, `1h`."""
+    """Seconds in `500ms`, `2s`, `5m`, `1h30m`, `7d`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"`{shown(value)}` has no unit: write {shown(value)}s, {shown(value)}ms or {shown(value)}m")
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"`{shown(value)}` is not a duration: write it like 500ms, 2s, 5m or 1h")
-    seconds = float(match[1]) * _SECONDS[match[2]]
+    if not isinstance(value, str) or re.fullmatch(DURATION, value, re.ASCII) is None:
+        raise ValueError(f"`{shown(value)}` is not a duration: write it like 500ms, 2s, 5m or 1h30m")
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(value))
     if seconds > MAX_DURATION:
         raise ValueError(f"`{value}` is too long: at most 31 days (744h)")
     return round(seconds, 6)

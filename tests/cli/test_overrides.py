@@ -129,10 +129,10 @@ def test_what_cannot_be_done_is_one_line(
     ("command", "says"),
     [
         ("drain", "Missing argument 'SUBJECT...'."),
-        ("drain x --for 30", "--for: `30` is not a duration: write it like 500ms, 2s, 5m or 1h"),
+        ("drain x --for 30", "--for: `30` is not a duration: write it like 500ms, 2s, 5m or 1h30m"),
         ("drain x --for 0s", "--for: must be longer than 0s"),
         ("drain x --timeout 5m", "--timeout is for --wait: give both, or none"),
-        ("drain x --wait --timeout soon", "--timeout: `soon` is not a duration: write it like 500ms, 2s, 5m or 1h"),
+        ("drain x --wait --timeout soon", "--timeout: `soon` is not a duration: write it like 500ms, 2s, 5m or 1h30m"),
         (
             "weight x 50% --wait",
             "--wait waits for a server to have no connections: it goes with weight 0, or `drain`",

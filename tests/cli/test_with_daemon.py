@@ -171,7 +171,7 @@ WRONG = [
     (
         ("silence", "a=b", "--for", "2"),
         2,
-        "Invalid value for --for: `2` is not a duration: write it like 500ms, 2s, 5m or 1h",
+        "Invalid value for --for: `2` is not a duration: write it like 500ms, 2s, 5m or 1h30m",
     ),
 ]
 

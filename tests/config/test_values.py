@@ -15,17 +15,52 @@ from lvsctl.model import Share
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("500ms", 0.5), ("2s", 2.0), ("5m", 300.0), ("1h", 3600.0), ("1.5s", 1.5), ("0s", 0.0), ("744h", 31 * 86400.0)],
+    [
+        ("500ms", 0.5),
+        ("2s", 2.0),
+        ("5m", 300.0),
+        ("1h", 3600.0),
+        ("1.5s", 1.5),
+        ("0s", 0.0),
+        ("744h", 31 * 86400.0),
+        ("1h30m", 5400.0),
+        ("7d", 604800.0),
+        ("1d12h5m6s7ms", 129906.007),
+        ("1.5h0.5m", 5430.0),
+        ("0h0m", 0.0),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert values.duration(text) == seconds
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "s", "5 s", "5S", "-5s", "1m30s", "5d", "1e3s", "\u0663s", "5s\n", None, [], True]
+    "text",
+    [
+        "",
+        "5",
+        "s",
+        "5 s",
+        "5S",
+        "-5s",
+        "30s1m",
+        "1m1m",
+        "1h 30m",
+        "1h30",
+        "5w",
+        "1.s",
+        ".5s",
+        "1..5s",
+        "1e3s",
+        "\u0663s",
+        "5s\n",
+        None,
+        [],
+        True,
+    ],
 )
 def test_not_durations(text: object) -> None:
-    with pytest.raises(ValueError, match=r"write it like 500ms, 2s, 5m or 1h$"):
+    with pytest.raises(ValueError, match=r"write it like 500ms, 2s, 5m or 1h30m$"):
         values.duration(text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,12 +24,11 @@ from lvsctl.cli.top.view import (
     Wish,
 )
 from lvsctl.cli.top.words import overridden, span
+from lvsctl.config.values import duration
 
 Done = tuple[View, Wish | None]
 
 LONGEST = 200  # characters of anything that is typed; the daemon takes no longer reason
-_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h)")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def press(view: View, key: str, shown: Sequence[Row], *, page: int, services: int, now: float) -> Done:
@@ -152,13 +150,19 @@ def _time(view: View, key: str, drain: Drain, text: str) -> View:
         case "esc" | "ctrl-c":
             return replace(view, mode=Browsing(), message=Message("nothing was changed"))
         case "enter":
-            found = _DURATION.fullmatch(text.strip())
-            seconds = float(found[1]) * _SECONDS[found[2]] if found else None
+            seconds = _seconds(text.strip())
             if text.strip() and not seconds:
                 return replace(view, mode=Timing(drain, text, "write it like 30m, 2h or 90s, or nothing for good"))
             drain = replace(drain, seconds=seconds)
             return replace(view, mode=Confirming(drain, question(drain)))
     return replace(view, mode=Timing(drain, typed(text, key)))
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return duration(text)
+    except ValueError:
+        return None
 
 
 def question(drain: Drain) -> str:

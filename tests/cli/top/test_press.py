@@ -116,7 +116,7 @@ A1 = "a/10.0.0.2:80"
     [
         (["enter", "enter", "y"], Drain(A1)),
         ([*"disk", "enter", *"90s", "enter", "y"], Drain(A1, "disk", 90.0)),
-        ([*"x", "ctrl-u", *" swap it ", "enter", *"1.5h", "enter", "y"], Drain(A1, "swap it", 5400.0)),
+        ([*"x", "ctrl-u", *" swap it ", "enter", *"1h30m", "enter", "y"], Drain(A1, "swap it", 5400.0)),
         (["enter", *"soon", "enter", "ctrl-u", *"2h", "enter", "y"], Drain(A1, "", 7200.0)),
         (["enter", *"0s", "enter", "y"], None),  # y is typed into the duration
         (["enter", "enter", "n"], None),
