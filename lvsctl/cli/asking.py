@@ -28,6 +28,10 @@ def check(kind: str, target: str, parameters: tuple[str, ...]) -> int:
     (http has a usual port, exec needs none).
     KEY=VALUE are the keys of the kind as in conf.d, values in YAML: path=/healthz status=[200,204], and timeout=2s.
     The exit status is 0 if the check passes, 1 if it fails or could not be asked.
+
+    \b
+    lvsctl check http 192.0.2.21 path=/healthz status=[200,204] timeout=2s
+    lvsctl check tcp '[2001:db8::21]:25' expect=220
     """
     from lvsctl.checks.registry import installed  # noqa: PLC0415
 

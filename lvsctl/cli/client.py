@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from lvsctl import __version__
 from lvsctl.errors import DaemonUnreachable, LvsctlError
 
 LARGEST = 256 * 2**20  # bytes; a status of 10,000 servers has 8 MB
@@ -63,6 +64,26 @@ def following(path: str, resource: str, *, timeout: float = 10.0, patience: floa
                 raise LvsctlError(refusal(answer))
             connection.settimeout(patience)
         yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader, patience or timeout))
+
+
+def get(path: str, resource: str) -> Json:
+    """What the daemon tells. Raises as `ask` does, and LvsctlError where the daemon cannot (without a kernel)."""
+    answer = ask(path, "GET", resource)
+    if answer.status != 200:
+        raise LvsctlError(f"the daemon cannot tell: {refusal(answer)}")
+    return answer.body
+
+
+@contextlib.contextmanager
+def expected(what: str) -> Iterator[None]:
+    """What does not have the expected shape comes from a daemon of another version. what: of it, such as "status"."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LvsctlError(
+            f"the daemon's {what} is not what this lvsctl ({__version__}) expects: "
+            "restart the daemon after an upgrade (systemctl restart lvsctl)"
+        ) from error
 
 
 def refusal(answer: Answer) -> str:

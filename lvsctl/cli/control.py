@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from lvsctl import __version__
 from lvsctl.cli import options, watching
 from lvsctl.cli.columns import printable
 from lvsctl.errors import LvsctlError
@@ -33,6 +32,11 @@ def status(service: str | None, output: str, watch: float | None, socket: str) -
     SERVICE limits it to one: its name, or its address as in 192.0.2.1:80. CONNS is active plus inactive connections
     against the upper threshold; a WEIGHT of - is out of the table, with the configured weight behind it. With -o
     ipvsadm: what `ipvsadm -L -n` prints. With -w a daemon that is restarted is waited for.
+
+    \b
+    lvsctl status
+    lvsctl status shop -w
+    lvsctl status -o wide | grep down
     """
     if watch is None:
         click.echo(_status(service, output, socket), nl=False)
@@ -44,17 +48,9 @@ def _status(service: str | None, output: str, socket: str) -> str:
     from lvsctl.cli import client  # noqa: PLC0415
 
     whole = output in ("json", "ipvsadm")  # nothing else shows the kernel's table as it is
-    answer = client.ask(socket, "GET", "/v1/status" if whole else "/v1/status?table=no")
-    if answer.status != 200:
-        raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
-    try:
-        return _render(answer.body, service, output)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        theirs = answer.body.get("version", "unknown")
-        raise LvsctlError(
-            f"the daemon's status (version {theirs}) is not what this lvsctl ({__version__}) expects: "
-            "restart the daemon after an upgrade (systemctl restart lvsctl)"
-        ) from error
+    body = client.get(socket, "/v1/status" if whole else "/v1/status?table=no")
+    with client.expected(f"status (version {body.get('version', 'unknown')})"):
+        return _render(body, service, output)
 
 
 def _render(body: dict[str, Any], service: str | None, output: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from lvsctl import __version__
 from lvsctl.cli import options
 from lvsctl.cli.columns import align
 from lvsctl.errors import LvsctlError
@@ -31,16 +30,11 @@ def explain(subject: str, output: str, socket: str) -> None:
 
     answer = client.ask(socket, "GET", f"/v1/explain?subject={quote(subject, safe='', errors='replace')}")
     if answer.status == 404:
-        raise LvsctlError(str(answer.body.get("error", "there is no such service")))
+        raise LvsctlError(client.refusal(answer))
     if answer.status != 200:
-        raise LvsctlError(f"the daemon cannot tell: {answer.body.get('error', f'HTTP status {answer.status}')}")
-    try:
+        raise LvsctlError(f"the daemon cannot tell: {client.refusal(answer)}")
+    with client.expected("explanation"):
         text = _render(answer.body, output)
-    except (KeyError, TypeError) as error:
-        raise LvsctlError(
-            f"the daemon's explanation is not what this lvsctl ({__version__}) expects: "
-            "restart the daemon after an upgrade (systemctl restart lvsctl)"
-        ) from error
     click.echo(text, nl=False)
 
 

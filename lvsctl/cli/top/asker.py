@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote
 
-from lvsctl import __version__
 from lvsctl.cli import client
 from lvsctl.cli.show_status import endpoint_text
 from lvsctl.cli.top.scene import EVENTS
@@ -19,8 +18,6 @@ from lvsctl.cli.top.words import PARTICIPLES
 from lvsctl.errors import LvsctlError
 
 TELLING = 3.0  # seconds that the events may take: the status is there already
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +101,12 @@ class Asker:
 
     def _look(self) -> Report:
         try:
-            now = seen(self._ask("GET", "/v1/status?table=no"))
+            body = client.get(self._socket, "/v1/status?table=no")
+            with client.expected("status"):
+                now = seen(body)
         except LvsctlError as error:
             return Unanswered(error)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            return Unanswered(
-                LvsctlError(
-                    f"the daemon's status is not what this lvsctl ({__version__}) expects: "
-                    "restart the daemon after an upgrade (systemctl restart lvsctl)"
-                )
-            )
         return Answered(now, self._news(now))
-
-    def _ask(self, method: str, resource: str) -> Json:
-        answer = client.ask(self._socket, method, resource)
-        if answer.status != 200:
-            raise LvsctlError(f"the daemon cannot tell: {client.refusal(answer)}")
-        return answer.body
 
     def _news(self, now: Seen) -> tuple[Happening, ...]:
         """What was not told before by this daemon; each numbers its events from 1.
@@ -140,7 +126,8 @@ class Asker:
 
     def _do(self, wish: Drain | Undrain) -> Report:
         try:
-            return self._drain(wish) if isinstance(wish, Drain) else self._undrain(wish)
+            with client.expected("answer"):
+                return self._drain(wish) if isinstance(wish, Drain) else self._undrain(wish)
         except LvsctlError as error:
             return Done(str(error), bad=True)
         finally:
@@ -164,7 +151,7 @@ class Asker:
 
     def _wider(self, wish: Undrain) -> str | None:
         """The subject of an order that is of all the servers meant, and of others too."""
-        for order in self._ask("GET", "/v1/overrides")["overrides"]:
+        for order in client.get(self._socket, "/v1/overrides")["overrides"]:
             held = {(server["service"], endpoint_text(server)) for server in order["servers"]}
             if order["file"] is None and held > set(wish.servers):
                 return str(order["subject"])

@@ -143,6 +143,12 @@ def test_what_is_no_status(listen: Listen, body: object) -> None:
     assert "is not what this lvsctl (" in str(found.error)
 
 
+def test_an_answer_that_is_not_understood_is_said(listen: Listen) -> None:
+    old = "the daemon's answer is not what this lvsctl ("
+    said = report(listen(http({"ended": [5]})).path, Undrain("shop/192.0.2.21:80", ()))
+    assert isinstance(said, Done) and said.bad and said.text.startswith(old)
+
+
 def test_a_refusal_to_tell(listen: Listen) -> None:
     found = report(listen(http({"error": "the kernel is silent"}, 503)).path)
     assert isinstance(found, Unanswered)
