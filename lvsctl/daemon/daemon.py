@@ -293,7 +293,7 @@ class Daemon:
             self.world.looked(Seen(decision.have, decision.counters))
             await self.doubt.weigh(decision, self.loop.time())
             self._remember()
-            self.world.quiet, self._due = decision.quiet, decision.due
+            self.world.quiet, self.world.fallen, self._due = decision.quiet, decision.fallen, decision.due
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:

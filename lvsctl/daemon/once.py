@@ -18,6 +18,7 @@ from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.reprieve import Fallen
 from lvsctl.decide.suspicion import TRUSTED, Trust
 from lvsctl.events import SchedulerMissing
 from lvsctl.kernel.ipvs import Ipvs
@@ -64,6 +65,7 @@ class _Moment:
     quiet: Since = field(default_factory=dict)
     settled: float | None = None
     trust: Trust = TRUSTED
+    fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
 

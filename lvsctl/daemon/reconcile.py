@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lvsctl.decide.desired import Desired, desired
-from lvsctl.decide.guard import guard
+from lvsctl.decide.guard import guard, spare
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import orders
 from lvsctl.decide.plan import diff, drift, split, still_safe
 from lvsctl.decide.quiet import Place, Since, late, leaving, next_late, still
+from lvsctl.decide.reprieve import Fallen, fallen, reprieve
 from lvsctl.decide.slow_start import Climb, next_step
 from lvsctl.decide.suspicion import TRUSTED, Trust, consider
 from lvsctl.decide.table import after_all
@@ -41,7 +42,7 @@ from lvsctl.model import (
 class View(Protocol):
     """What a round looks at besides the kernel; `World` is one.
 
-    overrides: none whose time is over. quiet: `Decision.quiet` of the round before. settled: see slow_start.Climb.
+    overrides: none whose time is over. quiet, fallen: those of the Decision before. settled: see slow_start.Climb.
     """
 
     spec: Spec
@@ -53,6 +54,7 @@ class View(Protocol):
     quiet: Since
     settled: float | None
     trust: Trust
+    fallen: Fallen
     answered: dict[CheckId, float]
     removed: dict[RealKey, float]
 
@@ -63,7 +65,8 @@ class Decision:
 
     quiet: servers that leave, and since when they have had weight 0. due: when time alone calls for the next round,
     None if it does not; both on the clock of `now`. going: live servers that the plan takes out because of their checks
-    alone. trust: whether this director suspects itself; trusted: the end of a suspicion, if it came just now.
+    alone. fallen: whom a round took out whose checks fail. trust: whether this director suspects itself; trusted: the
+    end of a suspicion, if it came just now.
     """
 
     have: Table
@@ -75,6 +78,7 @@ class Decision:
     quiet: Since
     due: float | None
     going: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
+    fallen: Fallen = field(default_factory=dict)
     trust: Trust = TRUSTED
     trusted: DirectorTrusted | None = None
 
@@ -122,7 +126,8 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     quiet = still(view.quiet, leaving(spec, health, have, left=view.left, ladder=view.ladder, orders=held), now)
     idle = _idle(quiet, seen) | late(spec, quiet, now)
     climb = Climb(now, view.settled, spec.period)
-    trust, trusted = consider(view.trust, spec, health, view.answered, now)
+    trust, trusted = consider(view.trust, spec, health, view.answered, now, orders=held)
+    mercy = reprieve(trust.suspicion, view.fallen)
     want = desired(
         spec,
         health,
@@ -132,13 +137,14 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
         idle=idle,
         overrides=view.overrides,
         climb=climb,
-        doubted=trust.suspicion is not None,
+        reprieve=mercy,
     )
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
     recent = {server: at + spec.period for server, at in view.removed.items() if at + spec.period > now}
-    guarded = guard(plan, spec, have, health, by_health=want.by_health, trust=trust, gone=recent.keys())
+    guarded = guard(plan, spec, have, health, by_health=want.by_health, gone=recent.keys())
+    guarded = spare(guarded, want, mercy)
     due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]
     if guarded.withheld and recent:
         due.append(min(recent.values()))  # perhaps others may go then
@@ -152,6 +158,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
         quiet,
         due=min(due, default=None),
         going=guarded.going,
+        fallen=fallen(view.fallen, guarded.allowed, have, want.unwell),
         trust=trust,
         trusted=trusted,
     )

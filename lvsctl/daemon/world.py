@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lvsctl.decide.health import Standing, carry, judge, pace, standing
 from lvsctl.decide.ladder import Ladder, climb
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.reprieve import Fallen
 from lvsctl.decide.spill.load import Loads, ServiceLoad
 from lvsctl.decide.spill.watch import load_of, watch
 from lvsctl.decide.suspicion import TRUSTED
@@ -40,7 +41,8 @@ class World:
     telling drift from our own changes. ladder: which scheduler each service is given. names: of the services by key.
     overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
     weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
-    answered: when each canary passed last. removed: whom checks alone took out within the last period, and when.
+    fallen: whom rounds took out whose checks fail. answered: when each canary passed last. removed: whom checks alone
+    took out within the last period, and when.
     spill: the load of services with thresholds at the last look. generation: of the kernel, None if its version does
     not tell.
     """
@@ -63,6 +65,7 @@ class World:
         self.quiet: Since = {}
         self.settled: float | None = None
         self.trust = TRUSTED
+        self.fallen: Fallen = {}
         self.answered: dict[CheckId, float] = {}
         self.removed: dict[RealKey, float] = {}
         self.spill: Loads = {}

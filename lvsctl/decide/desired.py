@@ -10,6 +10,7 @@ from lvsctl.decide.health import NEVER
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import NO_ORDERS, Orders
 from lvsctl.decide.overrides import orders as orders_of
+from lvsctl.decide.reprieve import Reprieve, Spared
 from lvsctl.decide.seats import Seats, pool_in_use
 from lvsctl.decide.slow_start import AT_ONCE, Climb
 from lvsctl.decide.why import Case, Subject, Why
@@ -41,7 +42,8 @@ class Desired:
     them stays. by_health: servers that are out of the table, or in it with weight 0, because of their checks alone.
     schedulers: stand-ins and refusals. orders: the override that holds, for each server that one holds for; what an
     operator ordered is never `by_health`. eased: servers with another weight than the configured one, 0 aside.
-    doubted: whether it was decided so because this director suspects itself.
+    spared: who is in the table only because this director suspects itself. unwell: servers whose checks do not let them
+    in.
 
     A service that is in neither `table` nor `refused` is not made yet: some of its checks have not spoken.
     """
@@ -53,7 +55,8 @@ class Desired:
     schedulers: tuple[SchedulerMissing, ...]
     orders: Orders = field(default_factory=dict)
     eased: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
-    doubted: bool = False
+    spared: Spared = field(default_factory=dict)
+    unwell: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
 
 
 def desired(
@@ -66,7 +69,7 @@ def desired(
     idle: AbstractSet[tuple[ServiceKey, RealKey]] = frozenset(),
     overrides: Iterable[Override] = (),
     climb: Climb = AT_ONCE,
-    doubted: bool = False,
+    reprieve: Reprieve | None = None,
 ) -> Desired:
     """The table that `spec` calls for now.
 
@@ -74,15 +77,14 @@ def desired(
     up stays as it was left there, whatever somebody did since. ladder: which scheduler each service is given. idle:
     those servers of `quiet.leaving` that have no connection left, or whose time is over: of those that get no new
     connections only they go, the others get weight 0. overrides: what operators ordered, none whose time is over.
-    climb: what slow starts are measured by. doubted: whether this director suspects itself.
+    climb: what slow starts are measured by. reprieve: while this director suspects itself.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     orders = orders_of(spec, overrides)
     steered = {key for key, _ in orders}
     table: dict[ServiceKey, Entry] = {}
     cases: dict[ServiceKey, Case] = {}
-    by_health: list[tuple[ServiceKey, RealKey]] = []
-    eased: list[tuple[ServiceKey, RealKey]] = []
+    filled: list[tuple[ServiceKey, Seats]] = []
     for service in spec.services.values():
         scheduler = ladder.scheduler(service)
         found = have.get(service.key)
@@ -94,23 +96,23 @@ def desired(
         here = orders if service.key in steered else NO_ORDERS  # to look up every server of all others would be slow
         in_use = pool_in_use(service, scheduler, health, held, here)
         cases[service.key] = Case(service, scheduler, in_use=in_use, climbs_later=ladder.waits(service))
-        seats = Seats(service, in_use, health, found, held, here, idle, climb, doubted)
+        seats = Seats(service, in_use, health, found, held, here, idle, climb, reprieve)
         servers = seats.fill()
         if silent and found is not None:
             servers |= _departed(service, found)
         table[service.key] = Entry(_with_scheduler(service.attrs, scheduler), servers)
-        by_health += ((service.key, key) for key in seats.quelled)
-        eased += ((service.key, key) for key in seats.eased)
+        filled.append((service.key, seats))
     why = Why(spec, cases, health, table, orders)
     return Desired(
         table,
         why,
         refused={key: why[key, None] for key, case in cases.items() if case.scheduler is None},
-        by_health=frozenset(by_health),
+        by_health=frozenset((key, one) for key, seats in filled for one in seats.quelled),
         schedulers=_schedulers(cases.values()),
         orders=orders,
-        eased=frozenset(eased),
-        doubted=doubted,
+        eased=frozenset((key, one) for key, seats in filled for one in seats.eased),
+        spared={(key, one): attrs for key, seats in filled for one, attrs in seats.spared.items()},
+        unwell=frozenset((key, one) for key, seats in filled for one in seats.unwell),
     )
 
 

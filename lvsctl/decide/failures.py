@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lvsctl.decide.health import JITTER, NEVER, Standing, standing, worst_detection
-from lvsctl.model import Address, Check, CheckId, Health, RealKey, Server, Spec
+from lvsctl.decide.overrides import NO_ORDERS, Orders, gets_nothing
+from lvsctl.model import Address, Check, CheckId, Health, Question, RealKey, Server, Spec
 
 MIN_WINDOW = 5.0
 """Seconds within which failures count as one, at least."""
@@ -29,19 +30,20 @@ class Failures:
     presumed: frozenset[RealKey] = frozenset()
 
 
-def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
+def failures_of(spec: Spec, health: Mapping[CheckId, Health], orders: Orders = NO_ORDERS) -> Failures:
     """A server counts where it does best, if it is in several services. One that was never up did not go down.
 
-    One that was down, and has not answered yet to what a reload asks of it, still fails, but is no news.
+    One that gets no connections anyway is neither well nor does it fail: who drains a rack switches it off next. One
+    that was down, and has not answered yet to what a reload asks of it, still fails, but is no news.
     """
     well: set[RealKey] = set()
     heard: set[RealKey] = set()
     doubted: dict[RealKey, float] = {}
     down: dict[RealKey, float] = {}
-    for server in _checked(spec):
+    for server in _counted(spec, orders):
         state = standing(server.checks, health)
         if state is Standing.DOWN:
-            fell = _began(server, health, up=False)
+            fell = failing_since(server, health)
             if fell:
                 down[server.key] = fell
             continue
@@ -60,16 +62,30 @@ def failures_of(spec: Spec, health: Mapping[CheckId, Health]) -> Failures:
 def newly_down(spec: Spec, health: Mapping[CheckId, Health], now: float) -> bool:
     """Whether a check is down whose failing is no history yet."""
     return any(
-        now - belief.failing < max(MEMORY, worst_detection(check := spec.checks[key], spec.questions[check.question]))
+        _is_news(belief, check := spec.checks[key], spec.questions[check.question], now)
         for key, belief in health.items()
         if belief.answered and not belief.up
     )
 
 
-def _checked(spec: Spec) -> Iterator[Server]:
+def _is_news(belief: Health, check: Check, question: Question, now: float) -> bool:
+    return now - belief.failing < max(MEMORY, worst_detection(check, question))
+
+
+def _counted(spec: Spec, orders: Orders) -> Iterator[Server]:
+    steered = {key for key, _ in orders}
     for service in spec.services.values():
+        here = orders if service.key in steered else NO_ORDERS
         for pool in service.pools:
-            yield from (server for server in pool.servers if server.checks)
+            for server in pool.servers:
+                order = here.get((service.key, server.key)) if here else None
+                if server.checks and not gets_nothing(server, order):
+                    yield server
+
+
+def failing_since(server: Server, health: Mapping[CheckId, Health]) -> float:
+    """When the first of the server's checks that are down began to fail; 0 if none is, or if it never was up."""
+    return _began(server, health, up=False)
 
 
 def _began(server: Server, health: Mapping[CheckId, Health], *, up: bool) -> float:
@@ -79,12 +95,15 @@ def _began(server: Server, health: Mapping[CheckId, Health], *, up: bool) -> flo
     return min((belief.failing for belief in concerned if belief.failing), default=0.0)
 
 
-def windows(spec: Spec, health: Mapping[CheckId, Health]) -> tuple[float, float]:
-    """Seconds within which the checks that fail would all have met with a death of the same instant; and MEMORY."""
-    failing = list(_failing(spec, health))
-    questions = [spec.questions[check.question] for check in failing]
-    window = max((asked.interval * (1 + JITTER) + asked.timeout for asked in questions), default=0.0)
-    slowest = max((worst_detection(check, spec.questions[check.question]) for check in failing), default=0.0)
+def windows(spec: Spec, health: Mapping[CheckId, Health], now: float) -> tuple[float, float]:
+    """Seconds within which the checks that fail would all have met with a death of the same instant; and MEMORY.
+
+    What has failed for longer than that, such as a server that is gone for good, is no measure for it.
+    """
+    failing = [(check, spec.questions[check.question]) for check in _failing(spec, health)]
+    news = [(check, asked) for check, asked in failing if _is_news(health.get(check.id, NEVER), check, asked, now)]
+    window = max((asked.interval * (1 + JITTER) + asked.timeout for _, asked in news), default=0.0)
+    slowest = max((worst_detection(check, asked) for check, asked in news), default=0.0)
     return max(MIN_WINDOW, window), max(MEMORY, slowest)
 
 

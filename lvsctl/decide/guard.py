@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from lvsctl.decide.desired import Desired
 from lvsctl.decide.health import NEVER
 from lvsctl.decide.plan import takes, touches_live
-from lvsctl.decide.suspicion import TRUSTED, Trust
-from lvsctl.decide.table import after_all
+from lvsctl.decide.reprieve import KEPT, Reprieve
+from lvsctl.decide.table import after_all, real_changes
 from lvsctl.decide.why import Subject
 from lvsctl.model import (
     AddServer,
@@ -26,10 +27,6 @@ from lvsctl.model import (
     Step,
     Table,
 )
-
-KEPT = "down but kept"
-"""How every reason begins for which a server stays that its checks would take out."""
-
 
 Removal: TypeAlias = tuple[ServiceKey, RealKey]
 
@@ -53,34 +50,49 @@ def guard(
     health: Mapping[CheckId, Health],
     *,
     by_health: AbstractSet[tuple[ServiceKey, RealKey]],
-    trust: Trust = TRUSTED,
     gone: AbstractSet[RealKey] = frozenset(),
 ) -> Guarded:
     """Withhold what would change too much at once.
 
     An empty Spec allows nothing. Of the live servers that checks alone would take away (`by_health`, see Desired),
-    none goes while the director suspects itself, none that its pool needs to keep its floor, and no more than
-    `max_removed` in one period. What the configuration or an operator takes away is never withheld by any of these.
+    none goes that its pool needs to keep its floor, and no more than `max_removed` in one period. What conf.d or an
+    operator takes away is never withheld by either.
 
-    trust: as `consider` found it. gone: servers that checks alone have taken out in this period already.
+    gone: servers that checks alone have taken out in this period already.
     """
     if not spec.services:
         return Guarded((), tuple((step, "the configuration has no services: nothing is changed") for step in plan))
     removals = _removals(plan, spec, have, health, by_health)
     if not removals:
         return Guarded(plan, ())
-    if trust.suspicion is not None:
-        why = f"{KEPT}: {trust.suspicion.why}, this director suspects itself"
-        kept: dict[Subject, str] = dict.fromkeys(removals, why)
-    else:
-        others = after_all(have, [step for step in plan if _subject(step) not in removals])
-        kept = _kept_by_floors(spec, others, removals)
-        kept |= _kept_by_share(spec, have, {one: removals[one] for one in removals if one not in kept}, gone)
+    others = after_all(have, [step for step in plan if _subject(step) not in removals])
+    kept = _kept_by_floors(spec, others, removals)
+    kept |= _kept_by_share(spec, have, {one: removals[one] for one in removals if one not in kept}, gone)
     return Guarded(
         tuple(step for step in plan if _subject(step) not in kept),
         tuple((step, kept[subject]) for step in plan if (subject := _subject(step)) in kept),
         frozenset(removals.keys() - kept.keys()),
     )
+
+
+def spare(guarded: Guarded, want: Desired, reprieve: Reprieve | None) -> Guarded:
+    """Tell of what `want` leaves in the table, or brings back, because of the reprieve: as steps that are withheld."""
+    if reprieve is None:
+        return guarded
+    withheld = []
+    for (service, server), instead in want.spared.items():
+        attrs = want.table[service].servers[server]
+        change = "" if instead is None else ", ".join(real_changes(attrs, instead))
+        op = DeleteServer(service, server) if instead is None else EditServer(service, server, instead)
+        withheld.append((Step(op, change, want.why[service, server]), reprieve.why))
+    allowed = tuple(_because(step, want, reprieve) for step in guarded.allowed)
+    return replace(guarded, allowed=allowed, withheld=(*guarded.withheld, *withheld))
+
+
+def _because(step: Step, want: Desired, reprieve: Reprieve) -> Step:
+    """What its checks say is no reason to bring a server in."""
+    subject = _subject(step)
+    return replace(step, reason=reprieve.why) if subject in want.spared and step.reason == want.why[subject] else step
 
 
 def _removals(

@@ -105,6 +105,12 @@ def ordered(attrs: RealAttrs, order: Override) -> RealAttrs | None:
             return replace(attrs, weight=0)
 
 
+def gets_nothing(server: Server, order: Override | None) -> bool:
+    """Whether it gets no new connections even while it is up: by an operator's order, else by weight 0 in conf.d."""
+    attrs = server.attrs if order is None else ordered(server.attrs, order)
+    return attrs is None or attrs.weight == 0
+
+
 def in_words(order: Override) -> str:
     """`drained by alice (uid 1000) until 2026-11-22T14:30:00Z: new memory`."""
     what = {

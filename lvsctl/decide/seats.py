@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from lvsctl.decide.failures import failing_since
 from lvsctl.decide.health import Standing, standing
-from lvsctl.decide.overrides import NO_ORDERS, Orders, ordered
+from lvsctl.decide.overrides import NO_ORDERS, Orders, gets_nothing, ordered
+from lvsctl.decide.reprieve import Reprieve
 from lvsctl.decide.slow_start import Climb
 from lvsctl.model import (
     PRIORITY_SCHEDULERS,
@@ -66,7 +68,8 @@ class Seats:
     """Who of one service sits in the table, and with what weight.
 
     found: the service as the kernel has it; held: what presumptions keep. quelled: servers that health alone takes away
-    or to weight 0. eased: those with a positive weight that is not the configured one.
+    or to weight 0. eased: those with a positive weight that is not the configured one. unwell: those whose checks do
+    not let them in. spared: who is in because of the reprieve alone, and what it would have without.
     """
 
     service: Service
@@ -77,9 +80,11 @@ class Seats:
     orders: Orders
     idle: AbstractSet[tuple[ServiceKey, RealKey]]
     climb: Climb
-    doubted: bool = False
+    reprieve: Reprieve | None = None
     quelled: list[RealKey] = field(default_factory=list)
     eased: list[RealKey] = field(default_factory=list)
+    unwell: list[RealKey] = field(default_factory=list)
+    spared: dict[RealKey, RealAttrs | None] = field(default_factory=dict)
 
     def fill(self) -> dict[RealKey, RealAttrs]:
         """The servers that belong in the table, in the order of the configuration."""
@@ -89,51 +94,83 @@ class Seats:
             stands_by = self.in_use is not None and index > self.in_use
             for server in pool.servers:
                 order = self.orders.get((self.service.key, server.key)) if self.orders else None
+                state = standing(server.checks, self.health)
+                if state in _UNWELL:
+                    self.unwell.append(server.key)
                 if order is not None:
-                    attrs = self._ordered(server, order, stands_by=stands_by)
-                elif standing(server.checks, self.health) is not Standing.UP or stands_by:
-                    attrs = self._judged(server, server.attrs, stands_by=stands_by)
+                    attrs = self._ordered(server, state, order, stands_by=stands_by)
+                elif state is not Standing.UP or stands_by:
+                    attrs = self._judged(server, state, server.attrs, stands_by=stands_by)
                 else:  # nearly always
                     attrs = self._climbing(server) if slow else server.attrs
                 if attrs is not None:
                     servers[server.key] = attrs
         return servers
 
-    def _ordered(self, server: Server, order: Override, *, stands_by: bool) -> RealAttrs | None:
+    def _ordered(self, server: Server, state: Standing, order: Override, *, stands_by: bool) -> RealAttrs | None:
         """What an operator made of it, who need not ask the guards: nothing of it is `quelled`."""
         attrs = ordered(server.attrs, order)
         if attrs is None:
             return None
         if _is_quiet(server, order):
-            return self._at_rest(server, stands_by=stands_by)
-        attrs = self._judged(server, attrs, stands_by=stands_by)
+            return self._at_rest(server, state, stands_by=stands_by)
+        attrs = self._judged(server, state, attrs, stands_by=stands_by)
         if attrs is not None and attrs.weight not in (0, server.attrs.weight):
             self.eased.append(server.key)
         return attrs
 
-    def _judged(self, server: Server, attrs: RealAttrs, *, stands_by: bool) -> RealAttrs | None:
+    def _judged(self, server: Server, state: Standing, attrs: RealAttrs, *, stands_by: bool) -> RealAttrs | None:
         """By health and pool."""
-        state = standing(server.checks, self.health)
         if not stands_by:
             if state is Standing.UP or (state is Standing.PRESUMED and _is_live(self.held, server.key)):
                 return attrs
             if state is not Standing.PRESUMED and attrs.weight > 0:
+                had = self._had(server)
+                if had:
+                    return self._spare(server, state, attrs, had)
                 self.quelled.append(server.key)
-        return self._at_rest(server, stands_by=stands_by)
+        return self._at_rest(server, state, stands_by=stands_by)
 
-    def _at_rest(self, server: Server, *, stands_by: bool) -> RealAttrs | None:
+    def _at_rest(self, server: Server, state: Standing, *, stands_by: bool) -> RealAttrs | None:
         """For one that is to get no new connections: weight 0 if it is there, for it enters only to get some."""
+        attrs = self._at_rest_by_itself(server, state, stands_by=stands_by)
+        if attrs is not None or state is not Standing.DOWN or self._had(server) is None:
+            return attrs
+        self.spared[server.key] = None  # to delete it would end what it serves
+        return replace(server.attrs, weight=0)
+
+    def _at_rest_by_itself(self, server: Server, state: Standing, *, stands_by: bool) -> RealAttrs | None:
+        """The same, whatever this director thinks of itself."""
         service = self.service
         if self.found is None or server.key not in self.found.servers:
             return None
-        removes = service.on_down is OnDown.REMOVE and not self.doubted
-        if removes and standing(server.checks, self.health) is Standing.DOWN:
+        if service.on_down is OnDown.REMOVE and state is Standing.DOWN:
             return None
         order = self.orders.get((service.key, server.key))
         leaves = stands_by or held_quiet(service, server, self.health, order)
         if leaves and (service.key, server.key) in self.idle:
             return None
         return replace(server.attrs, weight=0)
+
+    def _had(self, server: Server) -> int | None:
+        """Under a reprieve, the weight that it has, or had before it fell; None: it is no matter of a reprieve."""
+        if self.reprieve is None:
+            return None
+        entries = (entry.servers for entry in (self.found, self.held) if entry is not None)
+        weights = [servers[server.key].weight for servers in entries if server.key in servers]
+        had = self.reprieve.fallen.get((self.service.key, server.key))
+        if had is not None and failing_since(server, self.health) >= self.reprieve.began:
+            weights.append(had)
+        return max(weights, default=None)
+
+    def _spare(self, server: Server, state: Standing, attrs: RealAttrs, had: int) -> RealAttrs:
+        """As if it were up; a slow start goes no further meanwhile, and does not begin anew."""
+        self.spared[server.key] = self._at_rest_by_itself(server, state, stands_by=False)
+        weight = min(had, attrs.weight) if self.service.slow_start else attrs.weight
+        if weight == attrs.weight:
+            return attrs
+        self.eased.append(server.key)
+        return replace(attrs, weight=weight)
 
     def _climbing(self, server: Server) -> RealAttrs:
         """In slow start it never falls: one that a guard kept in the table while its checks failed stays as it is."""
@@ -147,13 +184,15 @@ class Seats:
         return replace(server.attrs, weight=weight)
 
 
+_UNWELL = (Standing.DOWN, Standing.UNPROVEN)
+
+
 def _takes_connections(
     service: Service, server: Server, health: Mapping[CheckId, Health], held: Entry | None, orders: Orders
 ) -> bool:
     """Whether the server, if its pool is in use, is to be in the table with a weight."""
     order = orders.get((service.key, server.key)) if orders else None
-    attrs = server.attrs if order is None else ordered(server.attrs, order)
-    if attrs is None or attrs.weight == 0:
+    if gets_nothing(server, order):
         return False
     state = standing(server.checks, health)
     return state is Standing.UP or (state is Standing.PRESUMED and _is_live(held, server.key))

@@ -2,7 +2,8 @@
 
 It is when more than a set share of all servers that were up begin to fail within one window, in several unrelated
 services, and a first one is down - unless a canary answered while most of them failed already: then it is them. Those
-that fail but are not down yet count too, else half of everything would be gone before the rest could tell.
+that fail but are not down yet count too, else half of everything would be gone before the rest could tell; and who is
+gone before anybody could is brought back (decide/reprieve.py).
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from lvsctl.decide.failures import (
     windows,
 )
 from lvsctl.decide.health import NEVER
+from lvsctl.decide.overrides import NO_ORDERS, Orders
 from lvsctl.events import DirectorTrusted
 from lvsctl.model import CheckId, Health, Limits, Outcome, RealKey, Spec, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """since, until: when it began, and when it ends by itself at the latest. began: when the first of the failures did.
+    """since, until: when it began, and when it ends by itself at the latest.
+
+    began: the earliest moment at which what made them fail can have happened, if it was one: a window before the last.
 
     relief: when it ends if what was heard lasts - that so few still fail that nobody would be suspected, or that a
     canary answers which had failed with them. Until then those stay that come back a little later.
@@ -63,15 +67,21 @@ TRUSTED = Trust()
 
 
 def consider(
-    trust: Trust, spec: Spec, health: Mapping[CheckId, Health], answered: Mapping[CheckId, float], now: float
+    trust: Trust,
+    spec: Spec,
+    health: Mapping[CheckId, Health],
+    answered: Mapping[CheckId, float],
+    now: float,
+    *,
+    orders: Orders = NO_ORDERS,
 ) -> tuple[Trust, DirectorTrusted | None]:
     """The trust after one more look, and what is to be told if a suspicion ended with it.
 
-    answered: when each canary passed last.
+    answered: when each canary passed last. orders: those of operators that hold.
     """
     if trust == TRUSTED and not newly_down(spec, health, now):
         return trust, None  # nearly always, and there may be ten thousand servers
-    found = failures_of(spec, health)
+    found = failures_of(spec, health, orders)
     excused = trust.excused & found.began.keys()
     suspicion = trust.suspicion
     if suspicion is None:
@@ -119,7 +129,7 @@ def _suspicion(
     times = [failures.began[server] for server in order]
     if failures.down.isdisjoint(order):
         return None
-    window, memory = windows(spec, health)
+    window, memory = windows(spec, health, now)
     first = 0
     while first < len(order):
         end = bisect_right(times, times[first] + window)
@@ -133,7 +143,7 @@ def _suspicion(
         fresh = now - times[first] < memory and not failures.down.isdisjoint(together)
         if services >= limits.services and fresh and not _answered(limits, answered, times[first + most - 1]):
             why = f"{end - first} of {were_up} servers of {services} unrelated services failed within {window:g} s"
-            return Suspicion(why, times[first], now, now + limits.hold)
+            return Suspicion(why, times[end - 1] - window, now, now + limits.hold)
         first = end
     return None
 

@@ -12,7 +12,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.explain import explain
 from lvsctl.daemon.status import status
 from lvsctl.model import Action, Override, ServerSubject, Told
-from tests.daemon.site import Servers, Site, conf, service, tcp, weights
+from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
 
 HOSTS = tuple(f"127.0.0.{n}" for n in range(41, 47))
 CANARY = "127.0.0.60"
@@ -105,7 +105,7 @@ async def test_a_mass_failure_is_held_told_and_shown_and_gone_on_with_when_the_t
         assert {why.rpartition(", ")[2] for why in kept} == {"this director suspects itself"}
         told = await explain(here.daemon, f"shop/{HOSTS[0]}")
         assert "down but kept" in told["answer"]
-        stays = "down: does not leave the table (on_down remove) while this director suspects itself"
+        stays = "down: stays in the table (on_down remove) while this director suspects itself"
         assert [link["says"] for link in told["chain"] if link["about"] == "health"] == [stays]
         assert any(link["about"] == "guard" and "suspects itself" in link["says"] for link in told["chain"])
         trusted = await here.event("director_trusted")
@@ -245,6 +245,68 @@ async def test_who_drains_when_it_begins_keeps_its_connections(site: Site, serve
         await here.until("an operator's word holds: it drains", lambda table: table.get(HOSTS[2]) == 0)
         await site.rounds(2)
         assert await here.table() == dict.fromkeys(HOSTS, 1) | {HOSTS[0]: 0, HOSTS[2]: 0}
+
+
+async def test_who_went_just_before_is_back_when_all_the_others_fail_too(site: Site, servers: Servers) -> None:
+    """Two of six are gone before the director can know that it is everybody."""
+    async with scene(site, servers) as here:
+        await servers.kill(*HOSTS[:2])
+        await here.until("the first two go", lambda table: set(table) == set(HOSTS[2:]))
+        await servers.kill(*HOSTS[2:])
+        await here.event("director_suspected")
+        await here.until("they are back", lambda table: table == dict.fromkeys(HOSTS, 1))
+        await here.servers_down()
+        await site.rounds(2)
+        assert await here.table() == dict.fromkeys(HOSTS, 1)
+        document = await here.document()
+        kept = [server["kept"] for one in document["services"] for pool in one["pools"] for server in pool["servers"]]
+        assert {why.rpartition(", ")[2] for why in kept} == {"this director suspects itself"}
+        assert len(document["round"]["withheld"]) == 6
+        assert scrape(here.daemon).count("\nlvsctl_server_kept{") == 6
+        assert len(brought_back(here)) == 2
+        told = await explain(here.daemon, f"shop/{HOSTS[0]}")
+        assert told["answer"].startswith(f"shop/{HOSTS[0]}:{servers.port} has weight 1: down but kept: ")
+        await servers.start(*HOSTS)
+        await here.event("director_trusted")
+        await site.rounds(2)
+        assert await here.table() == dict.fromkeys(HOSTS, 1)
+
+
+def brought_back(here: Scene) -> list[str]:
+    done = [one.record.fields for one in here.events("applied") if "add-server" in str(one.record.fields["op"])]
+    return [str(fields["op"]) for fields in done if str(fields["reason"]).startswith("down but kept: ")]
+
+
+async def test_eleven_servers_that_fail_at_once_are_all_in_the_table_however_soon_the_first_is_down(
+    site: Site, servers: Servers
+) -> None:
+    """A check that fails is repeated sooner than the others are asked for the first time."""
+    hosts = [f"127.0.0.{n}" for n in range(41, 52)]
+    check = "{tcp: {}, interval: 1s, fast_interval: 300ms, timeout: 1s, rise: 2, fall: 2}"
+    await servers.start(*hosts)
+    lists = [hosts[:3], *(hosts[n : n + 2] for n in range(3, 11, 2))]
+    names = ["a", "b", "c", "d", "e"]
+    keys = [tcp(f"192.0.2.{20 + n}", servers.port) for n in range(len(names))]
+    services = [
+        service(name, *members, address=f"{key.address}:{key.port}", check=check)
+        for name, members, key in zip(names, lists, keys, strict=True)
+    ]
+    site.write(conf(*services))
+
+    async def table() -> dict[str, int]:
+        found = await site.ipvs.read()
+        return {host: weight for key in keys for host, weight in weights(found, key).items()}
+
+    async with site.running() as daemon:
+        await site.until("all are in", lambda found: sum(len(weights(found, key)) for key in keys) == 11)
+        await site.ready()
+        await servers.kill(*hosts)
+        async with asyncio.timeout(20):
+            while any(belief.up for belief in daemon.world.health.values()):
+                await asyncio.sleep(0.01)
+        await site.rounds(2)
+        assert await table() == dict.fromkeys(hosts, 1)
+        assert daemon.world.trust.suspicion is not None
 
 
 async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers: Servers) -> None:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
+from lvsctl.decide.reprieve import Fallen
 from lvsctl.decide.suspicion import TRUSTED, Trust
 from lvsctl.kernel.connections import End
 from lvsctl.kernel.memory import MemoryIpvs
@@ -62,6 +63,7 @@ class View:
     quiet: Since = field(default_factory=dict)
     settled: float | None = None
     trust: Trust = TRUSTED
+    fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
 

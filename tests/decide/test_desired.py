@@ -59,14 +59,6 @@ from tests.decide.making import (
 REMOVE, QUIESCE = OnDown.REMOVE, OnDown.QUIESCE
 
 
-def test_while_the_director_suspects_itself_nobody_leaves_the_table_because_of_checks() -> None:
-    """Those that had a weight are withheld by the guard as well; those that drain keep their connections."""
-    wanted = spec(service([server(1), server(2), server(3)], on_down=REMOVE))
-    found = desired(wanted, healths("UDD"), {VIP: entry({1: 5, 2: 5, 3: 0})}, doubted=True)
-    assert weights(found.table) == {1: 5, 2: 0, 3: 0}
-    assert found.by_health == {(VIP, real(2)), (VIP, real(3))}
-
-
 @pytest.mark.parametrize(
     ("sentence", "letters", "found", "on_down", "wanted"),
     [

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from lvsctl.decide.desired import desired
 from lvsctl.decide.guard import Guarded, guard
 from lvsctl.decide.plan import diff
-from lvsctl.decide.suspicion import TRUSTED, Suspicion, Trust
 from lvsctl.decide.table import after_all
 from lvsctl.model import (
     CheckId,
@@ -48,22 +47,19 @@ from tests.decide.making import (
     weights,
 )
 
-SUSPECTED = Trust(Suspicion("4 of 6 servers failed", began=1.0, since=2.0, until=62.0))
-
 
 def decided(
     wanted: Spec,
     health: dict[CheckId, Health],
     have: Table,
     *,
-    trust: Trust = TRUSTED,
     gone: frozenset[RealKey] = frozenset(),
 ) -> tuple[Plan, Guarded]:
     """One round's plan, and what the guard makes of it."""
     want = desired(wanted, health, have)
     owned = {s.key for s in wanted.services.values()}
     plan = diff(want.table, have, owned=owned, why=want.why, hold=want.refused.keys())
-    return plan, guard(plan, wanted, have, health, by_health=want.by_health, trust=trust, gone=gone)
+    return plan, guard(plan, wanted, have, health, by_health=want.by_health, gone=gone)
 
 
 def went_down(*times: float) -> dict[CheckId, Health]:
@@ -163,20 +159,6 @@ def test_a_server_drained_by_configuration_drains_whatever_the_floor() -> None:
         assert weights(after_all(have, plan)) == {1: 0}
 
 
-# --- the director suspects itself -------------------------------------------------------------------------------------
-
-
-def test_while_the_director_suspects_itself_nobody_goes_but_others_come_and_conf_d_is_followed() -> None:
-    web = spec(service([server(1), server(2), server(3)], on_down=OnDown.REMOVE))
-    have = {VIP: entry({1: 5, 2: 5, 9: 5})}
-    _, guarded = decided(web, went_down(1, 1, 0), have, trust=SUSPECTED)
-    assert weights(after_all(have, guarded.allowed)) == {1: 5, 2: 5, 3: 5}
-    assert {why for _, why in guarded.withheld} == {
-        "down but kept: 4 of 6 servers failed, this director suspects itself"
-    }
-    assert guarded.going == frozenset()
-
-
 # --- how many may go at once ------------------------------------------------------------------------------------------
 
 
@@ -234,23 +216,22 @@ def test_what_the_floor_keeps_takes_nobodys_place() -> None:
 
 
 @st.composite
-def rounds(draw: st.DrawFn) -> tuple[Spec, dict[CheckId, Health], Table, Trust, frozenset[RealKey]]:
+def rounds(draw: st.DrawFn) -> tuple[Spec, dict[CheckId, Health], Table, frozenset[RealKey]]:
     """What a round may meet with, under any limit."""
     share = draw(st.sampled_from([Share(1), Share(2), Share(percent=25), Share(percent=50), Share(percent=100)]))
     wanted = replace(draw(specs()), guard=Limits(max_removed=share))
     health, have = draw(any_health(wanted)), draw(any_found(wanted))
-    trust = draw(st.sampled_from([TRUSTED, SUSPECTED]))
-    return wanted, health, have, trust, draw(st.frozensets(st.sampled_from([real(n) for n in range(1, 7)]), max_size=2))
+    return wanted, health, have, draw(st.frozensets(st.sampled_from([real(n) for n in range(1, 7)]), max_size=2))
 
 
 @given(st.data(), rounds())
 def test_the_laws_of_the_guard(
-    data: st.DataObject, met: tuple[Spec, dict[CheckId, Health], Table, Trust, frozenset[RealKey]]
+    data: st.DataObject, met: tuple[Spec, dict[CheckId, Health], Table, frozenset[RealKey]]
 ) -> None:
-    wanted, health, have, trust, gone = met
+    wanted, health, have, gone = met
     want = desired(wanted, health, have, idle=data.draw(any_idle(wanted)))
     plan = diff(want.table, have, owned=set(), why=want.why)
-    guarded = guard(plan, wanted, have, health, by_health=want.by_health, trust=trust, gone=gone)
+    guarded = guard(plan, wanted, have, health, by_health=want.by_health, gone=gone)
     withheld = [step for step, _ in guarded.withheld]
     assert [step for step in plan if step in withheld] == withheld, "every step is allowed or withheld, in order"
     assert tuple(step for step in plan if step not in withheld) == guarded.allowed
@@ -259,8 +240,6 @@ def test_the_laws_of_the_guard(
     result = after_all(have, guarded.allowed)
     taken = {subject for subject in want.by_health if live(have, [subject]) and not live(result, [subject])}
     assert guarded.going == taken
-    if trust.suspicion is not None:
-        assert not taken, "while the director suspects itself, checks take nobody out"
     before = {server for key in have for server in have[key].servers if live(have, [(key, server)])} | gone
     removed = {server for _, server in taken} | gone
     assert len(removed) <= max(wanted.guard.removable(len(before)), len(gone)), "no more than the share in one period"

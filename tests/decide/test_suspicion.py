@@ -10,10 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvsctl.decide.failures import failures_of
 from lvsctl.decide.health import carry, judge
+from lvsctl.decide.overrides import orders as orders_of
 from lvsctl.decide.suspicion import TRUSTED, Suspicion, Trust, canaries_seen, consider
 from lvsctl.events import DirectorTrusted
-from lvsctl.model import Check, CheckId, Health, Limits, QuestionId, Service, Share, Spec, Target
+from lvsctl.model import (
+    Action,
+    Check,
+    CheckId,
+    Health,
+    Limits,
+    NewWeight,
+    Override,
+    QuestionId,
+    ServerSubject,
+    Service,
+    Share,
+    Spec,
+    Target,
+)
 from tests.decide.making import (
     DOWN,
     FAIL,
@@ -105,7 +121,7 @@ def test_when_it_begins(
 def test_it_says_what_it_saw_and_when_it_ends() -> None:
     found = suspected(town(*THREE), failed(100, 0, 101, 0, 102, 102), 103.0)
     why = "4 of 6 servers of 3 unrelated services failed within 5 s"
-    assert found == Suspicion(why, began=100.0, since=103.0, until=103.0 + HOLD)
+    assert found == Suspicion(why, began=97.0, since=103.0, until=103.0 + HOLD)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +174,63 @@ def test_those_that_are_about_to_go_down_are_counted(
 ) -> None:
     health = failed(100, 0, 0, 0, 0, 0) | in_doubt(began, *doubtful)
     assert (suspected(town(*THREE), health, 108.0) is not None) is is_suspected, sentence
+
+
+def ordered(action: Action, *numbers: int, weight: int | None = None) -> list[Override]:
+    wanted = None if weight is None else NewWeight(weight)
+    subjects = [ServerSubject(None, real(n).address, None) for n in numbers]
+    return [Override(subject, action, "alice", "", since=0.0, weight=wanted) for subject in subjects]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "overrides", "began", "is_suspected"),
+    [
+        ("a rack that was drained is switched off", ordered(Action.DRAIN, 1, 3, 5, 6), (1, 0, 1, 0, 1, 1), False),
+        ("it was disabled", ordered(Action.DISABLE, 1, 3, 5, 6), (1, 0, 1, 0, 1, 1), False),
+        ("it was given weight 0", ordered(Action.WEIGHT, 1, 3, 5, 6, weight=0), (1, 0, 1, 0, 1, 1), False),
+        ("it has a little weight left", ordered(Action.WEIGHT, 1, 3, 5, 6, weight=1), (1, 0, 1, 0, 1, 1), True),
+        ("one of four was drained: three of five fail", ordered(Action.DRAIN, 6), (1, 0, 1, 0, 1, 1), True),
+        ("drained and well is no evidence against it", ordered(Action.DRAIN, 2, 4), (1, 0, 1, 0, 1, 0), True),
+        ("who is in use of three services fails", ordered(Action.DRAIN, 2, 4, 6), (1, 1, 1, 1, 1, 1), True),
+    ],
+)
+def test_who_gets_no_connections_by_order_is_no_evidence(
+    sentence: str, overrides: list[Override], began: tuple[int, ...], is_suspected: bool
+) -> None:
+    """1: failed, 0: well."""
+    wanted = town(*THREE)
+    held = orders_of(wanted, overrides)
+    trust, _ = consider(TRUSTED, wanted, failed(*(100.0 * one for one in began)), {}, 101.0, orders=held)
+    assert (trust.suspicion is not None) is is_suspected, sentence
+
+
+def test_nor_is_who_has_weight_0_in_conf_d_unless_an_operator_gave_it_more() -> None:
+    idle = [service([server(n, weight=0), server(n + 1)], name=f"s{n}", key=replace(VIP, port=n)) for n in (1, 3, 5)]
+    wanted, health = spec(*idle), failed(100, 0, 100, 0, 100, 0)
+    assert suspected(wanted, health, 101.0) is None
+    held = orders_of(wanted, ordered(Action.WEIGHT, 1, 3, 5, weight=5) + ordered(Action.DRAIN, 2))
+    trust, _ = consider(TRUSTED, wanted, health, {}, 101.0, orders=held)
+    assert trust.suspicion is not None
+
+
+def test_who_is_drained_in_one_service_and_used_in_another_is_evidence() -> None:
+    wanted = town([1], [1, 2])
+    [everywhere] = ordered(Action.DRAIN, 1)
+    here = replace(everywhere, subject=ServerSubject("s0", real(1).address, None))
+    health = failed(100, 100)
+    assert failures_of(wanted, health, orders_of(wanted, [here])).began.keys() == {real(1), real(2)}
+    assert failures_of(wanted, health, orders_of(wanted, [everywhere])).began.keys() == {real(2)}
+
+
+def test_what_is_dead_for_good_does_not_make_the_window_longer() -> None:
+    """It is asked once a minute."""
+    wanted = town(*THREE, [7])
+    slow = QuestionId(check_of(7).removesuffix(" 2/3"))
+    wanted = replace(wanted, questions=wanted.questions | {slow: replace(wanted.questions[slow], interval=60.0)})
+    spread = failed(*(4000, 4000, 4015, 4015, 4030, 4030), 1.0)
+    assert suspected(wanted, spread, 4031.0) is None
+    news = {**spread, check_of(7): replace(DOWN, failing=4000.0)}
+    assert suspected(wanted, news, 4031.0) is not None
 
 
 def test_while_nobody_is_down_there_is_nothing_to_hold() -> None:

@@ -106,10 +106,10 @@ def _health(evidence: Evidence, service: Service, server: Server) -> str:
             return "presumed up: it stays as it was found until its checks have answered"
         case Standing.UNPROVEN:
             return "unproven: a server enters only after its checks have passed"
+        case Standing.DOWN if evidence.desired is not None and (service.key, server.key) in evidence.desired.spared:
+            return f"down: stays in the table (on_down {service.on_down}) while this director suspects itself"
         case Standing.DOWN if service.on_down is OnDown.QUIESCE:
             return "down: weight 0, so that its connections may finish (on_down quiesce)"
-        case Standing.DOWN if evidence.desired is not None and evidence.desired.doubted:
-            return "down: does not leave the table (on_down remove) while this director suspects itself"
         case Standing.DOWN:
             return "down: does not belong in the table (on_down remove)"
 
