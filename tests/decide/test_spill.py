@@ -202,6 +202,18 @@ def test_a_spill_from_its_beginning_to_its_end() -> None:
     assert (story.service.spills, story.service.spilled) == ((), 0)
 
 
+def test_before_the_counters_tell_of_it_the_table_says_how_many_were_spilled_at_least() -> None:
+    story = Story()
+    story.look(0, 0, 0)
+    course = []
+    for held, counted in ((0, 0), (6, 0), (2, 0), (3, 4), (3, 9), (0, 9)):
+        story.look(4, 4, held, step=1, ever={3: counted})
+        course.append(story.service.spilled)
+    assert course == [0, 6, 6, 7, 9, 9], "it never falls, and is exact once all are counted"
+    story.look(1, 1, 0, step=1, ever={3: 9})
+    assert story.look(1, 1, 0, step=3, ever={3: 9}) == ["a<b 6s 9 of 6"]
+
+
 def test_two_spills_that_the_counters_cannot_tell_apart_are_one() -> None:
     story = Story()
     story.look(0, 0, 0)

@@ -195,7 +195,7 @@ async def test_no_spill_is_missed_none_is_invented_and_every_connection_is_count
 ) -> None:
     tale = Tale("hprio", generation, lag=lag)
     await tale.play(("look", 0), ("wait", 4.0), ("look", 0))
-    wrong = False
+    wrong, counted = False, 0
     before = tale.now
     for step in steps:
         told = len(tale.told)
@@ -204,6 +204,10 @@ async def test_no_spill_is_missed_none_is_invented_and_every_connection_is_count
             continue
         if any(moment > before for moment in tale.spilled) and not lag:
             assert tale.loads[VIP].spills
+        held = tale.seen.counters[VIP].servers[SPARE].total
+        assert held <= tale.counted() <= len(tale.spilled), "at least those that are there, and none that did not come"
+        assert tale.counted() >= counted, "what was told of stays told"
+        counted = tale.counted()
         started = any(isinstance(event, SpillStarted) for event in tale.told[told:])
         wrong = wrong or bool(tale.estimate - tale.ipvs.overloaded(VIP))
         if started and not wrong:

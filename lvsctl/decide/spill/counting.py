@@ -28,13 +28,14 @@ LAG = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """What came to a pool since the last look. connections: as counted.
+    """What came to a pool since the last look. counted: by the counters; grown: by the table, if that was all spilled.
 
     sign: it shows that the pools above were full at some moment since the last look; late_sign: that they were, then
     or a little before.
     """
 
-    connections: int
+    counted: int = 0
+    grown: int = 0
     sign: bool = False
     late_sign: bool = False
 
@@ -63,9 +64,9 @@ def _rise(
     grown = sum(max(0, now.total - was.total) for was, now in pairs)
     counted = came if settled or known else min(came, grown)
     if persistent:
-        return Rise(counted, sign=any(now.templates > was.templates for was, now in pairs))
+        return Rise(counted, grown, sign=any(now.templates > was.templates for was, now in pairs))
     late_sign = settled and not known and came > _of_the_away(before, pool, servers)
-    return Rise(counted, sign=grown > 0, late_sign=late_sign)
+    return Rise(counted, grown, sign=grown > 0, late_sign=late_sign)
 
 
 def _came(was: ServerLoad, now: ServerLoad) -> int:
@@ -86,7 +87,7 @@ def were_full(order: Sequence[PoolLoad], came: Mapping[str, Rise], *, late: bool
     for index, (above, pool) in enumerate(pairwise(order), start=1):
         if above.capacity is None:
             break
-        rise = came.get(pool.name, Rise(0))
+        rise = came.get(pool.name, Rise())
         if rise.sign or (late and rise.late_sign):
             found = index
     return found
@@ -107,8 +108,9 @@ def spills(before: Sequence[Spill], order: Sequence[PoolLoad], came: Mapping[str
             spill = Spill(pool.name, to.name, now)
         elif spill.over is not None and not full and index > deep:
             over = spill.over
-        counted = came[to.name].connections if to.name in came else 0
-        yield replace(spill, connections=spill.connections + counted, peak=max(spill.peak, to.conns), over=over)
+        rise = came.get(to.name, Rise())
+        counted, grown = spill.counted + rise.counted, spill.grown + rise.grown
+        yield replace(spill, counted=counted, grown=grown, peak=max(spill.peak, to.conns), over=over)
 
 
 def is_closed(spill: Spill, now: float) -> bool:

@@ -54,16 +54,23 @@ class PoolLoad:
 class Spill:
     """Connections that went, or may go, to the pool `to`, as `pool` above it is full.
 
-    since: when it was seen to begin. connections: so many went to `to`; peak: most at once that a look has seen there.
-    over: when `pool` was seen to have room again; what went to `to` before may not be counted yet.
+    since: when it was seen to begin. counted: so many went to `to`, by the cumulative counters, which lag; grown: by how
+    much the table grew there from look to look, which lags not, but misses what came and ended between two. peak: most
+    at once that a look has seen there. over: when `pool` was seen to have room again.
     """
 
     pool: str
     to: str
     since: float
-    connections: int = 0
+    counted: int = 0
+    grown: int = 0
     peak: int = 0
     over: float | None = None
+
+    @property
+    def connections(self) -> int:
+        """At least so many went to `to`, and exactly so many once all are counted; it never falls."""
+        return max(self.counted, self.grown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class ServiceLoad:
 
     @property
     def spilled(self) -> int:
-        """Connections that went below the highest pool since that was full; 0 when nothing spills."""
+        """Connections that went below the highest pool since that was full, as Spill.connections; 0 without a spill."""
         return sum(spill.connections for spill in self.spills)
 
 
