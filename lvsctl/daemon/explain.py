@@ -17,6 +17,7 @@ async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
     """words: as an operator names a service or a server; reads table and counters. Raises LvsctlError."""
     find(daemon.world.spec, words)
     seen = await daemon.ipvs.look()
+    daemon.world.looked(seen)
     service, server = find(daemon.world.spec, words)  # there may have been a reload meanwhile
     done = daemon.last.round
     evidence = Evidence(

@@ -38,9 +38,10 @@ _NO_COUNT = RealCounters()
 
 async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
     """The whole document, or all but the kernel's table as it is; reads table and counters. Raises KernelError."""
-    seen = await daemon.ipvs.look()
-    table, counters = seen.table, seen.counters
     info = await daemon.ipvs.info()
+    seen = await daemon.ipvs.look()
+    daemon.world.looked(seen)  # what is told now, such as since when, is what all later looks go by
+    table, counters = seen.table, seen.counters
     load = daemon.last_load
     teller = _Teller(daemon, seen)
     return {

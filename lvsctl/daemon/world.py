@@ -151,17 +151,19 @@ class World:
                 self._tell(ServerChanged(service.name, pool.name, server.key, now, question.kind, after.last))
 
     def looked(self, seen: Seen) -> None:
-        """Take in what was seen of the load, and tell what began and what ended."""
+        """Take in what was seen of the load, and tell what began and what ended.
+
+        Whoever looks must call it before anything else can run, so that no older look comes after a newer one.
+        """
         watched = watch(self.spec, seen, self.spill, self._clock(), generation=self.generation)
         self.spill = watched.loads
         for event in watched.events:
             self._tell(event)
 
     def load_of(self, service: Service, seen: Seen) -> ServiceLoad:
-        """The load of a service as `seen` shows it now; it is neither kept nor told."""
-        before = self.spill.get(service.key)
-        known = before if before is not None and before.name == service.name else None
-        return load_of(service, seen, known, self._clock(), generation=self.generation)
+        """The load of any service, after `looked(seen)`; one without thresholds has no past."""
+        known = self.spill.get(service.key)
+        return load_of(service, seen, self._clock()) if known is None else known
 
     def all_spoken(self) -> bool:
         """Whether every check has had an answer, UNKNOWN included."""

@@ -140,6 +140,12 @@ class Story:
         except TimeoutError:
             raise AssertionError(f"waited in vain; told was {self.told}, known is {self.daemon.world.spill}") from None
 
+    async def round(self) -> None:
+        """One now, whatever the period."""
+        before = self.daemon.world.spill[KEY].at
+        self.daemon.world.wake.set()
+        await self.until(lambda: self.daemon.world.spill[KEY].at > before)
+
     async def service(self) -> dict[str, Any]:
         found: dict[str, Any] = (await status(self.daemon, with_table=False))["services"][0]
         return found
@@ -194,6 +200,26 @@ async def test_a_spill_is_told_and_shown_from_beginning_to_end(callers: Any, tmp
         ended = story.told[-1][1]
         assert (ended["to"], ended["connections"], ended["peak"]) == ("spare", 3, 3)
         assert await callers.call(1) == "a"
+
+
+async def test_since_when_a_pool_takes_connections_stays_as_it_was_told_first(callers: Any, tmp_path: Path) -> None:
+    site = Site(callers.ipvs, tmp_path)
+    site.write(shop("1h"))
+    async with site.running(generation=callers.generation) as daemon:
+        story = Story(daemon)
+        await site.ready()
+        await callers.open()
+        await story.round()
+        await callers.call(6)
+        first = (await story.service())["spill"]
+        assert first["since"] is not None
+        assert (first["pool"], first["active"], first["spilled"]) == ("spare", True, 2), "no counter tells it so soon"
+        assert story.told == [("spill_started", {"to": "spare"})]
+        await asyncio.sleep(0.01)  # the moments are told in milliseconds
+        assert (await story.service())["spill"] == first
+        await story.round()
+        assert (await story.service())["spill"] == first
+        assert f"{first['spilled']} went below it" in str(await explain(daemon, "shop"))
 
 
 async def test_a_spill_shorter_than_the_period_is_not_missed(callers: Any, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from lvsctl.decide.explain.subject import NoSuchSubject, find
 from lvsctl.decide.guard import guard
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import SWITCH_MOMENT, diff
-from lvsctl.decide.spill.load import ServiceLoad
-from lvsctl.decide.spill.watch import load_of
+from lvsctl.decide.spill.load import Loads, ServiceLoad
+from lvsctl.decide.spill.watch import load_of, watch
 from lvsctl.model import (
     Action,
     AddressKey,
@@ -88,7 +88,7 @@ def load(what: Service, have: Table, now: float) -> ServiceLoad:
         server: COUNTS[VIP].servers.get(server, RealCounters()) for held in have.values() for server in held.servers
     }
     seen = Seen(have, {what.key: ServiceCounters(Traffic(), counts)})
-    return load_of(what, seen, None, now, generation=Generation.NEW)
+    return load_of(what, seen, now)
 
 
 def of_server(found: Evidence, number: int) -> Explanation:
@@ -138,13 +138,14 @@ def loads(*seen: tuple[float, dict[int, int]]) -> list[tuple[str, list[str]]]:
     """The links on load of the service and of server 1, at each of these moments with so many connections."""
     what = service([server(1), server(2)], [server(3, weight=1)], scheduler="hprio")
     table = {VIP: Entry(what.attrs, {one.key: one.attrs for pool in what.pools for one in pool.servers})}
-    before, found = None, []
+    known: Loads = {}
+    found = []
     for now, totals in seen:
         counts = {real(n): RealCounters(total, 0, 0, Traffic(total)) for n, total in totals.items()}
         look = Seen(table, {VIP: ServiceCounters(Traffic(), counts)})
-        before = load_of(what, look, before, now, generation=Generation.NEW)
+        known = watch(spec(what), look, known, now, generation=Generation.NEW).loads
         base = evidence(spec(what), healths("UUU"), table)
-        shown = replace(base, now=now, load=before)
+        shown = replace(base, now=now, load=known[VIP])
         found.append((said(of_server(shown, 1), "load")[0], said(of_service(shown), "load")))
     return found
 

@@ -54,9 +54,9 @@ class PoolLoad:
 class Spill:
     """Connections that went, or may go, to the pool `to`, as `pool` above it is full.
 
-    since: when it was seen to begin. counted: so many went to `to`, by the cumulative counters, which lag; grown: by how
-    much the table grew there from look to look, which lags not, but misses what came and ended between two. peak: most
-    at once that a look has seen there. over: when `pool` was seen to have room again.
+    since: when it was seen to begin. counted: so many went to `to`, by the cumulative counters, which lag; grown: so
+    much the table grew there from look to look, which does not lag, but misses what came and went between two looks.
+    peak: most at once that a look has seen there. over: when `pool` was seen to have room again.
     """
 
     pool: str

@@ -47,12 +47,9 @@ def watch(spec: Spec, look: Seen, before: Loads, now: float, *, generation: Gene
     return Watched(loads, tuple(events))
 
 
-def load_of(
-    service: Service, look: Seen, before: ServiceLoad | None, now: float, *, generation: Generation | None
-) -> ServiceLoad:
-    """One service as `look` shows it, with thresholds or without; before: as in `watch`, of the service itself."""
-    load = _load(service, look, before, now, generations(generation))
-    return replace(load, spills=tuple(spill for spill in load.spills if not is_closed(spill, now)))
+def load_of(service: Service, look: Seen, now: float) -> ServiceLoad:
+    """One service, with thresholds or without, of which nothing is known but what `look` shows."""
+    return _load(service, look, None, now, generations(None))
 
 
 def _is_limited(service: Service) -> bool:
