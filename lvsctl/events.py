@@ -87,9 +87,10 @@ class SpillStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpillEnded:
-    """The pool has room again. connections: how many went to `to`; peak: most at once that a look has seen there.
+    """The pool has had room for the service's `spill_quiet`, and some seconds at least: the kernel's counters lag.
 
-    It is told some seconds later than it was seen: the kernel's counters lag.
+    duration: from the beginning to the last moment without room, in seconds. connections: how many went to `to`; peak:
+    most at once that a look has seen there.
     """
 
     service: str
@@ -109,7 +110,7 @@ class PoolExhausted:
 
 @dataclass(frozen=True, slots=True)
 class PoolRelieved:
-    """A server has room again after a PoolExhausted."""
+    """A server has had room for the service's `spill_quiet`. duration: of the shortage, in seconds, as of a spill."""
 
     service: str
     duration: float

@@ -38,6 +38,7 @@ from lvsctl.model import Service as ServiceSpec
 
 DEFAULT_SCHEDULER = "wlc"
 DEFAULT_PERIOD = 5.0
+DEFAULT_SPILL_QUIET = 10.0
 
 _SCHEDULERS = ("dh", "fo", "hprio", "lblc", "lblcr", "lc", "mh", "nq", "ovf", "rr", "sed", "sh", "twos", "wlc", "wrr")
 _FLAGS = {
@@ -144,6 +145,7 @@ class _ServiceCompiler:
             slow_start=self._slow_start(priority),
             drain_timeout=self._value("drain_timeout", 0.0) or None,
             capacity_warning=self._capacity_warning(limited=compiled.thresholds),
+            spill_quiet=self._spill_quiet(limited=compiled.thresholds),
         )
 
     # --- who it is ----------------------------------------------------------------------------------------------
@@ -212,12 +214,19 @@ class _ServiceCompiler:
         return SchedulerUpgrade(upgrade or SchedulerUpgrade.RELOAD)
 
     def _capacity_warning(self, *, limited: bool) -> CapacityWarning | None:
-        wanted, where = inherited(self._levels, "capacity_warning")
-        if where is None:
-            return None
-        if not limited and where.path[0] == "services":
+        wanted = self._about_thresholds("capacity_warning", limited=limited)
+        return CapacityWarning(wanted.share.percent / 100, wanted.for_) if wanted is not None and limited else None
+
+    def _spill_quiet(self, *, limited: bool) -> float:
+        seconds = self._about_thresholds("spill_quiet", limited=limited)
+        return DEFAULT_SPILL_QUIET if seconds is None else float(seconds)
+
+    def _about_thresholds(self, key: str, *, limited: bool) -> Any:
+        """What is said under `key`, which is for services with thresholds; the defaults may say it for all."""
+        wanted, where = inherited(self._levels, key)
+        if where is not None and not limited and where.path[0] == "services":
             self._say(where, "does nothing without `thresholds`: add those, or remove this", key=True)
-        return CapacityWarning(wanted.share.percent / 100, wanted.for_) if limited else None
+        return wanted
 
     def _slow_start(self, priority: str | None) -> float:
         """A lower weight is a lower priority there. What the defaults say is for the other services."""

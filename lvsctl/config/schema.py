@@ -127,6 +127,11 @@ class Policy(Form):
         "after this time with those that it has; 0s: it stays (default; one that stands by leaves when it has none).",
     )
     capacity_warning: Maybe[Capacity] = Field(None, description="When a pool is said to be nearly full. Default never.")
+    spill_quiet: Maybe[Pause] = Field(
+        None,
+        description="A spill, or a shortage of room, is told to be over after so long; one that comes again sooner "
+        "goes on. Default 10s.",
+    )
     floor: Maybe[Share] = Field(None, description="Servers of the last pool (2, or 50%) that checks may not take out.")
 
 

@@ -81,7 +81,7 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
 def _of_the_load(world: World) -> Iterator[Event]:
     for load in world.spill.values():
         yield from (happened.SpillStarted(load.name, spill.pool, spill.to) for spill in load.spills)
-        if load.exhausted is not None:
+        if load.shortage is not None:
             yield happened.PoolExhausted(load.name)
         crowded = [pool for pool in load.pools if pool.name in load.crowds and load.crowds[pool.name].told]
         limit = _limit(world, load)

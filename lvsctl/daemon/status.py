@@ -138,7 +138,7 @@ class _Teller:
             "since": rfc3339(self.clock.at(load.since)) if load.since is not None else None,
             "spilled": load.spilled,
             "active": load.spilling,
-            "exhausted": load.exhausted is not None,
+            "exhausted": load.exhausted,
             "estimated": True,
         }
 

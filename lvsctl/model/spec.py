@@ -80,7 +80,7 @@ class Service:
     wanted one takes the fallback's place, if it appears while the service runs. slow_start: seconds in which a server
     that has come up gets its weight, 0 for at once. drain_timeout: seconds after which a server that was taken to
     weight 0 leaves the table even if it has connections (and before that once it has none); None: it stays.
-    capacity_warning: None for no warning.
+    capacity_warning: None for no warning. spill_quiet: seconds that a spill must be over before that is told.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Service:
     slow_start: float = 0.0
     drain_timeout: float | None = None
     capacity_warning: CapacityWarning | None = None
+    spill_quiet: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -486,6 +486,13 @@ def test_a_capacity_warning_is_for_services_with_thresholds() -> None:
     assert service(own, defaults).capacity_warning == CapacityWarning(0.625, 0.5)
 
 
+def test_a_spill_is_told_to_be_over_when_it_has_been_for_some_time() -> None:
+    limited = "address: 192.0.2.1:80\ncheck: none\nthresholds: {upper: 5}\nservers: [192.0.2.2]\n"
+    assert service(limited, "").spill_quiet == 10.0
+    assert service(limited, "defaults: {spill_quiet: 1m}").spill_quiet == 60.0
+    assert service(limited + "spill_quiet: 0s", "defaults: {spill_quiet: 1m}").spill_quiet == 0.0
+
+
 def test_metrics_are_served_nowhere_unless_it_is_said_where() -> None:
     services = "services: {web: {address: 192.0.2.1:80, check: none, servers: [192.0.2.2]}}"
     assert loaded(services).spec.metrics == MetricsSpec((), frozenset())

@@ -111,6 +111,7 @@ def shop(period: str, more: str = "") -> str:
     scheduler: hprio
     scheduler_fallback: none
     check: none
+    spill_quiet: 0s
     {more}
     pools:
       main: {{thresholds: {{upper: 2, lower: 2}}, servers: [{server("a").address}, {server("b").address}]}}

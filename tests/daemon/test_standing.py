@@ -8,7 +8,7 @@ from lvsctl.daemon import standing
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.decide.alerting.happening import Standing
-from lvsctl.decide.spill.load import Crowd, PoolLoad, ServiceLoad, Spill
+from lvsctl.decide.spill.load import Crowd, PoolLoad, ServiceLoad, Shortage, Spill
 from lvsctl.decide.suspicion import Suspicion, Trust
 from lvsctl.model import Health
 from tests.daemon.site import Servers, Site, conf, service
@@ -35,8 +35,8 @@ def crowd(daemon: Daemon, *, told: bool) -> None:
             (pool,),
             taking=None,
             since=None,
-            spills=(Spill("all", "spare", 0.0),),
-            exhausted=0.0,
+            spills=(Spill("all", "spare", 0.0, over=5.0),),
+            shortage=Shortage(0.0, over=5.0),
             crowds={"all": Crowd(0.0, told=told)},
         )
     }

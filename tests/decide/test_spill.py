@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lvsctl.decide.spill.load import Loads, ServiceLoad
+from lvsctl.decide.spill.load import Loads, ServiceLoad, Shortage
 from lvsctl.decide.spill.watch import watch
 from lvsctl.events import (
     CapacityFine,
@@ -43,7 +43,8 @@ def limited(number: int, *, weight: int = 5, upper: int = 4, lower: int = 2) -> 
 
 
 def shop(*pools: Iterable[Server], scheduler: str = "hprio", name: str = "shop", **more: object) -> Service:
-    return replace(service(*pools, scheduler=scheduler, name=name), **more)  # type: ignore[arg-type]
+    """What is over is told at once, unless something else is said."""
+    return replace(service(*pools, scheduler=scheduler, name=name), **{"spill_quiet": 0.0, **more})  # type: ignore[arg-type]
 
 
 TWO = shop([limited(1), limited(2)], [limited(3, weight=1, upper=0, lower=0)])
@@ -286,6 +287,71 @@ def test_without_a_priority_scheduler_nothing_spills() -> None:
     assert (story.full, story.service.pools[0].full) == ("x.", True)
 
 
+# --- at the verge of the thresholds -------------------------------------------------------------------------------
+
+
+def test_a_spill_that_comes_and_goes_is_one() -> None:
+    story = Story(replace(TWO, spill_quiet=10.0))
+    story.look(0, 0, 0)
+    assert story.look(4, 4, 1) == ["a>b"]
+    began = story.now
+    for _ in range(4):
+        assert story.look(1, 4, 1) == []
+        assert (story.service.taking, story.service.spilling, story.service.since) == ("a", False, story.now)
+        assert story.look(4, 4, 3) == []
+        assert (story.service.taking, story.service.spilling, story.service.since) == ("b", True, began)
+        assert story.look(4, 4, 1) == []
+    assert story.look(1, 4, 1) == []
+    assert story.look(1, 4, 1) == []
+    assert story.look(1, 4, 1) == ["a<b 65s 9 of 3"], "without the time for which it had to be over"
+    assert story.look(1, 4, 1) == []
+
+
+def test_a_spill_between_two_looks_makes_one_that_was_over_go_on() -> None:
+    story = Story(replace(TWO, spill_quiet=10.0))
+    story.look(0, 0, 0)
+    assert story.look(4, 4, 1) == ["a>b"]
+    assert story.look(1, 1, 1) == []
+    assert story.look(1, 1, 2) == []
+    assert story.look(1, 1, 2) == []
+    assert story.look(1, 1, 2) == ["a<b 10s 2 of 2"]
+
+
+def test_a_spill_after_the_quiet_time_is_another() -> None:
+    story = Story(replace(TWO, spill_quiet=10.0))
+    story.look(0, 0, 0)
+    assert story.look(4, 4, 1) == ["a>b"]
+    assert story.look(1, 1, 1) == []
+    assert story.look(1, 1, 1) == []
+    assert story.look(4, 4, 1, step=5) == [], "just in time"
+    assert story.look(1, 1, 1) == []
+    assert story.look(1, 1, 1) == []
+    assert story.look(1, 1, 1) == ["a<b 20s 1 of 1"]
+    assert story.look(4, 4, 2) == ["a>b"]
+
+
+def test_a_shortage_that_comes_and_goes_is_one() -> None:
+    story = Story(replace(ALONE, spill_quiet=10.0))
+    story.look(0, 0)
+    assert story.look(4, 4) == ["exhausted"]
+    assert story.look(4, 1) == []
+    assert not story.service.exhausted
+    assert story.look(4, 4) == []
+    assert story.service.exhausted
+    assert story.look(4, 1) == []
+    assert story.look(4, 1) == []
+    assert story.look(4, 1) == ["relieved 15s"]
+    assert story.look(4, 4) == ["exhausted"]
+
+
+def test_what_has_left_conf_d_waits_for_nothing() -> None:
+    story = Story(replace(ALONE, spill_quiet=60.0))
+    assert story.look(4, 4) == ["exhausted"]
+    assert story.look(4, 1) == []
+    story.spec = spec(replace(ALONE, key=OTHER_VIP))
+    assert story.look(4, 1) == ["relieved 5s"]
+
+
 # --- what is no spill ---------------------------------------------------------------------------------------------
 
 
@@ -434,7 +500,8 @@ def test_one_pool_is_exhausted_and_relieved() -> None:
     story = Story(ALONE)
     assert story.look(3, 4) == []
     assert story.look(4, 4) == ["exhausted"]
-    assert story.service.exhausted == story.now
+    assert story.service.shortage == Shortage(story.now)
+    assert story.service.exhausted
     assert story.look(4, 2) == []
     assert story.look(4, 1) == ["relieved 10s"]
 

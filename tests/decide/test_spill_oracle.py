@@ -53,9 +53,11 @@ class Tale:
     lag: its cumulative counters are those of the estimator's last run, as the kernel's are.
     """
 
-    def __init__(self, scheduler: str, generation: Generation, *, lag: bool = False) -> None:
+    def __init__(self, scheduler: str, generation: Generation, *, lag: bool = False, quiet: float = 0.0) -> None:
         upper = [Server(key, RealAttrs(Forward.ROUTE, 5, 4, 2), ()) for key in (A, B)]
-        self.shop = service(upper, [Server(SPARE, RealAttrs(Forward.ROUTE, 1), ())], scheduler=scheduler)
+        self.shop = replace(
+            service(upper, [Server(SPARE, RealAttrs(Forward.ROUTE, 1), ())], scheduler=scheduler), spill_quiet=quiet
+        )
         self.attrs = {server.key: server.attrs for pool in self.shop.pools for server in pool.servers}
         table = {VIP: Entry(self.shop.attrs, dict(self.attrs))}
         self.ipvs = MemoryIpvs(table, schedulers=[*MAINLINE, "hprio"], generation=generation)
@@ -189,11 +191,11 @@ async def test_an_estimate_is_wrong_only_about_a_flag_that_changed_unseen_betwee
 
 @both
 @pytest.mark.parametrize("lag", [False, True])
-@given(steps=st.lists(events | looking, max_size=60))
+@given(steps=st.lists(events | looking, max_size=60), quiet=st.sampled_from([0.0, 10.0]))
 async def test_no_spill_is_missed_none_is_invented_and_every_connection_is_counted(
-    generation: Generation, lag: bool, steps: list[Step]
+    generation: Generation, lag: bool, steps: list[Step], quiet: float
 ) -> None:
-    tale = Tale("hprio", generation, lag=lag)
+    tale = Tale("hprio", generation, lag=lag, quiet=quiet)
     await tale.play(("look", 0), ("wait", 4.0), ("look", 0))
     wrong, counted = False, 0
     before = tale.now

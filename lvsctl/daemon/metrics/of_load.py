@@ -15,10 +15,12 @@ def of_load(scene: Scene) -> Iterator[Family]:
     loads = [(service, load) for service in scene.spec.services.values() if (load := scene.spill.get(service.key))]
     yield from _servers(scene, loads)
     yield from _pools(loads)
-    active = [(labels(service=service.name), int(load.spilling)) for service, load in loads]
-    yield gauge("lvsctl_spill_active", "Whether new connections go to a lower pool, as a higher one is full.", active)
-    exhausted = [(labels(service=service.name), int(load.exhausted is not None)) for service, load in loads]
-    yield gauge("lvsctl_spill_exhausted", "Whether no server of the service has room.", exhausted)
+    active = [(labels(service=service.name), int(bool(load.spills))) for service, load in loads]
+    text = "Whether connections go to a lower pool, as a higher one is full, or did within spill_quiet."
+    yield gauge("lvsctl_spill_active", text, active)
+    exhausted = [(labels(service=service.name), int(load.shortage is not None)) for service, load in loads]
+    text = "Whether no server of the service has room, or none had within spill_quiet."
+    yield gauge("lvsctl_spill_exhausted", text, exhausted)
     yield from _totals(scene, loads)
 
 

@@ -40,8 +40,9 @@ _FULL = {
 
 def _of_new_connections(evidence: Evidence) -> str:
     load = evidence.load
-    if load.exhausted is not None:
-        return f"no server has room for {span(evidence.now - load.exhausted)}: new connections are refused (estimated)"
+    if load.shortage is not None and load.exhausted:
+        since = span(evidence.now - load.shortage.since)
+        return f"no server has room for {since}: new connections are refused (estimated)"
     spill = next((spill for spill in load.spills if spill.over is None), None)
     if spill is not None:
         return (

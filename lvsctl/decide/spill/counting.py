@@ -111,8 +111,3 @@ def spills(before: Sequence[Spill], order: Sequence[PoolLoad], came: Mapping[str
         rise = came.get(to.name, Rise())
         counted, grown = spill.counted + rise.counted, spill.grown + rise.grown
         yield replace(spill, counted=counted, grown=grown, peak=max(spill.peak, to.conns), over=over)
-
-
-def is_closed(spill: Spill, now: float) -> bool:
-    """Whether all that it sent down has been counted."""
-    return spill.over is not None and now - spill.over >= LAG

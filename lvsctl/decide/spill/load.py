@@ -52,11 +52,11 @@ class PoolLoad:
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """Connections that went, or may go, to the pool `to`, as `pool` above it is full.
+    """Connections that went, or may go, to the pool `to`, as `pool` above it is full, again and again perhaps.
 
     since: when it was seen to begin. counted: so many went to `to`, by the cumulative counters, which lag; grown: so
     much the table grew there from look to look, which does not lag, but misses what came and went between two looks.
-    peak: most at once that a look has seen there. over: when `pool` was seen to have room again.
+    peak: most at once that a look has seen there. over: when `pool` was seen to have room again, None while it is full.
     """
 
     pool: str
@@ -74,6 +74,14 @@ class Spill:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """No server has room, or had none again and again. over: when one was seen to have room; None: none has."""
+
+    since: float
+    over: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Crowd:
     """A pool that holds more of its capacity than it should. told: a CapacityHigh was told of it."""
 
@@ -86,10 +94,10 @@ class ServiceLoad:
     """A service as it was seen last, at `at`; all times on one clock, in seconds.
 
     configured: its pools in conf.d. servers: of the configuration, those that are not in the table now as they were
-    seen last; away: which these are. taking: the pool that takes new connections now, None if none does; since: when it
-    began, None if that was before the first look. exhausted: since when no server has room. below: pools that get
-    connections only while those above are full. entitled: when each pool was last seen to get connections although
-    nothing is full, or with a server whose counters may still tell of a time before it came.
+    seen last; away: which these are. taking: the pool that takes new connections now, None if none does; since: when
+    it began, None if that was before the first look. spills, shortage: what is over, too, until that is told. below:
+    pools that get connections only while those above are full. entitled: when each pool was last seen to get
+    connections although nothing is full, or with a server whose counters may still tell of a time before it came.
     """
 
     name: str
@@ -100,7 +108,7 @@ class ServiceLoad:
     taking: str | None
     since: float | None
     spills: tuple[Spill, ...] = ()
-    exhausted: float | None = None
+    shortage: Shortage | None = None
     crowds: Mapping[str, Crowd] = field(default_factory=dict)
     below: tuple[str, ...] = ()
     entitled: Mapping[str, float] = field(default_factory=dict)
@@ -110,6 +118,11 @@ class ServiceLoad:
     def spilling(self) -> bool:
         """Whether a pool is full at this moment, and others below it take, or would take, what comes."""
         return any(spill.over is None for spill in self.spills)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no server has room at this moment."""
+        return self.shortage is not None and self.shortage.over is None
 
     @property
     def spilled(self) -> int:

@@ -1,13 +1,45 @@
-"""What is told of a service's load: what began since the last look, and what ended."""
+"""What is told of a service's load: what began since the last look, and what ended.
+
+Near a threshold a pool may be full at one look and have room at the next. So a spill or a shortage is told to be over
+only when it has been for the service's `spill_quiet`; one that comes again sooner goes on. Its duration is the time
+from its beginning to its last moment: without that wait, and with the pauses in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from lvsctl.decide.spill.counting import is_closed
-from lvsctl.decide.spill.load import Crowd, PoolLoad, ServiceLoad
+from lvsctl.decide.spill.counting import LAG
+from lvsctl.decide.spill.load import Crowd, PoolLoad, ServiceLoad, Shortage, Spill
 from lvsctl.events import CapacityFine, CapacityHigh, Event, PoolExhausted, PoolRelieved, SpillEnded, SpillStarted
 from lvsctl.model import CapacityWarning
+
+
+def shortage(before: Shortage | None, now: float, *, exhausted: bool) -> Shortage | None:
+    """What is known of it at a look. exhausted: no server has room."""
+    if exhausted:
+        return Shortage(before.since if before is not None else now)
+    if before is None or before.over is not None:
+        return before
+    return replace(before, over=now)
+
+
+def without_ended(load: ServiceLoad, now: float, quiet: float) -> ServiceLoad:
+    """What of `load` goes on once all of it has been told. quiet: see `told`."""
+    spills = tuple(spill for spill in load.spills if not _is_ended(spill, now, quiet))
+    ended = load.shortage is not None and _is_ended(load.shortage, now, quiet)
+    return replace(load, spills=spills, shortage=None if ended else load.shortage)
+
+
+def _is_ended(one: Spill | Shortage, now: float, quiet: float) -> bool:
+    """Nor is a spill ended before all that it sent down has been counted."""
+    wait = max(quiet, LAG) if isinstance(one, Spill) else quiet
+    return one.over is not None and now - one.over >= wait
+
+
+def _lasted(one: Spill | Shortage, now: float) -> float:
+    return (now if one.over is None else one.over) - one.since
 
 
 def crowds(
@@ -25,28 +57,40 @@ def crowds(
 
 
 def told(
-    load: ServiceLoad, before: ServiceLoad | None, now: float, warning: CapacityWarning | None = None
+    load: ServiceLoad,
+    before: ServiceLoad | None,
+    now: float,
+    *,
+    quiet: float = 0.0,
+    warning: CapacityWarning | None = None,
 ) -> Iterator[Event]:
-    """The events. load: spills that have just been counted to their end are in it; warning: None where nobody warns."""
-    yield from _of_spills(load, before, now)
-    was_exhausted = before.exhausted if before is not None else None
-    if load.exhausted is not None and was_exhausted is None:
-        yield PoolExhausted(load.name)
-    if load.exhausted is None and was_exhausted is not None:
-        yield PoolRelieved(load.name, now - was_exhausted)
+    """The events. load: what ends now is in it still, unless its pool has gone. quiet: seconds; warning: None for none.
+
+    What began and ended since the last look is told as begun.
+    """
+    yield from _of_spills(load, before, now, quiet)
+    yield from _of_shortage(load, before, now, quiet)
     yield from _of_crowds(load, before, now, warning)
 
 
-def _of_spills(load: ServiceLoad, before: ServiceLoad | None, now: float) -> Iterator[Event]:
+def _of_spills(load: ServiceLoad, before: ServiceLoad | None, now: float, quiet: float) -> Iterator[Event]:
     known = {(spill.pool, spill.to): spill for spill in (before.spills if before is not None else ())}
     found = {(spill.pool, spill.to): spill for spill in load.spills}
     for subject, spill in reversed({**known, **found}.items()):  # the lowest ends first
-        if subject not in found or is_closed(spill, now):
-            over = now if spill.over is None else spill.over
-            yield SpillEnded(load.name, spill.pool, spill.to, over - spill.since, spill.connections, spill.peak)
+        if subject not in found or _is_ended(spill, now, quiet):
+            yield SpillEnded(load.name, spill.pool, spill.to, _lasted(spill, now), spill.connections, spill.peak)
     for subject, spill in found.items():
         if subject not in known:
             yield SpillStarted(load.name, spill.pool, spill.to)
+
+
+def _of_shortage(load: ServiceLoad, before: ServiceLoad | None, now: float, quiet: float) -> Iterator[Event]:
+    known = before.shortage if before is not None else None
+    last = load.shortage or known
+    if known is None and load.shortage is not None:
+        yield PoolExhausted(load.name)
+    elif last is not None and (load.shortage is None or _is_ended(last, now, quiet)):
+        yield PoolRelieved(load.name, _lasted(last, now))
 
 
 def _of_crowds(

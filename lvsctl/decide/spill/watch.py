@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lvsctl.decide.spill.counting import Rise, is_closed, rises, spills, were_full
-from lvsctl.decide.spill.load import Loads, PoolLoad, ServerLoad, ServiceLoad, generations
+from lvsctl.decide.spill.counting import Rise, rises, spills, were_full
+from lvsctl.decide.spill.load import Loads, PoolLoad, ServerLoad, ServiceLoad, Spill, generations
 from lvsctl.decide.spill.pools import falls, pool_load, taking
 from lvsctl.decide.spill.server import seen, was_full
-from lvsctl.decide.spill.telling import crowds, told
+from lvsctl.decide.spill.telling import crowds, shortage, told, without_ended
 from lvsctl.events import Event
 from lvsctl.model import PRIORITY_SCHEDULERS, Generation, RealKey, Seen, Service, ServiceKey, Spec
 
@@ -37,10 +37,10 @@ def watch(spec: Spec, look: Seen, before: Loads, now: float, *, generation: Gene
         was = before.get(key)
         if was is not None and was.name != service.name:
             events += told(_departed(was, now), was, now)
-            was = replace(was, name=service.name, spills=(), exhausted=None, crowds={})
+            was = replace(was, name=service.name, spills=(), shortage=None, crowds={})
         load = _load(service, look, was, now, kinds)
-        events += told(load, was, now, service.capacity_warning)
-        loads[key] = replace(load, spills=tuple(spill for spill in load.spills if not is_closed(spill, now)))
+        events += told(load, was, now, quiet=service.spill_quiet, warning=service.capacity_warning)
+        loads[key] = without_ended(load, now, service.spill_quiet)
     for key, was in before.items():
         if key not in limited:
             events += told(_departed(was, now), was, now)
@@ -64,7 +64,7 @@ def _departed(load: ServiceLoad, now: float) -> ServiceLoad:
 def _load(
     service: Service, look: Seen, before: ServiceLoad | None, now: float, kinds: tuple[Generation, ...]
 ) -> ServiceLoad:
-    """Spills that are over, and all of them counted, are in it still."""
+    """What is over is in it still, told or not."""
     entry = look.table.get(service.key)
     known = before.servers if before is not None else {}
     persistent = entry is not None and entry.attrs.persistence > 0
@@ -73,6 +73,7 @@ def _load(
     came = rises(before, service.pools, present, persistent=persistent) if before is not None and has_falls else {}
     pools, order = _pools(service, present, known, came, has_falls=has_falls)
     takes = taking(service.pools, present)
+    spilling = tuple(spills(before.spills if before is not None else (), order, came, now))
     exhausted = takes is None and any(pool.live for pool in pools)
     servers = {**_absent(service, known), **present}
     return ServiceLoad(
@@ -82,9 +83,9 @@ def _load(
         servers,
         pools,
         taking=takes,
-        since=None if before is None else before.since if before.taking == takes else now,
-        spills=tuple(spills(before.spills if before is not None else (), order, came, now)),
-        exhausted=_since(before.exhausted if before is not None else None, now) if exhausted else None,
+        since=_since(before, takes, spilling, now),
+        spills=spilling,
+        shortage=shortage(before.shortage if before is not None else None, now, exhausted=exhausted),
         crowds=crowds(service.capacity_warning, pools, before.crowds if before is not None else {}, now),
         below=tuple(pool.name for pool in order[1:]),
         entitled=_entitled(service, order, before, now, came=_newcomers(before, servers, present)),
@@ -140,8 +141,11 @@ def _pools(
     return pools, falls(pools)
 
 
-def _since(before: float | None, now: float) -> float:
-    return now if before is None else before
+def _since(before: ServiceLoad | None, takes: str | None, spilling: tuple[Spill, ...], now: float) -> float | None:
+    """When the pool began to take connections: with the spill that it takes them from, though that may have paused."""
+    if before is None or before.taking == takes:
+        return None if before is None else before.since
+    return next((spill.since for spill in spilling if spill.to == takes and spill.over is None), now)
 
 
 def _newcomers(

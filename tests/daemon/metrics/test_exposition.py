@@ -187,7 +187,7 @@ async def test_counters_that_nobody_read_are_absent(tmp_path: Path) -> None:
 async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> None:
     kernel = MemoryIpvs()
     site = Site(kernel, tmp_path)
-    pools = {"check": "none", "scheduler": "fo", "thresholds": "{upper: 2}", "spare": (B,)}
+    pools = {"check": "none", "scheduler": "fo", "thresholds": "{upper: 2}", "spill_quiet": "0s", "spare": (B,)}
     site.write(conf(service("shop", A, address=f"{VIP}:80", **pools)))  # type: ignore[arg-type]
     key, client = tcp(VIP, 80), ip_address("198.51.100.1")
     to_spare = {"service": "shop", "to": "spare"}
