@@ -38,7 +38,7 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.events import Event, KernelAnswers, KernelSilent, Reloaded, ReloadRefused
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question, Seen, ServiceState
+from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question, ServiceState
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -290,7 +290,7 @@ class Daemon:
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
-            self.world.looked(Seen(decision.have, decision.counters))
+            self.world.looked(decision.seen)
             await self.doubt.weigh(decision, self.loop.time())
             self._remember()
             self.world.quiet, self.world.fallen, self._due = decision.quiet, decision.fallen, decision.due

@@ -23,7 +23,6 @@ from lvsctl.events import DirectorTrusted, DriftFound
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import (
     CheckId,
-    Counters,
     DeleteServer,
     EditServer,
     Health,
@@ -61,7 +60,7 @@ class View(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was found, what ought to be, and the steps from one to the other.
+    """What was seen, what ought to be, and the steps from one to the other.
 
     quiet: servers that leave, and since when they have had weight 0. due: when time alone calls for the next round,
     None if it does not; both on the clock of `now`. going: live servers that the plan takes out because of their checks
@@ -69,8 +68,7 @@ class Decision:
     end of a suspicion, if it came just now.
     """
 
-    have: Table
-    counters: Counters
+    seen: Seen
     desired: Desired
     plan: Plan
     withheld: tuple[tuple[Step, str], ...]
@@ -81,6 +79,11 @@ class Decision:
     fallen: Fallen = field(default_factory=dict)
     trust: Trust = TRUSTED
     trusted: DirectorTrusted | None = None
+
+    @property
+    def have(self) -> Table:
+        """The table as it was found."""
+        return self.seen.table
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,9 @@ class Round:
     left: Table
 
     @property
-    def counters(self) -> Counters:
-        """What was counted when the round looked."""
-        return self.decision.counters
+    def seen(self) -> Seen:
+        """The look with which the round began."""
+        return self.decision.seen
 
     @property
     def done(self) -> Plan:
@@ -149,8 +152,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     if guarded.withheld and recent:
         due.append(min(recent.values()))  # perhaps others may go then
     return Decision(
-        have,
-        seen.counters,
+        seen,
         want,
         guarded.allowed,
         guarded.withheld,

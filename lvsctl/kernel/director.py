@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lvsctl.decide import overload
@@ -57,6 +57,7 @@ class Director:
     service, or to one that was deleted and made again, it has its old counts and its old flag. (The kernel keeps it
     some minutes longer, in which only the count of connections ever can tell.)
 
+    scheduled: connections ever, of all services that there were.
     expire_quiescent: the sysctl expire_quiescent_template, by which weight 0 frees a client from its template. The
     others are as the kernel sets them: expire_nodest_conn=0, conn_reuse_mode=1, sloppy_tcp=0.
     """
@@ -66,6 +67,7 @@ class Director:
         self.connections = Connections()
         self.timeouts = Timeouts(900, 120, 300)
         self.now = 0.0
+        self.scheduled = 0
         self._generation = generation
         self._expire_quiescent = expire_quiescent
         self._trash: dict[ServerId, LoadedServer] = {}
@@ -102,9 +104,11 @@ class Director:
         service.turn = service.turn.deleted(server, service.listed)
         self._discard((key, server), service.servers.pop(server))
 
-    def zero(self, services: Iterable[ServiceKey]) -> None:
-        """Begin to count anew how many connections there ever were."""
-        for service in (self.services[key] for key in services):
+    def zero(self, key: ServiceKey | None) -> None:
+        """Begin to count anew how many connections there ever were, of one service, or of all and in all."""
+        if key is None:
+            self.scheduled = 0
+        for service in self.services.values() if key is None else [self.services[key]]:
             service.scheduled = 0
             service.servers = {key: replace(server, scheduled=0) for key, server in service.servers.items()}
 
@@ -223,6 +227,7 @@ class Director:
     def _bind(self, connection: Connection, service: Virtual, key: RealKey, *, template: int | None) -> None:
         which = (connection.service, key)
         service.scheduled += 1
+        self.scheduled += 1
         server = overload.bound(self.server(which), self._generation)
         if connection.protocol is Protocol.UDP and service.attrs.flags & ServiceFlag.ONE_PACKET:
             self._keep(which, overload.unbound(server, self._generation))

@@ -100,7 +100,8 @@ class MemoryIpvs:
     async def look(self) -> Seen:
         """See `Ipvs.look`."""
         services = self._director.services.items()
-        return Seen(await self.read(), {key: _counters(service) for key, service in services})
+        counters = {key: _counters(service) for key, service in services}
+        return Seen(await self.read(), counters, Traffic(connections=self._director.scheduled))
 
     async def info(self) -> Info:
         """See `Ipvs.info`."""
@@ -130,7 +131,7 @@ class MemoryIpvs:
         self.written += 1
         if service is not None and service not in self._director.services:
             return service_refusal(service, errno.ESRCH)
-        self._director.zero(self._director.services if service is None else [service])
+        self._director.zero(service)
         return None
 
     async def has_scheduler(self, name: str) -> bool:

@@ -17,6 +17,7 @@ from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
 from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
+from lvsctl.kernel.totals import read_totals
 from lvsctl.model import Entry, Info, Op, Refusal, Seen, ServiceCounters, ServiceKey, Table, Timeouts
 
 # Only a listing is asked again: it changes nothing, and the next attempt has a new socket.
@@ -80,7 +81,7 @@ class NetlinkIpvs:
                 counters[service] = ServiceCounters(traffic, dict(reversed(servers.counts)))
                 await asyncio.sleep(0)
             self._memory.forget(but=table)
-            return Seen(table, counters)
+            return Seen(table, counters, read_totals())
 
     async def apply(self, ops: Sequence[Op]) -> Sequence[Refusal | None]:
         """See `Ipvs.apply`."""

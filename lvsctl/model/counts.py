@@ -45,10 +45,14 @@ Counters: TypeAlias = Mapping[ServiceKey, ServiceCounters]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look at IPVS found; both have the same services and servers."""
+    """What one look at IPVS found; table and counters have the same services and servers.
+
+    total: of all services that there were since ip_vs was loaded, or was told to zero all; None where it is not told.
+    """
 
     table: Table
     counters: Counters
+    total: Traffic | None = None
 
 
 class Generation(StrEnum):

@@ -136,7 +136,7 @@ async def test_a_server_is_read_as_it_was_written(ipvs: Ipvs, name: str) -> None
 
 async def test_an_empty_table_is_read_as_one(ipvs: Ipvs) -> None:
     assert await ipvs.read() == {}
-    assert await ipvs.look() == Seen({}, {})
+    assert await ipvs.look() == Seen({}, {}, Traffic())
 
 
 @pytest.mark.parametrize(("key", "length"), [(SHOP, 32), (SHOP6, 128), (MARK, 32)])

@@ -36,7 +36,7 @@ def _numbers(traffic: Traffic) -> tuple[int, int, int, int, int]:
 # --- node_exporter's collector ipvs -----------------------------------------------------------------------------
 
 _TOTALS = (
-    ("connections_total", "Connections, summed over the services that there are."),
+    ("connections_total", "Connections of all services, those that are gone included."),
     ("incoming_packets_total", "Packets from clients, likewise."),
     ("outgoing_packets_total", "Packets to clients, likewise."),
     ("incoming_bytes_total", "Bytes from clients, likewise."),
@@ -45,22 +45,15 @@ _TOTALS = (
 
 
 def _node_exporter(scene: Scene) -> Iterator[Family]:
-    if not scene.ended:  # totals of 0 would be read as a reset
-        return
-    totals = [sum(column) for column in zip(*_all_traffic(scene), strict=True)]
-    for (name, text), total in zip(_TOTALS, totals, strict=True):
-        yield counter(f"node_ipvs_{name}", text, [("", total)])
+    if scene.total is not None:  # 0 would be read as a reset
+        for (name, text), total in zip(_TOTALS, _numbers(scene.total), strict=True):
+            yield counter(f"node_ipvs_{name}", text, [("", total)])
     rows = [(_backend(*row[:2]), *row[2:]) for row in _servers(scene)]
     active = [(of, count.active) for of, _, count in rows]
     yield gauge("node_ipvs_backend_connections_active", "Established connections of the server.", active)
     inactive = [(of, count.inactive) for of, _, count in rows]
     yield gauge("node_ipvs_backend_connections_inactive", "Its connections in any other state.", inactive)
     yield gauge("node_ipvs_backend_weight", "Its weight.", [(of, found.weight) for of, found, _ in rows])
-
-
-def _all_traffic(scene: Scene) -> Iterator[tuple[int, ...]]:
-    yield _numbers(Traffic())
-    yield from (_numbers(found.traffic) for found in scene.counters.values())
 
 
 def _servers(scene: Scene) -> Iterator[tuple[ServiceKey, RealKey, RealAttrs, RealCounters]]:

@@ -18,10 +18,12 @@ from lvsctl.model import (
     Health,
     Override,
     RealKey,
+    Seen,
     ServiceKey,
     ServiceState,
     Spec,
     Table,
+    Traffic,
 )
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ _OF_SERVERS = EditServer | DeleteServer
 class Scene:
     """Everything that a scrape tells besides what is counted.
 
-    table: as the last round left it; counters: as it read them; spill: the load of services with thresholds, as it saw
-    that; all empty before the first. spilled: seconds and connections of spills that ended, by service and pool.
+    table: as the last round left it; counters: as it read them; total: of IPVS as a whole, None where that is not told;
+    all empty before the first. spill: the load of services with thresholds, as it was seen last; spilled: seconds and
+    connections of spills that ended, by service and pool.
     overrides: of operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
@@ -51,6 +54,7 @@ class Scene:
     states: Mapping[str, ServiceState]
     table: Table
     counters: Counters
+    total: Traffic | None
     spill: Loads
     spilled: Mapping[tuple[str, str], tuple[float, int]]
     overrides: Sequence[Override]
@@ -71,6 +75,7 @@ class Scene:
 def look(daemon: Daemon) -> Scene:
     """What is there now; to be called on the event loop."""
     last, world, delivery = daemon.last, daemon.world, daemon.alerts.delivery
+    seen = last.round.seen if last.round is not None else Seen({}, {})
     table: Table = last.round.left if last.round is not None else {}
     withheld = last.round.withheld if last.round is not None else ()
     held = last.round.decision.withheld if last.round is not None else ()
@@ -80,7 +85,8 @@ def look(daemon: Daemon) -> Scene:
         ladder=world.ladder,
         states=dict(last.states),
         table=table,
-        counters=last.round.counters if last.round is not None else {},
+        counters=seen.counters,
+        total=seen.total,
         spill=dict(world.spill),
         spilled=dict(daemon.metrics.spilled),
         overrides=tuple(world.overrides),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,10 @@ FOUR, SIX = RealKey(ip_address("10.0.0.1"), 8080), RealKey(ip_address("2001:db8:
 WEIGHT_3 = RealAttrs(Forward.ROUTE, 3)
 
 
-def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> Scene:
+TOTAL = Traffic(60, 50, 40, 30, 20)
+
+
+def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True, total: Traffic | None = TOTAL) -> Scene:
     reals = {WEB: FOUR, ALSO_WEB: FOUR, DNS: SIX, MARK: FOUR}
     counted = RealCounters(active=4, inactive=5, persistent=6, traffic=Traffic(7, 8, 9, 10, 11))
     traffic = Traffic(1, 2, 3, 4, 5)
@@ -49,6 +53,7 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> S
         states={},
         table={key: Entry(ServiceAttrs("rr"), {real: WEIGHT_3}) for key, real in reals.items()},
         counters={key: ServiceCounters(traffic, {real: counted}) for key, real in reals.items()},
+        total=total,
         spill={},
         spilled={},
         overrides=(),
@@ -67,7 +72,7 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True) -> S
     )
 
 
-def told(*wanted: Compat, **keys: bool) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def told(*wanted: Compat, **keys: Any) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     return read("".join(write(compat(scene(*wanted, **keys)), openmetrics=False)))
 
 
@@ -75,13 +80,13 @@ def test_nothing_unless_it_is_asked_for() -> None:
     assert told() == {}
 
 
-def test_node_exporter_sums_the_services_and_tells_every_server() -> None:
+def test_node_exporter_tells_the_totals_of_the_kernel_and_every_server() -> None:
     found = told(Compat.NODE_EXPORTER)
     totals = {
-        "connections": 4,
-        "incoming_packets": 8,
-        "outgoing_packets": 12,
-        "incoming_bytes": 16,
+        "connections": 60,
+        "incoming_packets": 50,
+        "outgoing_packets": 40,
+        "incoming_bytes": 30,
         "outgoing_bytes": 20,
     }
     assert {name: found[series(f"node_ipvs_{name}_total")] for name in totals} == totals
@@ -94,6 +99,12 @@ def test_node_exporter_sums_the_services_and_tells_every_server() -> None:
         assert found[series("node_ipvs_backend_connections_inactive", **labels)] == 5
         assert found[series("node_ipvs_backend_weight", **labels)] == 3
     assert len(found) == 5 + 3 * 4
+
+
+def test_where_the_kernel_does_not_tell_them_there_are_no_totals() -> None:
+    found = told(Compat.NODE_EXPORTER, total=None)
+    assert len(found) == 3 * 4
+    assert not any(name.endswith("_total") for name, _ in found)
 
 
 def test_gen2brain_tells_a_server_once_and_leaves_firewall_marks_out() -> None:

@@ -218,6 +218,27 @@ async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> 
         assert totals[-1][series("lvsctl_spill_active", service="shop")] == 0
 
 
+async def test_the_totals_of_node_exporter_stay_when_a_service_goes(tmp_path: Path) -> None:
+    kernel = MemoryIpvs()
+    site = Site(kernel, tmp_path)
+    metrics = "metrics: {compat: [node_exporter]}\n"
+    shop, other = (service(name, A, address=f"{VIP}:{port}", check="none") for name, port in (("shop", 80), ("b", 81)))
+    site.write(conf(shop, other) + metrics)
+    async with site.running() as daemon:
+        await site.rounds(1)
+        for port in (80, 80, 81):
+            kernel.connect(tcp(VIP, port), ip_address("198.51.100.1"), port, now=1.0)
+            kernel.connect(tcp(VIP, port), ip_address("198.51.100.2"), port, now=1.0)
+        await site.rounds(1)
+        total = series("node_ipvs_connections_total")
+        assert read(scrape(daemon))[total] == 4
+        site.write(conf(other) + metrics)
+        await daemon.reload()
+        await site.until("one service", lambda table: len(table) == 1)
+        await site.rounds(1)
+        assert read(scrape(daemon))[total] == 4
+
+
 async def test_a_spill_into_the_first_pool_is_told_too(tmp_path: Path) -> None:
     kernel = MemoryIpvs()
     site = Site(kernel, tmp_path)
