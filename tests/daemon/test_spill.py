@@ -195,6 +195,7 @@ async def test_a_spill_is_told_and_shown_from_beginning_to_end(callers: Any, tmp
         assert [one["overloaded"] for pool in service["pools"] for one in pool["servers"]] == [True, True, False]
         said = [link["says"] for link in (await explain(daemon, "shop"))["chain"] if link["about"] == "load"]
         assert said[0] == "pool main holds 4 of 4 connections, and is full (estimated)"
+        assert said[-1].startswith("pool main has spilled for ")
         assert said[-1].endswith("new connections go to pool spare, 3 went below it since (estimated)")
         await callers.hang_up(a=1)
         await story.until(lambda: story.told[-1][0] == "spill_ended")

@@ -134,6 +134,9 @@ def test_a_server_that_is_well() -> None:
     ]
 
 
+UNSEEN = "the kernel counts nobody whom it refuses: that no server has room is seen only if it is so at a look"
+
+
 def loads(*seen: tuple[float, dict[int, int]]) -> list[tuple[str, list[str]]]:
     """The links on load of the service and of server 1, at each of these moments with so many connections."""
     what = service([server(1), server(2)], [server(3, weight=1)], scheduler="hprio")
@@ -161,6 +164,7 @@ def test_where_new_connections_go_and_why() -> None:
             "pool a holds 80 of 100 connections",
             "pool b holds 7 of 50 connections",
             "new connections go to pool a (estimated)",
+            UNSEEN,
         ],
     )
     assert spilling == (
@@ -168,10 +172,19 @@ def test_where_new_connections_go_and_why() -> None:
         [
             "pool a holds 100 of 100 connections, and is full (estimated)",
             "pool b holds 7 of 50 connections",
-            "pool a is full for 0 s: new connections go to pool b, 0 went below it since (estimated)",
+            "pool a has spilled for 0 s: it is full, new connections go to pool b, 0 went below it since (estimated)",
+            UNSEEN,
         ],
     )
-    assert exhausted[1][2] == "no server has room for 0 s: new connections are refused (estimated)"
+    assert exhausted[1][2:] == ["no server has room for 0 s: new connections are refused (estimated)"]
+
+
+def test_of_a_service_that_cannot_be_full_nothing_is_said_to_be_unseen() -> None:
+    last = server(3, weight=1)
+    unlimited = replace(last, attrs=replace(last.attrs, upper=0, lower=0))
+    what = service([server(1), server(2)], [unlimited], scheduler="hprio")
+    table = {VIP: Entry(what.attrs, {one.key: one.attrs for pool in what.pools for one in pool.servers})}
+    assert UNSEEN not in said(of_service(evidence(spec(what), healths("UUU"), table)), "load")
 
 
 def test_a_server_that_an_operator_drained() -> None:
@@ -386,6 +399,7 @@ def test_a_service() -> None:
         ("load", "pool a holds 15 of 50 connections"),
         ("load", "pool b holds 0 of 50 connections"),
         ("load", "new connections go to pool a (estimated)"),
+        ("load", UNSEEN),
         ("pool a", "1 of 2 servers take new connections"),
         ("pool b", "1 of 1 servers take new connections"),
         (

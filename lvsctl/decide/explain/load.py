@@ -11,6 +11,13 @@ from lvsctl.model import Server, Service
 
 def of_service(evidence: Evidence, service: Service) -> Iterator[Link]:
     """Nothing where no server has a threshold, as then nobody is ever full."""
+    yield from _of_pools(evidence, service)
+    live = [pool for pool in evidence.load.pools if pool.live]
+    if live and all(pool.capacity is not None for pool in live) and not evidence.load.exhausted:
+        yield Link("load", _UNSEEN)
+
+
+def _of_pools(evidence: Evidence, service: Service) -> Iterator[Link]:
     if not any(server.attrs.upper for pool in service.pools for server in pool.servers):
         return
     for pool in evidence.load.pools:
@@ -27,7 +34,7 @@ def of_server(evidence: Evidence, service: Service, server: Server) -> Iterator[
     known, found = evidence.load.servers.get(server.key), evidence.found(service.key, server.key)
     if known is not None and server.attrs.upper and found is not None and found.weight:
         yield Link("load", _FULL[known.overloaded])
-    yield from of_service(evidence, service)
+    yield from _of_pools(evidence, service)
 
 
 _FULL = {
@@ -36,6 +43,8 @@ _FULL = {
     None: "whether it is full cannot be told: it was between its thresholds when lvsctl first looked, or they were "
     "edited and this kernel's rules for that are not known",
 }
+
+_UNSEEN = "the kernel counts nobody whom it refuses: that no server has room is seen only if it is so at a look"
 
 
 def _of_new_connections(evidence: Evidence) -> str:
@@ -46,7 +55,7 @@ def _of_new_connections(evidence: Evidence) -> str:
     spill = next((spill for spill in load.spills if spill.over is None), None)
     if spill is not None:
         return (
-            f"pool {spill.pool} is full for {span(evidence.now - spill.since)}: new connections go to pool "
-            f"{load.taking}, {load.spilled} went below it since (estimated)"
+            f"pool {spill.pool} has spilled for {span(evidence.now - spill.since)}: it is full, new connections go to "
+            f"pool {load.taking}, {load.spilled} went below it since (estimated)"
         )
     return f"new connections go to pool {load.taking} (estimated)" if load.taking is not None else ""

@@ -26,8 +26,12 @@ def watch(spec: Spec, look: Seen, before: Loads, now: float, *, generation: Gene
     """What `look` says of the load. before: of the last look, empty after a start. generation: None if not known.
 
     Only while a priority scheduler is in the table is there a spill: connections go to a lower pool because every live
-    server above it is full. If none above it is live, the lower pool is in use, which is no spill. Of an exhaustion
-    between two looks nothing is left to see. After a start only what is full now is told, and what spills from now on.
+    server above it is full. If none above it is live, the lower pool is in use, which is no spill. After a start only
+    what is full now is told, and what spills from now on.
+
+    A shortage of room that begins and ends between two looks is missed. Who is refused is in none of IPVS' counters
+    (tests/kernel/test_totals.py): they are of what was given to a server. The ICMP errors that tell the refused are
+    limited in rate, and counted in /proc/net/snmp together with those of every closed port.
     """
     limited = {service.key: service for service in spec.services.values() if _is_limited(service)}
     kinds = generations(generation)
