@@ -166,14 +166,14 @@ def test_with_nowhere_to_write() -> None:
     assert subprocess.run(["sh", "-c", script], stderr=subprocess.DEVNULL, check=False).returncode == 4
 
 
-@pytest.mark.parametrize("given", ["0", "0.05", "4000"])
-def test_too_often_and_too_rarely(run: Run, given: str) -> None:
-    result = run("status", "-w", given)
+@pytest.mark.parametrize("given", ["0", "0.05", "4000", "nan"])
+@pytest.mark.parametrize(("command", "option"), [("status", "-w' / '--watch"), ("top", "-n' / '--interval")])
+def test_too_often_and_too_rarely(run: Run, given: str, command: str, option: str) -> None:
+    result = run(command, option.rpartition("'")[2] + f"={given}")
     assert result.exit_code == 2
-    said = f"Invalid value for '-w' / '--watch': {float(given):g} is not between 0.1 and 3600 seconds"
-    assert result.stderr == f"lvsctl: {said} (see 'lvsctl status --help')\n"
+    said = f"Invalid value for '{option}': {float(given):g} is not between 0.1 and 3600 seconds"
+    assert result.stderr == f"lvsctl: {said} (see 'lvsctl {command} --help')\n"
 
 
 def test_no_number(run: Run) -> None:
-    assert run("status", "--watch=nan").exit_code == 2
     assert "No such option" not in run("status", "--", "-w").stderr

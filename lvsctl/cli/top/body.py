@@ -120,12 +120,15 @@ class Pen:
         load = bar(server.connections, server.upper, self.columns.bar, self.glyphs)
         weight = "-" if server.weight is None else words.number(server.weight, self.columns.weight)
         connections = words.ratio(server.connections, server.upper, self.columns.connections)
-        indent = "    " if len(service.pools) > 1 else "  "
-        name = indent[:2] + self.glyphs.squeeze(server.endpoint, self.columns.name - 2)
-        if len(indent) + len(server.endpoint) <= self.columns.name:
-            name = indent + server.endpoint
+        name = self._name(server, "    " if len(service.pools) > 1 else "  ")
         fixed = self._fixed(name, words.verdict(server), weight, load, connections)
         return [*fixed, *self._answers(service, server)]
+
+    def _name(self, server: Server, indent: str) -> str:
+        """The address, with its name as far as there is room; a long one is cut in its middle."""
+        if len(indent) + len(server.endpoint) > self.columns.name:
+            return indent[:2] + self.glyphs.squeeze(server.endpoint, self.columns.name - 2)
+        return f"{indent}{server.endpoint} {server.name}".rstrip()
 
     def _answers(self, service: Service, server: Server) -> Iterator[Span]:
         """Latency, trail and last answer; where there is little room, only what matters most of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lvsctl.cli import options
+from lvsctl.cli import options, watching
 from lvsctl.errors import LvsctlError
 
 
@@ -12,8 +12,9 @@ from lvsctl.errors import LvsctlError
 @click.option(
     "-n",
     "--interval",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=2.0,
+    type=float,
+    callback=watching.seconds,
+    default=watching.USUAL,
     show_default=True,
     metavar="SECONDS",
     help="How long after an answer the daemon is asked again.",

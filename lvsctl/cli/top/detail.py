@@ -16,6 +16,7 @@ def detail(row: Row, now: float, zone: tzinfo | None) -> tuple[str, str, Tone]:
     """A title, a text of any length, and its tone."""
     title = "/".join(row.ident)
     if row.server is not None:
+        title += f" {row.server.name}" if row.server.name else ""
         tone = Tone.BAD if row.server.health == "down" else Tone.PLAIN
         return title, "; ".join(_server(row.server, now, zone)), tone
     if row.pool is not None:

@@ -80,7 +80,7 @@ def _filtered(service: Service, words: Sequence[str]) -> list[_Part] | None:
 
 
 def _of_server(service: Service, pool: Pool, server: Server) -> Iterator[str]:
-    yield from (server.endpoint, verdict(server)[0], server.reason, pool_state(service, pool)[0])
+    yield from (server.endpoint, server.name, verdict(server)[0], server.reason, pool_state(service, pool)[0])
     if server.override is not None:
         yield from (server.override.by, server.override.reason, "drained" if server.override.action == "drain" else "")
 

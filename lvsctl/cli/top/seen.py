@@ -26,11 +26,11 @@ class Override:
 class Server:
     """A real server in a service. latency in seconds, since in Unix time; None where nobody knows.
 
-    weight: None out of the table. kept: why it is left in although it is down, "" if it is not.
+    name: in conf.d. weight: None out of the table. kept: why it is left in although it is down. "" if there is none.
     """
 
     endpoint: str
-    address: str
+    name: str
     health: str
     reason: str
     why: str
@@ -193,7 +193,7 @@ def _server(server: Json) -> Server:
     latency, weight, word = server["latency"], server["weight"], server.get("override")
     return Server(
         endpoint=endpoint_text(dict(server)),
-        address=str(server["address"]),
+        name=str(server.get("name") or ""),
         health=str(server["health"]),
         reason=str(server["reason"]),
         why=str(server["why"]),

@@ -30,6 +30,10 @@ def drained(address: str, conns: int = 3, **attributes: object) -> Json:
     return up(address, conns, **{"weight": 0, "override": said, "why": "drained", **attributes})
 
 
+NAMED = service(
+    "files", pools=[pool("service", up("192.0.2.71", name="nas1"), up("192.0.2.72", name="storage-of-the-other-room"))]
+)
+
 SPARE = up("192.0.2.13", 30, weight=1, weight_configured=1, upper=0, lower=0)
 SPILLS = {"pool": "spillover", "since": SINCE, "spilled": 120, "active": True, "exhausted": False, "estimated": True}
 EXHAUSTED = {"pool": None, "since": SINCE, "spilled": 0, "active": False, "exhausted": True, "estimated": True}

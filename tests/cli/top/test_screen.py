@@ -53,6 +53,7 @@ LOOKS: dict[str, Callable[[], Session]] = {
     "down-but-kept": lambda: look(site.KEPT),
     "drained": lambda: typed(look(site.DRAINED, site.KEPT, events=site.EVENTS), "down", "down", "down", "down"),
     "names": lambda: typed(look(site.OLD_NAMES), "down"),
+    "named": lambda: typed(look(site.QUIET, site.NAMED), "/", *"room", "enter", "down"),
     "hostile": lambda: typed(look(site.HOSTILE, polls=2), "down"),
     "hostile-ascii": lambda: typed(look(site.HOSTILE, polls=2, glyphs=ASCII), "down"),
     "ascii": lambda: look(site.SPILLING, site.DRAINED, site.KEPT, events=site.EVENTS, polls=3, glyphs=ASCII),
