@@ -7,11 +7,10 @@ owns it ordered it. Hidden files and what editors leave behind (x~, x.swp) name 
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -53,7 +52,6 @@ class Maintenance:
         self.files: dict[OverrideSubject, tuple[Override, Path]] = {}
         self._today = today
         self._notes: tuple[_Note, ...] = ()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="maintenance")
         self._users = Users()
         self._names: dict[int, str] = {}  # of the users that own files; who could not be told is not asked for again
         self._seen: tuple[str, int, int] | None = None  # directory, inode and time of change of the last reading
@@ -90,7 +88,9 @@ class Maintenance:
             self._names[uid] = await self._users.name(uid) or f"uid {uid}"
 
     async def _read_again(self, directory: str) -> bool:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._look, directory)
+        from lvsctl.notify.aside import aside  # noqa: PLC0415 - it imports aiohttp, which is slow to import
+
+        return await aside(partial(self._look, directory))
 
     def _look(self, directory: str) -> bool:
         """Whether the files were read again."""

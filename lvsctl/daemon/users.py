@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import pwd
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 NAMING = 1.0
 """Seconds that one answer may take."""
 
 
 class Users:
-    """Asks in a thread of its own: one that hangs holds up nobody who needs a thread for something else."""
+    """Asks in a thread of its own, one at a time: a service that hangs has one thread, and holds up nobody, no stop."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="users")
+        self._turn = asyncio.Lock()  # kept by a question that nobody waits for any longer, too
 
     async def name(self, uid: int) -> str | None:
         """None: the user has no name, or it was not told in time."""
         try:
             async with asyncio.timeout(NAMING):
-                entry = await asyncio.get_running_loop().run_in_executor(self._thread, pwd.getpwuid, uid)
+                await self._turn.acquire()
+                return await asyncio.shield(self._asking(uid))
         except (KeyError, TimeoutError):
             return None
-        return entry.pw_name
+
+    def _asking(self, uid: int) -> asyncio.Task[str]:
+        from lvsctl.notify.aside import aside  # noqa: PLC0415 - it imports aiohttp, which is slow to import
+
+        asking = asyncio.create_task(aside(partial(_name, uid)))
+        asking.add_done_callback(lambda _: self._turn.release())
+        return asking
+
+
+def _name(uid: int) -> str:
+    return pwd.getpwuid(uid).pw_name

@@ -35,7 +35,7 @@ async def aside(job: Callable[[], T]) -> T:
         except Exception as error:
             done.set_exception(error)
 
-    threading.Thread(target=run, name="notify-aside", daemon=True).start()
+    threading.Thread(target=run, name="aside", daemon=True).start()
     return await asyncio.wrap_future(done)
 
 
