@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from lvsctl.cli import client
+from lvsctl.errors import DaemonUnreachable
 from tests.e2e.netns import Plan, Town, inside
 from tests.e2e.stage import LVSCTL, Stage
 
@@ -104,11 +108,12 @@ def test_it_survives_kill_9_at_any_moment_and_a_reload(stage: Stage) -> None:
         ended = threading.Event()
 
         def order(answered: list[str] = answered, ended: threading.Event = ended) -> None:
-            for number in range(100, 200):
-                share = f"{number}%"
-                if stage.lvsctl("weight", "web2", share, *stage.where).returncode != 0:
-                    break
-                answered.append(share)
+            with contextlib.suppress(DaemonUnreachable):
+                for number in count(100):
+                    wish = {"subject": "web2", "action": "weight", "weight": f"{number}%"}
+                    if client.ask(stage.where[1], "POST", "/v1/overrides", body=wish).status != 200:
+                        return
+                    answered.append(wish["weight"])
             ended.set()
 
         operator = threading.Thread(target=order)
