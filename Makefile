@@ -11,8 +11,8 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel module test-kernels hour debug-kernel bench packages packages-if-possible watchers \
-	watchers-if-possible lock clean
+.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench packages \
+	packages-if-possible watchers watchers-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -60,7 +60,9 @@ module: packages-if-possible $(VENV)/ready
 demo: packages $(VENV)/ready module
 	@$(LAB) --require -- $(BIN)/python -m tests.demo
 
-test: check unit kernel
+# While the unit tests wait, as they mostly do, a kernel has its core; two at a time, as there may be no more cores.
+test: check watchers-if-possible module
+	@$(MAKE) --jobs 2 --output-sync=target unit kernel-e2e kernel-rooms
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .
@@ -71,8 +73,14 @@ check: $(VENV)/ready
 unit: watchers-if-possible $(VENV)/ready
 	$(BIN)/pytest -m "not kernel and not kernels and not stock"
 
+# Each in a lab of its own.
 kernel: $(VENV)/ready module
-	$(LAB) --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels"
+	@$(MAKE) --jobs 2 --output-sync=target kernel-e2e kernel-rooms
+
+kernel-e2e: FOLDERS := tests/e2e
+kernel-rooms: FOLDERS := tests/cli tests/daemon tests/kernel tests/lab
+kernel-e2e kernel-rooms: $(VENV)/ready module
+	$(LAB) --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels" $(FOLDERS)
 
 # Debian's packaged kernels in qemu, with two CPUs; then user-mode-linux kernels of both generations of the overload
 # code, in which time travels, each on a core of its own.

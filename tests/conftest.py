@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("lvsctl")
+
+
+TESTS = Path(__file__).parent
+ROOMS_ON_A_KERNEL = ("cli", "daemon", "e2e", "hour", "kernel", "lab")
+"""Where the Makefile has tests of a real kernel looked for; collecting all the others takes long there."""
 
 
 def pytest_configure() -> None:
@@ -46,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=other))
         if item.get_closest_marker("kernel") is None:
             continue
+        if (room := item.path.relative_to(TESTS).parts[0]) not in ROOMS_ON_A_KERNEL:
+            raise pytest.UsageError(f"{item.nodeid}: `make kernel` does not look for tests in tests/{room}")
         if reason == "":
             reason = here.native()
         if reason is not None:

@@ -18,7 +18,7 @@ import sys
 from dataclasses import replace
 
 from tests.lab import here, kernels, uml
-from tests.lab.source import CannotBuildError
+from tests.lab.source import CACHE, CannotBuildError, only_one
 
 
 def main() -> int:
@@ -33,7 +33,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(128 + got))  # and the guest ends with us
     if options.kernel is None and here.native() is None:
-        return subprocess.run(options.command, check=False).returncode
+        with only_one(CACHE / "native.lock"):  # some tests unload its modules
+            return subprocess.run(options.command, check=False).returncode
     reason = uml.missing(options.kernel)
     if reason is None:
         return _in_guest(options)
