@@ -78,7 +78,7 @@ class Client:
     async def post(self, request: Request) -> Outcome:
         """Send it once and say what its answer means."""
         who = request.host
-        context = await self._context(request.ca_file, who)
+        context = await self._context(request, who)
         if isinstance(context, Later):
             return context
         try:
@@ -91,12 +91,15 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Later(f"{who} {_in_words(error)}")
 
-    async def _context(self, ca_file: str | None, who: str) -> ssl.SSLContext | Later:
-        if (known := self._trusted.get(ca_file)) is not None:
+    async def _context(self, request: Request, who: str) -> ssl.SSLContext | bool | Later:
+        """Whom to trust; for a URL without TLS nothing that takes time to read."""
+        if not request.url.reveal().lower().startswith("https:"):
+            return True
+        if (known := self._trusted.get(request.ca_file)) is not None:
             return known
-        found = await aside(partial(trust, ca_file, who))
+        found = await aside(partial(trust, request.ca_file, who))
         if isinstance(found, ssl.SSLContext):
-            self._trusted[ca_file] = found
+            self._trusted[request.ca_file] = found
         return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -74,6 +76,25 @@ def clean(where: str, text: str) -> None:
         assert secret not in text, f"{where} holds {secret!r}"
 
 
+Opened = Callable[[Behaviour, Path, list[Event]], Awaitable[tuple[str, Delivery]]]
+
+
+@pytest.fixture
+async def at() -> AsyncIterator[Opened]:
+    """A server that behaves so, by its URL, and a delivery; both are closed whatever the test finds."""
+    async with contextlib.AsyncExitStack() as closing:
+
+        async def opened(behaviour: Behaviour, directory: Path, events: list[Event]) -> tuple[str, Delivery]:
+            server = Misbehaving(otherwise=behaviour)
+            url = await server.start()
+            closing.push_async_callback(server.close)
+            delivery = Delivery(directory, tell=events.append)
+            closing.push_async_callback(delivery.close)
+            return url, delivery
+
+        yield opened
+
+
 async def echo(writer: asyncio.StreamWriter) -> None:
     """Answers with all that it might have been told."""
     told = "".join(f"{each}\r\n" for each in SPOKEN)
@@ -99,14 +120,16 @@ async def echo(writer: asyncio.StreamWriter) -> None:
     ids=["taken", "echo", "down", "gone", "redirect", "busy", "smtp", "garbage", "hangs up", "silent"],
 )
 async def test_whatever_the_receiver_does(
-    behaviour: Behaviour, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    at: Opened,
+    behaviour: Behaviour,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
-    server = Misbehaving(otherwise=behaviour)
-    url = await server.start()
     events: list[Event] = []
-    delivery = Delivery(tmp_path / "notify", tell=events.append)
+    url, delivery = await at(behaviour, tmp_path / "notify", events)
     receivers = [Receiver(name, channel, timeout=0.4) for name, channel in channels(url).items()]
     await delivery.configure(receivers)
     for receiver in receivers:
@@ -114,10 +137,9 @@ async def test_whatever_the_receiver_does(
     await asyncio.gather(*(tried(delivery, receiver.name) for receiver in receivers))
     clean("a standing", repr(delivery.standings()))
     clean("the delivery", repr(vars(delivery)))
-    for task in asyncio.all_tasks():
-        clean("a task", repr(task))
+    for task in asyncio.all_tasks():  # not its repr: it may wait for what the server has just said
+        clean("a task", f"{task.get_name()} {task.get_coro()!r}")
     await delivery.close()
-    await server.close()
     clean("an event", repr(events))
     clean("the log", caplog.text)
     clean("stdout and stderr", "".join(capfd.readouterr()))
@@ -177,16 +199,13 @@ async def test_a_mail_server_that_repeats_the_password(caplog: pytest.LogCapture
     assert "535 5.7.8" in repr(outcome)
 
 
-async def test_a_failure_names_the_host_and_nothing_else(tmp_path: Path) -> None:
-    server = Misbehaving(otherwise=status(404))
+async def test_a_failure_names_the_host_and_nothing_else(at: Opened, tmp_path: Path) -> None:
     events: list[Event] = []
-    delivery = Delivery(tmp_path, tell=events.append)
-    await delivery.configure([Receiver("slack", Slack(Secret(f"{await server.start()}/{PATH}")))])
+    url, delivery = await at(status(404), tmp_path, events)
+    await delivery.configure([Receiver("slack", Slack(Secret(f"{url}/{PATH}")))])
     await delivery.submit(fresh(receiver="slack"))
     await tried(delivery, "slack")
     assert events == [DeliveryFailed("slack", "127.0.0.1 answers 404 (Not Found)", 0)]
-    await delivery.close()
-    await server.close()
 
 
 def test_this_test_can_fail() -> None:
