@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from lvsctl import events as happened
+from lvsctl.daemon.alert_file import AlertFile
 from lvsctl.decide.alerting.catalogue import concerns
 from lvsctl.decide.alerting.engine import step
 from lvsctl.decide.alerting.groups import of_one
 from lvsctl.decide.alerting.happening import Happening, SilenceBegun, SilenceEnded, Standing
 from lvsctl.decide.alerting.state import State
-from lvsctl.decide.alerting.written import state_from_json, state_json
-from lvsctl.errors import LvsctlError
 from lvsctl.events import Event
 from lvsctl.model import Alert, Alerting, Silence, Told, labels
 from lvsctl.notify.outcome import Taken
@@ -49,13 +45,13 @@ log = structlog.get_logger("lvsctl")
 class Alerts:
     """The engine, its memory, and the moment of its next step.
 
-    path: of the file in which it is kept. opened: makes the delivery, in the event loop. stands: how things stand now.
+    file: in which it is kept. opened: makes the delivery, in the event loop. stands: how things stand now.
     tell: hears of silences. today: tells Unix time. sweep, gather: seconds, see SWEEP and GATHER.
     """
 
     def __init__(
         self,
-        path: Path,
+        file: AlertFile,
         opened: Callable[[], Delivery],
         *,
         stands: Callable[[], Standing],
@@ -67,7 +63,7 @@ class Alerts:
         self.alerting = Alerting()
         self.state = State()
         self.delivery: Delivery | None = None
-        self._path = path
+        self._file = file
         self._opened = opened
         self._stands = stands
         self._tell = tell
@@ -81,17 +77,19 @@ class Alerts:
         self._ready = False
         self._look = False
         self._configured = asyncio.Event()
+        self._taking = asyncio.Lock()
         self._next_at: float | None = None
-        self._complaint = ""
+        self._swept_at = asyncio.get_running_loop().time()
 
     # --- from the start to the end --------------------------------------------------------------------------------
 
     async def start(self, alerting: Alerting) -> None:
         """Take up what the daemon before left, and begin.
 
-        A receiver that can never work keeps nobody from being served: it is told, and tried again.
+        A receiver that cannot be used keeps no other from being served: it is told of, and tried again; what it is to
+        hear is kept with the state until then.
         """
-        self.state = await asyncio.to_thread(self._read)
+        self.state = await asyncio.to_thread(self._file.read)
         self.delivery = self._opened()
         self.alerting = _named(alerting)
         self._tasks = [asyncio.create_task(self._run(), name="alerts"), asyncio.create_task(self._watch(self.delivery))]
@@ -99,13 +97,10 @@ class Alerts:
     async def take(self, alerting: Alerting) -> None:
         """Tell these receivers by these routes from now on; what was told before is remembered.
 
-        Raises LvsctlError, and changes nothing, if a receiver can never work.
+        Raises LvsctlError, and changes nothing, if one that is new or another than before cannot be used.
         """
-        assert self.delivery is not None  # noqa: S101 - started
-        await self.delivery.configure(alerting.receivers.values())
-        async with self._stepping:
-            self.alerting = _named(alerting)
-            self._configured.set()
+        async with self._taking:
+            await self._take(alerting, lenient=False)
         self._look = True
         self._wake.set()
 
@@ -119,6 +114,7 @@ class Alerts:
             if self._configured.is_set():
                 await self._try_step()
             await self.delivery.close()
+        self._file.close()
 
     # --- what is heard --------------------------------------------------------------------------------------------
 
@@ -163,24 +159,25 @@ class Alerts:
     # --- again and again ------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        await self._configure()
+        async with self._taking:
+            if not self._configured.is_set():  # a reload may have been first
+                await self._take(self.alerting, lenient=True)
         await self._try_step()
         while True:
             await self._wait()
+            if self._look and self.delivery is not None:
+                await self.delivery.mend()
             await self._try_step()
 
-    async def _configure(self) -> None:
-        complaint = ""
-        while not self._configured.is_set():  # a reload may have done it
-            try:
-                await self.take(self.alerting)
-            except LvsctlError as error:
-                if str(error) != complaint:
-                    log.error("alerts: nobody is told until this is mended", error=str(error))
-                complaint = str(error)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._sweep):
-                        await self._configured.wait()
+    async def _take(self, alerting: Alerting, *, lenient: bool) -> None:
+        assert self.delivery is not None  # noqa: S101 - started
+        dropped = await self.delivery.configure(alerting.receivers.values(), lenient=lenient)
+        for receiver, count in dropped.items():
+            words = "alerts: a receiver is no longer in conf.d, and what waited for it is dropped"
+            log.warning(words, receiver=receiver, notifications=count)
+        async with self._stepping:
+            self.alerting = _named(alerting)
+            self._configured.set()
 
     async def _watch(self, delivery: Delivery) -> None:
         try:
@@ -190,15 +187,16 @@ class Alerts:
 
     async def _wait(self) -> None:
         """Until something is heard or due; then a moment more, for what comes with it."""
-        pause = self._sweep
+        now = asyncio.get_running_loop().time
+        pause = self._swept_at + self._sweep - now()
         if self._next_at is not None:
-            pause = min(pause, max(self._next_at - self._today(), 0.0))
-        try:
-            async with asyncio.timeout(pause):
+            pause = min(pause, self._next_at - self._today())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(pause, 0.0)):
                 await self._wake.wait()
             await asyncio.sleep(self._gather)
-        except TimeoutError:
-            self._look = True
+        if not self._wake.is_set() or now() >= self._swept_at + self._sweep:
+            self._look, self._swept_at = True, now()
 
     async def _try_step(self) -> None:
         """A bug in here must not take the director down: it is logged, and what led to it dropped."""
@@ -219,8 +217,8 @@ class Alerts:
             before = self.state
             done = await asyncio.to_thread(step, before, self.alerting, heard, self._today())
             self.state, self._next_at = done.state, done.next_at
-            if done.state != before:
-                await self._keep()
+            if done.state != before or self._file.behind:
+                await self._file.keep(self.state)
             self._tell_of_silences(before.silences, more)
             if self._configured.is_set():
                 await self._hand_over()
@@ -240,51 +238,10 @@ class Alerts:
         if not self.state.outbox:
             return
         assert self.delivery is not None  # noqa: S101 - started
-        for notification in self.state.outbox:
-            await self.delivery.submit(notification)
-        self.state = self.state.handed_over()
-        await self._keep()
-
-    # --- on disk --------------------------------------------------------------------------------------------------
-
-    def _read(self) -> State:
-        """What was written down. What cannot be understood is put aside: forgetful is better than not at all."""
-        try:
-            return state_from_json(json.loads(self._path.read_bytes()))
-        except FileNotFoundError:
-            return State()
-        except OSError as error:
-            log.error("alerts: the file cannot be read, what was told before is forgotten", error=error.strerror)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            aside = self._path.with_suffix(".damaged")
-            log.error("alerts: the file is damaged, what was told before is forgotten", moved_to=str(aside))
-            self._path.replace(aside)
-        return State()
-
-    async def _keep(self) -> None:
-        """A full disk must not keep anybody from being told: say so, once, and go on."""
-        complaint = ""
-        try:
-            await asyncio.to_thread(self._write, self.state)
-        except OSError as error:
-            complaint = error.strerror or str(error)
-        if complaint and complaint != self._complaint:
-            words = "alerts: the file cannot be written, a restart would tell again what was told"
-            log.error(words, file=str(self._path), error=complaint)
-        self._complaint = complaint
-
-    def _write(self, state: State) -> None:
-        scratch = self._path.with_suffix(".new")
-        with scratch.open("w") as out:
-            out.write(json.dumps(state_json(state)))  # much faster than piece by piece
-            out.flush()
-            os.fsync(out.fileno())
-        scratch.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        left = await self.delivery.submit(*self.state.outbox)
+        if left != self.state.outbox:
+            self.state = replace(self.state, outbox=left)
+            await self._file.keep(self.state)
 
 
 def _named(alerting: Alerting) -> Alerting:

@@ -14,6 +14,7 @@ import structlog
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded, load
+from lvsctl.daemon.alert_file import AlertFile
 from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.clock import Clock
 from lvsctl.daemon.doubt import Doubt
@@ -116,7 +117,10 @@ class Daemon:
         self.stream = Stream()
         self.history = History(state.directory / "history.jsonl")
         self.alerts = Alerts(
-            state.directory / "alerts.json", self._delivery, stands=lambda: how_things_stand(self), tell=self.tell
+            AlertFile(state.directory / "alerts.json"),
+            self._delivery,
+            stands=lambda: how_things_stand(self),
+            tell=self.tell,
         )
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)

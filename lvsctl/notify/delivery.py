@@ -4,146 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event
-from lvsctl.model import Alertmanager, Notification, Receiver
+from lvsctl.model import Notification, Receiver
+from lvsctl.notify.desk import Desk
+from lvsctl.notify.disk import Disk
 from lvsctl.notify.http import Client
-from lvsctl.notify.journal import Journal, Line, gone, put
 from lvsctl.notify.outcome import Later, Outcome
-from lvsctl.notify.senders import Sender, opened
+from lvsctl.notify.senders import check, opened
+from lvsctl.notify.served import Served, Standing
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.trust import in_words
-from lvsctl.notify.waiting import Waiting
 from lvsctl.notify.worker import Numbers, Worker
-
-REMEMBERED = 1000
-"""Ids of notifications that are over, so that none of them is taken in a second time."""
 
 GRACE = 2.0
 """Seconds that an attempt has to come to its end when its worker is to stop."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one receiver stands. kind, where: as they may be shown. waiting: notifications not yet taken.
-
-    failing_since: Unix time, None while all is well; why: what it says, "" then. disabled: it wants no more (410).
-    """
-
-    receiver: str
-    kind: str
-    where: str
-    waiting: int
-    failing_since: float | None
-    why: str
-    disabled: bool
-    numbers: Numbers
-
-
-class _Desk:
-    """What there is of one receiver: its queue, the queue's file and the worker."""
-
-    def __init__(self, receiver: Receiver, path: Path, disk: ThreadPoolExecutor, grace: float) -> None:
-        self.waiting = Waiting(receiver.queue, whole=_whole(receiver))
-        self.known: dict[str, None] = {}
-        self.damaged = 0
-        self.worker: Worker | None = None
-        self.task: asyncio.Task[None] | None = None
-        self._journal = Journal(path)
-        self._behind = False  # the file lacks something, or holds what it should not
-        self._disk = disk
-        self._grace = grace
-        self._turn = asyncio.Lock()
-
-    async def open(self) -> None:
-        """Take up what the last process left. Raises OSError."""
-        kept = await self._on_disk(self._journal.open)
-        now = asyncio.get_running_loop().time()
-        for notification in kept.waiting.values():
-            self._behind |= bool(self.waiting.add(notification, now).gone)
-        self.known = dict.fromkeys([*kept.gone, *kept.waiting])
-        self.damaged = kept.damaged
-        self._behind |= bool(kept.damaged)
-
-    async def add(self, notification: Notification) -> None:
-        """Keep one more; it is on disk when this returns. What it pushes out is counted by the worker."""
-        async with self._turn:
-            worker = self.worker
-            assert worker is not None  # noqa: S101 - set before anybody knows of this desk
-            if notification.id in self.known:
-                return
-            self.known[notification.id] = None
-            change = worker.take(notification)
-            await self._write([put(change.put), gone(change.gone)])
-        worker.wake()
-
-    async def forget(self, ids: Sequence[str]) -> None:
-        """These are over."""
-        async with self._turn:
-            if ids or self._behind:
-                await self._write([gone(ids)])
-
-    async def rest(self) -> None:
-        """Stop the worker, but not in the middle of an attempt that ends soon."""
-        if self.task is not None:
-            if self.worker is not None and not self.task.done():
-                await self.worker.between_attempts(self._grace)
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-
-    async def close(self) -> None:
-        """Stop the worker, write down what could not be written until now, and release the file."""
-        await self.rest()
-        async with self._turn:
-            if self._behind:
-                await self._write([])
-            await self._on_disk(self._journal.close)
-
-    async def _write(self, lines: Sequence[Line]) -> None:
-        """To disk; where that fails, alerts go out all the same, only a restart would lose them."""
-        assert self.worker is not None  # noqa: S101 - set before anybody knows of this desk
-        try:
-            if self._behind:
-                await self._compact()
-            else:
-                await self._on_disk(partial(self._journal.append, [line for line in lines if line != gone(())]))
-        except OSError as error:
-            self._behind = True
-            self.worker.trouble.unsaved(f"its queue cannot be written: {in_words(error)}", len(self.waiting))
-            return
-        self._behind = False
-        self.worker.trouble.saved()
-        if self._journal.wasteful:
-            with suppress(OSError):  # it holds all that it should
-                await self._compact()
-
-    async def _compact(self) -> None:
-        held = self.waiting.all()
-        waits = dict.fromkeys(notification.id for notification in held)
-        over = [name for name in self.known if name not in waits][-REMEMBERED:]
-        self.known = dict.fromkeys([*over, *waits])
-        lines = [gone(over), *(put(notification) for notification in held)]
-        await self._on_disk(partial(self._journal.rewrite, lines))
-
-    async def _on_disk(self, job: Callable[[], T]) -> T:
-        """One job after the other, and none on the event loop: a busy disk would hold up the checks."""
-        return await asyncio.get_running_loop().run_in_executor(self._disk, job)
-
-
-def _whole(receiver: Receiver) -> bool:
-    """Whether what its newest message does not name fires no more: it is not told of ends, or takes that for one."""
-    return not receiver.send_resolved or isinstance(receiver.channel, Alertmanager)
 
 
 class Delivery:
@@ -166,66 +48,93 @@ class Delivery:
         self._grace = grace
         self._now = asyncio.get_running_loop().time
         self._client = Client(today)
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="notify-disk")
-        self._desks: dict[str, _Desk] = {}
+        self._disk = Disk()
+        self._served: dict[str, Served] = {}
         self._turn = asyncio.Lock()
         self._closed = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def configure(self, receivers: Iterable[Receiver]) -> None:
-        """Serve these receivers from now on. What waits for one that is no more stays on disk until it is back.
+    # --- whom to serve --------------------------------------------------------------------------------------------
 
-        Raises LvsctlError, and changes nothing, if one of them can never work or its queue cannot be read.
+    async def configure(self, receivers: Iterable[Receiver], *, lenient: bool = False) -> dict[str, int]:
+        """Serve these receivers from now on. How many notifications waited for those that are no more, by name.
+
+        These are dropped, and their files removed: whoever is put back later is told what goes on then, not what went
+        on weeks ago. Raises LvsctlError, and changes nothing, if one that is new or another than before cannot be used:
+        something is missing, or its queue cannot be read. lenient: such a one keeps nobody else from being served; it
+        is told of, and tried again by `mend`.
         """
         async with self._turn:
-            await self._configure(receivers)
+            if self._closed:
+                raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
+            return await self._configure({receiver.name: receiver for receiver in receivers}, lenient=lenient)
 
-    async def _configure(self, receivers: Iterable[Receiver]) -> None:
-        if self._closed:
-            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
+    async def mend(self) -> None:
+        """Try again those that could not be used."""
+        async with self._turn:
+            for name, one in self._served.items():
+                if one.desk is None and not self._closed:
+                    self._served[name] = await self._serve(one.receiver, await self._found(one.receiver))
+
+    async def _configure(self, wanted: dict[str, Receiver], *, lenient: bool) -> dict[str, int]:
         self._client.forget()
-        wanted = {receiver.name: receiver for receiver in receivers}
-        senders = {name: opened(receiver, self._client, self._today) for name, receiver in wanted.items()}
-        new = await self._open(receiver for name, receiver in wanted.items() if name not in self._desks)
-        unwanted = [self._desks.pop(name) for name in self._desks.keys() - wanted.keys()]
-        await asyncio.gather(*(desk.close() for desk in unwanted))
-        served = self._desks | new
-        await asyncio.gather(*(self._man(served[name], receiver, senders[name]) for name, receiver in wanted.items()))
-        self._desks |= new  # each of them has its worker
+        found = {name: await self._found(receiver) for name, receiver in wanted.items()}
+        unusable = {name: one for name, one in found.items() if isinstance(one, str)}
+        new = [name for name in unusable if name not in self._served or self._served[name].receiver != wanted[name]]
+        desks = {name: one for name, one in found.items() if isinstance(one, Desk)}
+        if new and not lenient:
+            await asyncio.gather(*(desk.close() for name, desk in desks.items() if desk is not self._desk(name)))
+            raise LvsctlError(f"receiver `{new[0]}`: {unusable[new[0]]}")
+        unwanted = [one for name, one in self._served.items() if name not in wanted]
+        dropped = {one.receiver.name: one.waiting for one in unwanted if one.waiting}
+        await asyncio.gather(*(one.desk.close() for one in unwanted if one.desk is not None))
+        with suppress(OSError):  # it would be said of those that are in the directory
+            await self._disk.do(partial(_remove_all_but, self._directory, {_file(name) for name in wanted}))
+        served = await asyncio.gather(*(self._serve(receiver, found[name]) for name, receiver in wanted.items()))
+        self._served = {one.receiver.name: one for one in served}
+        return dropped
 
-    async def _open(self, receivers: Iterable[Receiver]) -> dict[str, _Desk]:
-        """The desks of receivers that have none; all of them or, if one cannot be opened, none."""
-        desks: dict[str, _Desk] = {}
-        for receiver in receivers:
-            path = self._directory / f"{quote(receiver.name, safe='')}.jsonl"
-            desk = _Desk(receiver, path, self._disk, self._grace)
-            try:
-                await desk.open()
-            except OSError as error:
-                for one in desks.values():
-                    await one.close()
-                why = f"receiver `{receiver.name}`: cannot use {path}: {in_words(error)}"
-                raise LvsctlError(why) from error
-            desks[receiver.name] = desk
-        return desks
+    def _desk(self, name: str) -> Desk | None:
+        return self._served[name].desk if name in self._served else None
 
-    async def _man(self, desk: _Desk, receiver: Receiver, sender: Sender) -> None:
-        """Put a worker to the queue, unless one is there that does just that."""
-        before = desk.worker
-        if before is not None and before.receiver == receiver and not before.disabled:
-            return
-        await desk.rest()
-        desk.waiting.limit = receiver.queue
-        desk.waiting.whole = _whole(receiver)
+    async def _found(self, receiver: Receiver) -> Desk | str:
+        """The receiver's desk, which it may have had before; or why it cannot be used."""
+        before = self._served.get(receiver.name)
+        if before is not None and before.serves(receiver):
+            assert before.desk is not None  # noqa: S101 - it serves
+            return before.desk
+        try:
+            check(receiver)
+        except LvsctlError as error:
+            return str(error)
+        if before is not None and before.desk is not None:
+            return before.desk
+        path = self._directory / _file(receiver.name)
+        desk = Desk(receiver, path, self._disk, self._grace)
+        try:
+            await desk.open()
+        except OSError as error:
+            return f"cannot use {path}: {in_words(error)}"
+        return desk
+
+    async def _serve(self, receiver: Receiver, found: Desk | str) -> Served:
+        """Put a worker to the desk, unless one is there that does just that."""
+        before = self._served.get(receiver.name)
+        if before is not None and before.serves(receiver):
+            return before
         trouble = before.trouble if before is not None else Trouble(receiver.name, self._tell, self._now)
         numbers = before.numbers if before is not None else Numbers()
-        worker = Worker(receiver, sender, desk.waiting, trouble, numbers, forget=desk.forget, today=self._today)
-        if desk.damaged:
-            worker.lost(desk.damaged, "lines of its queue's file make no sense")
-            desk.damaged = 0
-        desk.worker = worker
-        desk.task = asyncio.create_task(worker.run(), name=f"notify {receiver.name}")
-        desk.task.add_done_callback(self._ended)
+        one = Served(receiver, opened(receiver, self._client, self._today), trouble, numbers)
+        if isinstance(found, str):
+            one.held = before.held if before is not None else 0
+            trouble.unusable(found, one.held)
+            return one
+        if before is not None and before.desk is None:
+            trouble.over()
+        worker = Worker(receiver, one.sender, found.waiting, trouble, numbers, forget=found.forget, today=self._today)
+        (await found.man(worker)).add_done_callback(self._ended)
+        one.desk = found
+        return one
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and not self._broken.done():
@@ -235,48 +144,51 @@ class Delivery:
         """Until cancelled. Raises what a worker raised: that is a bug."""
         await asyncio.shield(self._broken)
 
-    async def submit(self, notification: Notification) -> None:
-        """Take one in. It is on disk when this returns, and will be told at least once, under its id.
+    # --- what they are told ---------------------------------------------------------------------------------------
 
-        One that is known by its id, or whose receiver is not configured any more, is not taken in.
+    async def submit(self, *many: Notification) -> tuple[Notification, ...]:
+        """Take these in, in their order. Each is on disk when this returns, and will be told at least once, by its id.
+
+        One that is known by its id, or whose receiver is not configured, is not taken in. Those that this returns are
+        to be submitted again: their receivers cannot be used. There are no more of them than may wait.
         """
-        desk = self._desks.get(notification.receiver)
-        if desk is not None:
-            await desk.add(notification)
+        held: defaultdict[str, list[Notification]] = defaultdict(list)
+        for each in many:
+            one = self._served.get(each.receiver)
+            if one is not None and one.desk is not None:
+                await one.desk.add(each)
+            elif one is not None:
+                held[each.receiver].append(each)
+        return tuple(each for name, kept in held.items() for each in self._served[name].hold(kept))
 
     async def test(self, notification: Notification) -> Outcome:
         """Tell a receiver at once, past its queue, and once only."""
-        desk = self._desks.get(notification.receiver)
-        if desk is None or desk.worker is None:
+        one = self._served.get(notification.receiver)
+        if one is None:
             return Later("it is not configured yet")
-        return await desk.worker.test(notification)
+        return await one.desk.worker.test(notification) if one.desk is not None else Later(one.trouble.why)
 
     def standings(self) -> tuple[Standing, ...]:
         """How each receiver stands, by name."""
-        return tuple(self._standing(self._desks[name]) for name in sorted(self._desks))
-
-    def _standing(self, desk: _Desk) -> Standing:
-        worker = desk.worker
-        assert worker is not None  # noqa: S101 - set when the receiver was
-        trouble = worker.trouble
-        since = None if trouble.since is None else self._today() - (self._now() - trouble.since)
-        return Standing(
-            worker.receiver.name,
-            worker.sender.kind,
-            worker.sender.where,
-            len(desk.waiting),
-            since,
-            trouble.why,
-            worker.disabled,
-            replace(worker.numbers),
-        )
+        return tuple(self._served[name].standing(self._today(), self._now()) for name in sorted(self._served))
 
     async def close(self) -> None:
         """Stop; what waits is on disk."""
         async with self._turn:
             self._closed = True
-            await asyncio.gather(*(desk.close() for desk in self._desks.values()))
-            self._desks.clear()
+            await asyncio.gather(*(one.desk.close() for one in self._served.values() if one.desk is not None))
+            self._served.clear()
         await self._client.close()
-        self._disk.shutdown()
+        self._disk.close()
         self._broken.cancel()
+
+
+def _file(receiver: str) -> str:
+    """The name of its queue's file, whatever its own may be."""
+    return f"{quote(receiver, safe='')}.jsonl"
+
+
+def _remove_all_but(directory: Path, wanted: set[str]) -> None:
+    for path in directory.glob("*.jsonl"):
+        if path.name not in wanted:
+            path.unlink()

@@ -47,20 +47,24 @@ class Sender:
     renew: float | None = None
 
 
-def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
-    """The sender for a receiver. today: tells Unix time. Raises LvsctlError if it can never work here."""
+def check(receiver: Receiver) -> None:
+    """Raises LvsctlError if it can never be told anything here."""
     try:
-        return _opened(receiver, client, today)
-    except (LvsctlError, ValueError) as error:
-        raise LvsctlError(f"receiver `{receiver.name}`: {error}") from error
+        match receiver.channel:
+            case Webhook(secrets=secrets):
+                for secret in secrets:
+                    signing.key(secret)
+            case Email() as mail:
+                email.check(mail)
+    except ValueError as error:
+        raise LvsctlError(str(error)) from error
 
 
-def _opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
+def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
+    """The sender for a receiver. today: tells Unix time."""
     deadline = receiver.timeout
     match receiver.channel:
         case Webhook() as hook:
-            for secret in hook.secrets:
-                signing.key(secret)
             where = host(hook.url)
             return Sender("webhook", where, partial(_signed, hook, client, today, _Within(deadline, where)), 0.5)
         case Alertmanager() as cluster:
@@ -77,7 +81,6 @@ def _opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> S
             where, card = host(team.url), partial(teams.request, teams=team)
             return _posting("teams", where, lambda told: (card(told),), client=client, deadline=deadline, pace=0.5)
         case Email() as mail:
-            email.check(mail)
             return Sender("email", mail.host, partial(_mails, mail, _Within(deadline, mail.host)), 1.0)
         case Program() as started:
             name = Path(started.argv[0]).name

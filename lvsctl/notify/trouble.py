@@ -13,6 +13,7 @@ class _Kind(Enum):
     REFUSED = auto()
     LOST = auto()
     UNSAVED = auto()
+    UNUSABLE = auto()
 
 
 PATIENCE = 10.0
@@ -56,6 +57,12 @@ class Trouble:
         self._begun(self.why or why)
         self._lost += count
         self._say(_Kind.LOST, f"{count} {noun} lost: {why}{cause}", waiting)
+
+    def unusable(self, why: str, waiting: int) -> None:
+        """It cannot be tried at all."""
+        self._failing = True
+        self._begun(why)
+        self._say(_Kind.UNUSABLE, why, waiting)
 
     def unsaved(self, why: str, waiting: int) -> None:
         """The queue cannot be kept on disk."""

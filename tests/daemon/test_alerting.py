@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from lvsctl.daemon import standing
+from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.errors import ConfigError
 from lvsctl.model import Matcher, MatchOp, Silence, Told
@@ -52,6 +53,13 @@ async def heard(receiver: Misbehaving, count: int) -> list[str]:
         for body in bodies
         for alert in body["alerts"]
     ]
+
+
+async def heard_of(receiver: Misbehaving, *lines: str) -> None:
+    """Until it has heard all of this."""
+    async with asyncio.timeout(SOON):
+        while not set(lines) <= set(await heard(receiver, 0)):
+            await asyncio.sleep(0.02)
 
 
 async def settled(daemon: Daemon, *names: str) -> None:
@@ -113,8 +121,10 @@ async def test_what_was_made_and_not_handed_over_goes_out_after_a_kill(
     assert made.state.outbox
     (site.folder / "alerts.json").write_text(json.dumps(state_json(made.state)))
     async with site.running() as daemon:
-        assert await heard(receiver, 1) == ["firing ServerDown 10.0.0.1"]
-        assert daemon.alerts.state.outbox == ()
+        assert (await heard(receiver, 1))[0] == "firing ServerDown 10.0.0.1"
+        async with asyncio.timeout(SOON):
+            while daemon.alerts.state.outbox:
+                await asyncio.sleep(0.02)
     assert not json.loads((site.folder / "alerts.json").read_text())["outbox"]
 
 
@@ -288,14 +298,45 @@ async def test_a_full_disk_keeps_nobody_from_being_told(
     assert len(said) == 1
 
 
-async def test_a_receiver_that_can_never_work_keeps_nobody_from_being_served(
-    site: Site, servers: Servers, receiver: Misbehaving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+async def test_a_receiver_that_cannot_be_used_at_the_start_silences_no_other(
+    site: Site,
+    servers: Servers,
+    receiver: Misbehaving,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    await shop(site, servers, await receiver.start())
-    (tmp_path / "alerts").write_text("in the way of the queues")
-    async with site.running():
+    """What mail needs is not installed, and a queue cannot be read; both are told once the queue can be."""
+    other = Misbehaving()
+    url, late = await receiver.start(), await other.start()
+    await shop(site, servers, url)
+    mail = "mail: {email: {host: mail.invalid, from: a@b.example, to: c@d.example}}, "
+    text = alerts(url).replace("hook}]", "[mail, late, hook]}]")
+    site.write(text.replace("receivers: {", f"receivers: {{{mail}late: {{webhook: {late}/}}, "), "alerts.yaml")
+    monkeypatch.setitem(sys.modules, "aiosmtplib", None)
+    monkeypatch.setitem(Alerts.__init__.__kwdefaults__, "sweep", 0.1)
+    queue = site.folder / "alerts" / "late.jsonl"
+    queue.mkdir(parents=True)
+    async with site.running() as daemon:
         await site.ready()
-    assert "alerts: nobody is told until this is mended" in capsys.readouterr().out
+        await servers.kill(A)
+        await heard_of(receiver, "firing DeliveryFailed", f"firing ServerDown {A}")
+        assert daemon.alerts.delivery is not None
+        hook, waits, missing = daemon.alerts.delivery.standings()
+        assert (hook.receiver, hook.failing_since) == ("hook", None)
+        assert (waits.receiver, waits.why) == ("late", f"cannot use {queue}: Is a directory")
+        assert (missing.receiver, missing.kind, missing.where) == ("mail", "email", "mail.invalid")
+        assert missing.why == "e-mail needs aiosmtplib: install it with `pip install 'lvsctl[email]'`"
+        async with asyncio.timeout(SOON):
+            while not all(one.waiting for one in daemon.alerts.delivery.standings()[1:]):
+                await asyncio.sleep(0.02)
+        await daemon.reload()  # one that was unusable before keeps nobody from a reload
+        queue.rmdir()
+        await heard_of(other, f"firing ServerDown {A}")
+        assert daemon.alerts.delivery.standings()[1].why == ""
+    assert capsys.readouterr().out.count("alerts cannot be delivered") == 2
+    kept = json.loads((site.folder / "alerts.json").read_text())["outbox"]
+    assert {one["receiver"] for one in kept} == {"mail"}, "it is told after the next start"
+    await other.close()
 
 
 async def test_nothing_is_handed_over_before_there_are_receivers(

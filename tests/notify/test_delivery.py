@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from standardwebhooks import Webhook as Verifier
 from lvsctl.errors import LvsctlError
 from lvsctl.events import DeliveryFailed, DeliveryRecovered, Event
 from lvsctl.model import Receiver, Secret, Webhook
-from lvsctl.notify import journal
+from lvsctl.notify import disk, journal
 from lvsctl.notify.delivery import Delivery
 from lvsctl.notify.journal import Journal, Kept, Line
 from lvsctl.notify.outcome import Later
@@ -36,10 +37,10 @@ class Site:
         self.told: list[Event] = []
         self.open: list[Delivery] = []
 
-    async def delivery(self, *receivers: Receiver, grace: float = 0.1) -> Delivery:
+    async def delivery(self, *receivers: Receiver, grace: float = 0.1, lenient: bool = False) -> Delivery:
         made = Delivery(self.directory, tell=self.told.append, grace=grace)
         self.open.append(made)
-        await made.configure(receivers or [self.receiver()])
+        await made.configure(receivers or [self.receiver()], lenient=lenient)
         return made
 
     def receiver(self, name: str = "team", *, timeout: float = 5.0, queue: int = 1000, path: str = "") -> Receiver:
@@ -257,17 +258,30 @@ async def test_a_reload_that_cannot_work_changes_nothing(site: Site) -> None:
     await site.server.until(1)
 
 
-async def test_one_that_was_taken_out_and_put_back_finds_its_queue(site: Site) -> None:
+async def test_of_one_that_is_taken_out_nothing_is_left(site: Site) -> None:
+    """Put back weeks later it is not told what went on weeks ago, but what goes on: the engine sees to that."""
     site.server.otherwise = status(503)
     delivery = await site.delivery()
     await delivery.submit(fresh(name="n1"))
-    await delivery.configure([])
+    assert await delivery.configure([]) == {"team": 1}
+    assert list(site.directory.iterdir()) == []
     await delivery.submit(fresh(name="n2"))  # nobody has it any more: nothing happens
     assert delivery.standings() == ()
     site.server.otherwise = status(200)
-    await delivery.configure([site.receiver()])
+    assert await delivery.configure([site.receiver()]) == {}
+    await delivery.submit(fresh(name="n3"))
     await until(lambda: delivery.standings()[0].numbers.delivered == 1)
-    assert {heard.headers["webhook-id"] for heard in site.server.heard} == {"n1"}
+    assert site.server.heard[-1].headers["webhook-id"] == "n3"
+
+
+async def test_of_one_that_was_taken_out_while_the_daemon_was_down_nothing_is_left(site: Site) -> None:
+    site.server.otherwise = status(503)
+    first = await site.delivery(site.receiver(), site.receiver("other"))
+    await first.submit(fresh(name="n1"), fresh(name="n2", receiver="other"))
+    await first.close()
+    await site.delivery()
+    assert [path.name for path in site.directory.iterdir()] == ["team.jsonl"]
+    assert list(site.file().waiting) == ["n1"]
 
 
 async def test_gone_until_the_next_reload(site: Site) -> None:
@@ -288,6 +302,76 @@ async def test_any_name_is_one_file_in_the_directory(site: Site, name: str) -> N
     await delivery.submit(fresh(name="n1", receiver=name))
     await until(lambda: delivery.standings()[0].numbers.delivered == 1)
     assert [path.suffix for path in site.directory.iterdir()] == [".jsonl"]
+
+
+async def test_one_that_cannot_be_used_keeps_no_other_from_being_served(site: Site) -> None:
+    queue = site.directory / "team.jsonl"
+    queue.mkdir(parents=True)
+    delivery = await site.delivery(site.receiver(), site.receiver("other", path="other"), lenient=True)
+    team = [fresh(alert(group), name=f"{group}1", group=group) for group in "ab"]
+    assert await delivery.submit(*team, fresh(name="o1", receiver="other")) == tuple(team)
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    why = f"cannot use {queue}: Is a directory"
+    assert [(one.receiver, one.waiting, one.why) for one in delivery.standings()] == [
+        ("other", 0, ""),
+        ("team", 2, why),
+    ]
+    assert await delivery.test(fresh(name="t1")) == Later(why)
+    assert site.told == [DeliveryFailed("team", why, 0)]
+    queue.rmdir()
+    await delivery.mend()
+    assert isinstance(site.told[1], DeliveryRecovered)
+    assert await delivery.submit(*team) == ()
+    await until(lambda: delivery.standings()[1].numbers.delivered == 2)
+    assert [one.waiting for one in delivery.standings()] == [0, 0]
+
+
+async def test_what_is_kept_for_one_that_cannot_be_used_is_no_more_than_may_wait(site: Site) -> None:
+    (site.directory / "team.jsonl").mkdir(parents=True)
+    delivery = await site.delivery(site.receiver(queue=2), lenient=True)
+    kept = await delivery.submit(*(fresh(alert(group), name=f"{group}1", group=group) for group in "abc"))
+    assert [one.id for one in kept] == ["b1", "c1"]
+    ended = fresh(alert("c", ended=1.0), name="c2", group="c")
+    assert [one.id for one in await delivery.submit(*kept, ended)] == ["b1", "c2"]
+    (standing,) = delivery.standings()
+    assert (standing.waiting, standing.numbers.lost) == (2, 1)
+    assert [event.why for event in site.told if isinstance(event, DeliveryFailed)][1].startswith(
+        "1 notification is lost"
+    )
+
+
+async def test_one_that_could_not_be_used_before_keeps_nobody_from_a_reload(site: Site) -> None:
+    (site.directory / "team.jsonl").mkdir(parents=True)
+    delivery = await site.delivery(lenient=True)
+    await delivery.configure([site.receiver(), site.receiver("other")])
+    assert [one.receiver for one in delivery.standings()] == ["other", "team"]
+    with pytest.raises(LvsctlError, match=r"^receiver `team`: cannot use"):
+        await delivery.configure([site.receiver(path="elsewhere"), site.receiver("third")])
+    assert [one.receiver for one in delivery.standings()] == ["other", "team"]
+
+
+async def test_a_disk_that_hangs_keeps_nobody_from_being_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    write = journal._write
+
+    def hung(handle: int, lines: Sequence[Line]) -> None:
+        answers.wait(30)
+        write(handle, lines)
+
+    monkeypatch.setattr(disk.Disk.__init__, "__defaults__", (0.2,))
+    delivery = await site.delivery()
+    monkeypatch.setattr(journal, "_write", hung)
+    try:
+        for number in range(3):
+            await delivery.submit(fresh(name=f"n{number}"))
+        await until(lambda: delivery.standings()[0].waiting == 0)
+        assert site.told == [DeliveryFailed("team", "its queue cannot be written: the disk does not answer", 1)]
+    finally:
+        answers.set()
+    while not any(isinstance(event, DeliveryRecovered) for event in site.told):
+        await delivery.submit(fresh(name=f"m{time.monotonic()}"))
+        await until(lambda: delivery.standings()[0].waiting == 0)
+    assert list(site.file().waiting) == []
 
 
 async def test_a_directory_that_cannot_be_used(site: Site, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, TRUTH, Json, Operation
 from lvsctl.decide.alerting.muting import Mute, mutes
 from lvsctl.decide.alerting.state import Entry, Key, State
 from lvsctl.model.moment import rfc3339
-from lvsctl.notify.delivery import Standing
+from lvsctl.notify.served import Standing
 
 _LABELS: Json = {"type": "object", "additionalProperties": TEXT}
 _ALERT = shape(

@@ -28,7 +28,7 @@ from lvsctl.model import (
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
-    from lvsctl.notify.delivery import Standing
+    from lvsctl.notify.served import Standing
 
 
 _OF_SERVERS = EditServer | DeleteServer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lvsctl.model import Alert, Alerting, Labels, Notification, Silence
 
@@ -80,7 +80,3 @@ class State:
     routed: tuple[str, ...] = ()
     at: float = field(default=0.0, compare=False)
     visited: Visited | None = field(default=None, compare=False)
-
-    def handed_over(self) -> State:
-        """The same, with an empty outbox."""
-        return replace(self, outbox=())

@@ -21,7 +21,7 @@ from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.status import status
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import Action, NewWeight, Override, ServerSubject
-from lvsctl.notify.delivery import Standing
+from lvsctl.notify.served import Standing
 from lvsctl.notify.worker import Numbers
 from tests.daemon.metrics.told import Series, read, read_openmetrics, series
 from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from lvsctl.decide.alerting.engine import step
@@ -130,7 +130,7 @@ class Desk:
         done = step(self.state, self.alerting, happenings, self.now)
         assert done.state.outbox == (*self.state.outbox, *done.notifications)
         self.sent += done.notifications
-        self.state, self.next_at = done.state.handed_over(), done.next_at
+        self.state, self.next_at = replace(done.state, outbox=()), done.next_at
         if self.restarts:
             self.state = state_from_json(json.loads(json.dumps(state_json(self.state))))
 
