@@ -99,8 +99,8 @@ class Notification:
 
     id: the same however often this message is handed over or tried (Standard Webhooks' webhook-id). group_key: names
     the group, the same for every message about it. alerts: every alert of the group that fires and is not muted, then
-    those that ended since the last message, each once. at: Unix time at which it was made. truncated: alerts that were
-    left out.
+    those that ended since the last message, each once. at: Unix time at which it was made. begun: fingerprints of those
+    of which no message before this one told; one that is among them and has ended is news to the receiver as a whole.
     """
 
     id: str
@@ -110,7 +110,7 @@ class Notification:
     alerts: tuple[Alert, ...]
     at: float
     reason: Reason
-    truncated: int = 0
+    begun: frozenset[str] = frozenset()
 
     @property
     def status(self) -> Status:
@@ -167,7 +167,7 @@ def notification_json(notification: Notification) -> dict[str, Any]:
         "alerts": [alert_json(alert) for alert in notification.alerts],
         "at": notification.at,
         "reason": str(notification.reason),
-        "truncated": notification.truncated,
+        "begun": sorted(notification.begun),
     }
 
 
@@ -181,5 +181,5 @@ def notification_from_json(value: Mapping[str, Any]) -> Notification:
         tuple(alert_from_json(alert) for alert in value["alerts"]),
         float(value["at"]),
         Reason(value["reason"]),
-        int(value["truncated"]),
+        frozenset(str(one) for one in value.get("begun", ())),
     )

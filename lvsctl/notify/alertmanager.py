@@ -1,6 +1,10 @@
 """Alertmanager's API, version 2: every member of the cluster is told, again and again while alerts are firing.
 
 An alert that is not renewed in time ends by itself there: so a director that dies leaves nothing firing for ever.
+
+What began and ended while no member could be told makes no notification there, as with Prometheus: it is given as
+ended, and Alertmanager tells of no end whose beginning it has not told. To give it as firing first would wake people
+for what is over, and how long its own grouping waits is not known here. `lvsctl history` has it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from lvsctl.model import Alert, Email, MailSecurity, Notification
 from lvsctl.notify.aside import aside, connected, own_name
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.trust import in_words, trust
-from lvsctl.notify.words import cut, details, headline, left_out, one_line, title
+from lvsctl.notify.words import cut, details, firing_first, headline, in_turn, left_out, one_line, title
 
 SUBJECT = 200
 """Characters of a subject."""
@@ -82,11 +82,10 @@ def _message_id(of: str, domain: str) -> str:
 
 
 def _text(notification: Notification) -> str:
-    shown = notification.alerts[:SHOWN]
-    missing = notification.truncated + len(notification.alerts) - len(shown)
+    shown = firing_first(in_turn(notification.alerts)[:SHOWN])
     paragraphs = [one_line(title(notification)), *(_paragraph(alert) for alert in shown)]
-    if missing:
-        paragraphs.append(left_out(missing))
+    if missing := left_out(notification.alerts, shown):
+        paragraphs.append(missing)
     return "\n\n".join(paragraphs) + "\n"
 
 

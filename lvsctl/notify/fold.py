@@ -26,7 +26,9 @@ def folded(waiting: Sequence[Notification], *, whole: bool = True) -> Notificati
         latest.pop(alert.labels, None)
     fires = () if whole else tuple(alert for alert in latest.values() if alert.firing)
     ended = tuple(alert for alert in latest.values() if not alert.firing)
-    return replace(newest, alerts=(*newest.alerts, *fires, *ended), reason=_reason(waiting, firing=bool(fires)))
+    alerts = (*newest.alerts, *fires, *ended)
+    begun = frozenset[str]().union(*(each.begun for each in waiting)) & {each.fingerprint for each in alerts}
+    return replace(newest, alerts=alerts, reason=_reason(waiting, firing=bool(fires)), begun=begun)
 
 
 def _reason(waiting: Sequence[Notification], *, firing: bool) -> Reason:

@@ -18,10 +18,14 @@ _NOTE, _FACTS = 1024, 64  # characters of one custom detail, and how many: below
 
 
 def render(notification: Notification) -> tuple[dict[str, Any], ...]:
-    """The events as JSON values, without the routing key, one for each alert; a test is resolved at once."""
+    """The events as JSON values, without the routing key, one for each alert; a test is resolved at once.
+
+    What began and ended while it could not be told is two: it ignores the end of what it does not know, and of an
+    outage nothing would be left there. If it knows it after all, the first of the two changes nothing.
+    """
     events: list[dict[str, Any]] = []
     for alert in notification.alerts:
-        if alert.firing:
+        if alert.firing or alert.fingerprint in notification.begun:
             events.append(_event(alert, "trigger"))
         if not alert.firing or notification.reason is Reason.TEST:
             events.append(_event(alert, "resolve"))

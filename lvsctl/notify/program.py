@@ -22,7 +22,7 @@ from pathlib import Path
 from lvsctl.model import Notification, Program
 from lvsctl.notify.outcome import Later, Outcome, Taken
 from lvsctl.notify.trust import in_words
-from lvsctl.notify.webhook import body
+from lvsctl.notify.webhook import body, whole
 from lvsctl.notify.words import cut, title
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,7 +33,7 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 def render(notification: Notification) -> bytes:
     """What it reads: Alertmanager's webhook body, version 4, with the notification's id, on one line."""
-    return json.dumps({"id": notification.id} | body(notification)).encode() + b"\n"
+    return json.dumps({"id": notification.id} | body(whole(notification))).encode() + b"\n"
 
 
 def environment(notification: Notification) -> dict[str, str]:

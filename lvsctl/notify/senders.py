@@ -123,10 +123,10 @@ def _posting(
 def _signed(
     hook: Webhook, client: Client, today: Callable[[], float], within: _Within, notification: Notification
 ) -> tuple[Letter, ...]:
-    async def attempt() -> Outcome:  # signed anew each time, with the time of the attempt
-        return await client.post(webhook.request(notification, hook, today()))
+    async def attempt(part: webhook.Part) -> Outcome:  # signed anew each time, with the time of the attempt
+        return await client.post(webhook.request(part, hook, today()))
 
-    return (partial(within, attempt),)
+    return tuple(partial(within, partial(attempt, part)) for part in webhook.parts(notification))
 
 
 def _to_cluster(

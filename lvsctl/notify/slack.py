@@ -10,7 +10,7 @@ from typing import Any
 
 from lvsctl.model import Alert, Notification, Slack
 from lvsctl.notify.http import Request
-from lvsctl.notify.words import cut, details, headline, left_out, one_line, title
+from lvsctl.notify.words import cut, details, firing_first, headline, in_turn, left_out, one_line, title
 
 HEADER, SECTION, BLOCKS = 150, 3000, 50
 _SHOWN = BLOCKS - 2  # alerts: a header, and a line for what is left out
@@ -19,10 +19,10 @@ _FACTS = 12
 
 def render(notification: Notification) -> dict[str, Any]:
     """The message as JSON values. text: what a desktop notification shows."""
-    alerts = notification.alerts[:_SHOWN]
-    missing = notification.truncated + len(notification.alerts) - len(alerts)
+    alerts = firing_first(in_turn(notification.alerts)[:_SHOWN])
+    missing = left_out(notification.alerts, alerts)
     header = {"type": "header", "text": _plain(cut(title(notification), HEADER))}
-    more = [{"type": "context", "elements": [_plain(left_out(missing))]}] if missing else []
+    more = [{"type": "context", "elements": [_plain(missing)]}] if missing else []
     return {
         "text": escaped(cut(title(notification), SECTION)),
         "blocks": [header, *(_section(alert) for alert in alerts), *more],

@@ -12,7 +12,7 @@ from typing import Any
 
 from lvsctl.model import Alert, AlertSeverity, Notification, Status, Teams
 from lvsctl.notify.http import Request
-from lvsctl.notify.words import cut, details, headline, left_out, title
+from lvsctl.notify.words import cut, details, firing_first, headline, in_turn, left_out, title
 
 LARGEST = 28 * 1000
 """Bytes of a message."""
@@ -24,20 +24,20 @@ _FACTS = 12
 
 def render(notification: Notification) -> dict[str, Any]:
     """The message as JSON values, with as many alerts as have room."""
-    shown: list[dict[str, Any]] = []
+    shown: list[Alert] = []
     room = LARGEST - _ROOM - len(_written(_message(notification, ())))
-    for alert in notification.alerts:
-        block = _block(alert)
-        room -= len(_written(block)) + 2
+    for alert in in_turn(notification.alerts):
+        room -= len(_written(_block(alert))) + 2
         if room < 0:
             break
-        shown.append(block)
-    return _message(notification, shown)
+        shown.append(alert)
+    return _message(notification, firing_first(shown))
 
 
-def _message(notification: Notification, blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    missing = notification.truncated + len(notification.alerts) - len(blocks)
-    more = [_text([_run(left_out(missing), isSubtle=True)])] if missing and blocks else []
+def _message(notification: Notification, shown: Sequence[Alert]) -> dict[str, Any]:
+    blocks = [_block(alert) for alert in shown]
+    missing = left_out(notification.alerts, shown) if shown else ""
+    more = [_text([_run(missing, isSubtle=True)])] if missing else []
     colour = "attention" if notification.status is Status.FIRING else "good"
     heading = _text([_run(cut(title(notification), 500), weight="bolder", size="medium", color=colour)])
     card = {

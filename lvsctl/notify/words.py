@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from lvsctl.model import Alert, Labels, Notification, Reason, Status
 
@@ -29,13 +31,12 @@ def title(notification: Notification) -> str:
     """One line: how many are firing or resolved, and what they have in common: "[FIRING:2] ServerDown shop"."""
     mark = "TEST " if notification.reason is Reason.TEST else ""
     firing = sum(alert.firing for alert in notification.alerts)
-    count = firing + notification.truncated
-    state = f"FIRING:{count}" if notification.status is Status.FIRING else "RESOLVED"
+    state = f"FIRING:{firing}" if notification.status is Status.FIRING else "RESOLVED"
     return one_line(f"[{mark}{state}] {_subject(notification)}")
 
 
 def _subject(notification: Notification) -> str:
-    if len(notification.alerts) == 1 and not notification.truncated:
+    if len(notification.alerts) == 1:
         return notification.alerts[0].summary
     named = dict(notification.group_labels) or dict(notification.common_labels)
     return " ".join(value for name, value in named.items() if name != "severity") or "alerts"
@@ -55,6 +56,20 @@ def details(alert: Alert) -> Labels:
     return (("since", second(alert.starts_at)), *ended, *notes, *facts)
 
 
-def left_out(count: int) -> str:
-    """What is said where alerts had no room."""
-    return f"{count} more {'alert is' if count == 1 else 'alerts are'} left out of this message"
+def in_turn(alerts: Sequence[Alert]) -> list[Alert]:
+    """One that fires, one that ended, and so on: wherever this is cut, of both some are left, if there are any."""
+    firing, ended = [one for one in alerts if one.firing], [one for one in alerts if not one.firing]
+    return [one for pair in zip_longest(firing, ended) for one in pair if one is not None]
+
+
+def firing_first(alerts: Iterable[Alert]) -> list[Alert]:
+    """Those that fire, then those that ended, as people read them."""
+    return sorted(alerts, key=lambda one: not one.firing)
+
+
+def left_out(alerts: Sequence[Alert], shown: Sequence[Alert]) -> str:
+    """What is said where alerts had no room; "" where all had."""
+    firing = sum(one.firing for one in alerts) - sum(one.firing for one in shown)
+    ended = len(alerts) - len(shown) - firing
+    counts = [f"{count} {state}" for count, state in ((firing, "firing"), (ended, "resolved")) if count]
+    return f"left out of this message: {' and '.join(counts)}" if counts else ""

@@ -28,7 +28,9 @@ DOWN = Alert(
     starts_at=1000.0,
 )
 OVER = replace(DOWN, labels=labels({**dict(DOWN.labels), "server": "10.0.0.2:80"}), ends_at=1060.0)
-TOLD = Notification("id-1", "ops", "key", labels({"service": "shop"}), (DOWN, OVER), 1070.0, Reason.NEW, 3)
+TOLD = Notification(
+    "id-1", "ops", "key", labels({"service": "shop"}), (DOWN, OVER), 1070.0, Reason.NEW, frozenset({"0f"})
+)
 
 
 def test_labels_are_sorted_and_an_empty_one_is_none() -> None:

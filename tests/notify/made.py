@@ -35,11 +35,11 @@ def notification(
     group: str = "shop",
     reason: Reason = Reason.FIRST,
     at: float = START + 10,
-    truncated: int = 0,
+    begun: frozenset[str] = frozenset(),
     receiver: str = "team",
 ) -> Notification:
     """A notification about these alerts; about one that fires if none is named."""
-    return Notification(name, receiver, group, labels({"service": group}), alerts or (alert(),), at, reason, truncated)
+    return Notification(name, receiver, group, labels({"service": group}), alerts or (alert(),), at, reason, begun)
 
 
 def fresh(*args: Alert, **named: Any) -> Notification:

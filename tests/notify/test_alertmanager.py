@@ -10,14 +10,14 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lvsctl.events import DeliveryFailed, Event
-from lvsctl.model import Alertmanager, Notification, Reason, Receiver
+from lvsctl.model import Alertmanager, Notification, Reason, Receiver, labels
 from lvsctl.notify.alertmanager import settled
 from lvsctl.notify.delivery import Delivery
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
@@ -153,6 +153,22 @@ async def test_one_dead_member_does_not_matter(cluster: Cluster, tmp_path: Path,
     (standing,) = delivery.standings()
     assert (standing.waiting, told) == (0, [])
     assert standing.where == ", ".join(url.removeprefix("http://") for url in cluster.urls)
+    await delivery.close()
+
+
+@needed
+async def test_what_was_over_before_it_heard_of_it_is_not_told(cluster: Cluster, tmp_path: Path) -> None:
+    """So with Prometheus, too: it tells of no end whose beginning it has not told."""
+    delivery = Delivery(tmp_path / "notify", tell=lambda _: None)
+    await delivery.configure([Receiver("am", Alertmanager(tuple(cluster.urls)))])
+    over = now("n1", ended=("10.0.0.1:80",))
+    await delivery.submit(replace(over, begun=frozenset({over.alerts[0].fingerprint})))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    after = now("n2", "10.0.0.2:80")
+    elsewhere = [replace(one, labels=labels({**dict(one.labels), "service": "mail"})) for one in after.alerts]
+    await delivery.submit(replace(after, alerts=(*over.alerts, *elsewhere)))
+    await until(lambda: bool(cluster.hook.heard))
+    assert [heard.json()["groupLabels"] for heard in cluster.hook.heard] == [{"service": "mail"}]
     await delivery.close()
 
 

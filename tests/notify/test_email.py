@@ -38,24 +38,23 @@ def read(message: EmailMessage) -> EmailMessage:
 
 
 def test_what_it_looks_like() -> None:
-    told = notification(alert("a", severity="critical", why="refused"), alert("b", ended=5), truncated=3)
+    told = notification(alert("a", severity="critical", why="refused"), alert("b", ended=5))
     mail = read(render(told, MAIL))
     assert {name: str(mail[name]) for name in ("From", "To", "Subject", "Date", "Auto-Submitted")} == {
         "From": "Alerts <lvsctl@lb1.example>",
         "To": "ops@example.org, Night Shift <night@example.org>",
-        "Subject": "[FIRING:4] shop",
+        "Subject": "[FIRING:1] shop",
         "Date": "Mon, 21 Sep 2026 14:13:30 +0000",
         "Auto-Submitted": "auto-generated",
     }
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content().replace("\r\n", "\n") == (
-        "[FIRING:4] shop\n\n"
+        "[FIRING:1] shop\n\n"
         "FIRING critical: server a of shop is down\n"
         "  since: 2026-09-21 14:13:20 UTC\n  why: refused\n  director: lb1\n  server: a\n  service: shop\n\n"
         "RESOLVED warning: server b of shop is down\n"
         "  since: 2026-09-21 14:13:20 UTC\n  ended: 2026-09-21 14:13:25 UTC\n  director: lb1\n  server: b\n"
-        "  service: shop\n\n"
-        "3 more alerts are left out of this message\n"
+        "  service: shop\n"
     )
 
 

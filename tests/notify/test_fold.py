@@ -60,6 +60,17 @@ def test_the_weightiest_reason(reasons: list[Reason], reason: Reason) -> None:
     assert folded([notification(alert(), name=str(n), reason=each) for n, each in enumerate(reasons)]).reason is reason
 
 
+def test_what_was_never_told_is_known_to_be_so_until_it_is() -> None:
+    """Of A the receiver has heard; B began and ended while it could not be told."""
+    a, b = alert(A), alert(B)
+    waiting = [
+        notification(a, b, begun=frozenset({b.fingerprint}), name="n1", reason=Reason.NEW),
+        notification(alert(A, ended=5), alert(B, ended=5), name="n2", reason=Reason.RESOLVED),
+    ]
+    assert folded(waiting).begun == {b.fingerprint}
+    assert folded([waiting[1]]).begun == frozenset()
+
+
 def test_what_is_muted_when_the_newest_is_made_still_fires() -> None:
     """Whoever is told of ends has not been told of one; and nobody would tell him anew that it goes on."""
     waiting = [notification(alert(A)), notification(alert(B), name="n2", reason=Reason.NEW)]

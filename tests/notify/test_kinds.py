@@ -10,6 +10,7 @@ import pytest
 
 from lvsctl.events import Event
 from lvsctl.model import Alertmanager, Channel, PagerDuty, Receiver, Secret, Slack, Teams, Webhook, WebhookFormat
+from lvsctl.notify import worker
 from lvsctl.notify.delivery import Delivery
 from tests.notify.made import alert, fresh, held
 from tests.notify.server import Behaviour, Misbehaving, close, status
@@ -57,6 +58,35 @@ async def test_pagerduty_hears_of_each_alert_once_whatever_happens_in_between(tm
     await delivery.submit(fresh(alert("a"), alert("b")))
     await until(lambda: delivery.standings()[0].numbers.delivered == 1)
     assert [heard.json()["payload"]["source"] for heard in server.heard] == ["a", "b", "b"]
+    await delivery.close()
+    await server.close()
+
+
+async def test_pagerduty_hears_of_what_began_and_ended_while_it_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the one that it knew, the end; of the other both, in their order, and each once."""
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 2.0)  # between the attempts there is time to change the server
+    server = Misbehaving(otherwise=status(202))
+    delivery = Delivery(tmp_path, tell=lambda _: None)
+    await delivery.configure([Receiver("team", CHANNELS["pagerduty"](await server.start()))])
+    a, b = alert("a"), alert("b")
+    await delivery.submit(fresh(a, name="n1", begun=frozenset({a.fingerprint})))
+    await until(lambda: delivery.standings()[0].numbers.delivered == 1)
+    server.otherwise = status(503)
+    await delivery.submit(fresh(a, b, name="n2", begun=frozenset({b.fingerprint})))
+    await until(lambda: delivery.standings()[0].numbers.failed > 0)
+    await delivery.submit(fresh(alert("a", ended=5), alert("b", ended=5), name="n3"))
+    before = len(server.heard)
+    server.otherwise = status(202)
+    await until(lambda: delivery.standings()[0].numbers.delivered == 2)
+    told = [heard.json() for heard in server.heard[before:]]
+    keys = {f"lvsctl/{one.fingerprint}": one.label("server") for one in (a, b)}
+    assert [(one["event_action"], keys[one["dedup_key"]]) for one in told] == [
+        ("resolve", "a"),
+        ("trigger", "b"),
+        ("resolve", "b"),
+    ]
     await delivery.close()
     await server.close()
 

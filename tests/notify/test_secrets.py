@@ -164,7 +164,7 @@ def test_what_is_kept_in_memory_shows_none(name: str) -> None:
     shown = [repr(channel), str(channel), f"{channel}", repr(Receiver(name, channel))]
     match channel:
         case Webhook():
-            shown.append(repr(webhook.request(notification(), channel, 0.0)))
+            shown += [repr(webhook.request(part, channel, 0.0)) for part in webhook.parts(notification())]
         case Alertmanager():
             shown.append(repr(alertmanager.requests(notification(), channel, 0.0)))
         case Slack():

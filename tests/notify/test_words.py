@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.model import Notification, Reason
-from lvsctl.notify.words import CUT, cut, details, headline, left_out, one_line, title
+from lvsctl.notify.words import CUT, cut, details, firing_first, headline, in_turn, left_out, one_line, title
 from tests.notify.made import alert, notification
 
 
@@ -18,7 +18,6 @@ from tests.notify.made import alert, notification
         (notification(alert("a", ended=3)), "[RESOLVED] server a of shop is down"),
         (notification(alert("a"), alert("b")), "[FIRING:2] shop"),
         (notification(alert("a"), alert("b", ended=3)), "[FIRING:1] shop"),
-        (notification(alert("a"), alert("b"), truncated=298), "[FIRING:300] shop"),
         (notification(alert("a"), reason=Reason.TEST), "[TEST FIRING:1] server a of shop is down"),
         (notification(alert("a", summary="two\r\nlines\x1b[31m")), "[FIRING:1] two lines [31m"),
     ],
@@ -41,8 +40,19 @@ def test_one_alert() -> None:
 
 
 def test_what_is_left_out() -> None:
-    assert left_out(1) == "1 more alert is left out of this message"
-    assert left_out(7) == "7 more alerts are left out of this message"
+    firing, ended = [alert(str(n)) for n in range(3)], [alert(str(n), ended=1) for n in range(3)]
+    assert left_out(firing, firing) == ""
+    assert left_out(firing, firing[:1]) == "left out of this message: 2 firing"
+    assert left_out([*firing, *ended], firing[:2]) == "left out of this message: 1 firing and 3 resolved"
+
+
+def test_wherever_it_is_cut_some_are_left_of_what_ended() -> None:
+    """Else it might be told of nobody's end, as long as much else fires."""
+    firing, ended = [alert(f"f{n}") for n in range(100)], [alert(f"e{n}", ended=1) for n in range(3)]
+    for room in range(6, 103):
+        shown = firing_first(in_turn([*firing, *ended])[:room])
+        assert shown == [*firing[: room - 3], *ended]
+    assert firing_first(in_turn([*firing[:2], *ended])[:4]) == [*firing[:2], *ended[:2]]
 
 
 @given(st.text(), st.integers(0, 100))

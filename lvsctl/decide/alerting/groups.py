@@ -11,9 +11,6 @@ from lvsctl.decide.alerting.quiet import quiet_until
 from lvsctl.decide.alerting.state import Entry, Group, Key
 from lvsctl.model import Alert, Alertmanager, Grouping, Notification, Quiet, Reason, Receiver
 
-LARGEST = 500
-"""Alerts in one message; the rest are counted."""
-
 FEED = Grouping(by=(), wait=1.0, interval=5.0, repeat=inf)
 """For receivers that group and repeat by themselves: all in one group, told at once.
 
@@ -111,16 +108,15 @@ def _tell(group: Group, terms: Terms, found: _News, now: float) -> tuple[Group, 
     alerts = [replace(terms.entries[key].alert, ends_at=None) for key in firing]
     if terms.receiver.send_resolved:
         alerts += [terms.entries[key].alert for key in found.over]
-    shown = alerts if terms.feed else alerts[:LARGEST]
     message = Notification(
         id=_id(group, now),
         receiver=group.receiver,
         group_key=group.key,
         group_labels=group.labels,
-        alerts=tuple(shown),
+        alerts=tuple(alerts),
         at=now,
         reason=_reason(group, found),
-        truncated=len(alerts) - len(shown),
+        begun=frozenset(terms.entries[key].alert.fingerprint for key in found.begun),
     )
     told = (group.told | frozenset(found.begun)) - frozenset(found.over)
     after = replace(group, told=told, sent_at=now, news_at=None, sent=group.sent + 1)

@@ -146,10 +146,23 @@ def test_300_transitions_in_a_burst_make_one_message_and_one_more_when_they_end(
     assert [(one.reason, len(one.alerts)) for one in desk.sent] == [(Reason.FIRST, 150), (Reason.RESOLVED, 150)]
 
 
-def test_a_message_is_cut_and_says_how_much_is_missing() -> None:
-    desk = Desk().at(0, *(server_down(number) for number in range(600))).until(60)
-    (message,) = desk.sent
-    assert (len(message.alerts), message.truncated) == (500, 100)
+def test_of_a_group_of_hundreds_every_beginning_and_every_end_is_told() -> None:
+    """What has no room at a receiver is for the receiver's format to say: an incident must not stay open there."""
+    many = [server_down(number) for number in range(600)]
+    desk = Desk().at(0, *many).at(400, *(server_up(number) for number in range(550))).until(9000)
+    first, second = desk.sent[:2]
+    assert [sum(one.firing for one in message.alerts) for message in (first, second)] == [600, 50]
+    assert sum(not one.firing for one in second.alerts) == 550
+
+
+def test_a_message_says_what_no_message_before_it_told() -> None:
+    desk = Desk().at(0, server_down(1)).at(40, server_down(2)).at(400, server_up(1)).until(1000)
+    names = [{each.fingerprint: each.label("server")[7] for each in one.alerts} for one in desk.sent]
+    assert [[known[one] for one in message.begun] for message, known in zip(desk.sent, names, strict=True)] == [
+        ["1"],
+        ["2"],
+        [],
+    ]
 
 
 BY = [
