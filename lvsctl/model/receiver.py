@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -115,9 +115,12 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of the operator's own, started without a shell. argv: the first is an absolute path."""
+    """A program of the operator's own, started without a shell.
 
-    argv: tuple[str, ...]
+    argv: the first is an absolute path; the others may hold a secret, so only the name of the first is shown.
+    """
+
+    argv: tuple[str, ...] = field(repr=False)
 
 
 Channel: TypeAlias = Webhook | Alertmanager | Slack | PagerDuty | Teams | Email | Program

@@ -6,11 +6,14 @@ import asyncio
 import base64
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 import pytest
+import trustme
 
 from lvsctl.events import DeliveryFailed, Event
 from lvsctl.model import (
@@ -19,6 +22,7 @@ from lvsctl.model import (
     Email,
     MailSecurity,
     PagerDuty,
+    Program,
     Receiver,
     Secret,
     Slack,
@@ -28,7 +32,7 @@ from lvsctl.model import (
 from lvsctl.notify import alertmanager, email, pagerduty, slack, teams, webhook
 from lvsctl.notify.delivery import Delivery
 from tests.notify.made import fresh, notification
-from tests.notify.server import Behaviour, Misbehaving, close, hang, listening, raw, status
+from tests.notify.server import Behaviour, Heard, Misbehaving, close, hang, listening, raw, status
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -67,6 +71,7 @@ def channels(url: str) -> dict[str, Channel]:
         "nowhere": Slack(Secret(f"http://nobody.invalid/{PATH}")),
         "nonsense": Slack(Secret(f"http://[::1/{PATH}")),
         "untrusted": Teams(Secret(f"https://{host}:{port}/{PATH}")),
+        "program": Program(("/bin/sh", "-c", f"echo {TOKEN}; echo {TOKEN} >&2; exit 3", TOKEN)),
         "newline": Webhook(Secret(url), headers=(("x-token", Secret(f"{TOKEN}\r\nx: y")),)),
     }
 
@@ -76,17 +81,34 @@ def clean(where: str, text: str) -> None:
         assert secret not in text, f"{where} holds {secret!r}"
 
 
-Opened = Callable[[Behaviour, Path, list[Event]], Awaitable[tuple[str, Delivery]]]
+class Opened(Protocol):
+    """Starts a server that behaves so, and a delivery: its URL, and the delivery. heard: gets what the server hears."""
+
+    async def __call__(
+        self,
+        behaviour: Behaviour,
+        directory: Path,
+        events: list[Event],
+        heard: list[Heard] | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> tuple[str, Delivery]: ...
 
 
 @pytest.fixture
 async def at() -> AsyncIterator[Opened]:
-    """A server that behaves so, by its URL, and a delivery; both are closed whatever the test finds."""
+    """Both are closed whatever the test finds."""
     async with contextlib.AsyncExitStack() as closing:
 
-        async def opened(behaviour: Behaviour, directory: Path, events: list[Event]) -> tuple[str, Delivery]:
+        async def opened(
+            behaviour: Behaviour,
+            directory: Path,
+            events: list[Event],
+            heard: list[Heard] | None = None,
+            trust: ssl.SSLContext | None = None,
+        ) -> tuple[str, Delivery]:
             server = Misbehaving(otherwise=behaviour)
-            url = await server.start()
+            server.heard = server.heard if heard is None else heard
+            url = await server.start(trust)
             closing.push_async_callback(server.close)
             delivery = Delivery(directory, tell=events.append)
             closing.push_async_callback(delivery.close)
@@ -175,6 +197,67 @@ def test_what_is_kept_in_memory_shows_none(name: str) -> None:
             shown.append(repr(pagerduty.requests(notification(), channel)))
     for text in shown:
         clean(name, text)
+
+
+@pytest.mark.parametrize("code", [302, 400, 401, 403, 404, 413, 422, 429, 500])
+async def test_one_that_repeats_what_it_was_sent(
+    at: Opened, code: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Path, headers and body, as the body and in the headers of its answer, and as the place to go instead."""
+    caplog.set_level(logging.DEBUG)
+    events: list[Event] = []
+    heard: list[Heard] = []
+
+    async def repeat(writer: asyncio.StreamWriter) -> None:
+        last = heard[-1]
+        body = f"{last.path}\n{last.headers}\n".encode() + last.body
+        await status(code, f"Location: {last.path}", f"Retry-After: {last.path}", f"X-Said: {last.headers}", body=body)(
+            writer
+        )
+
+    url, delivery = await at(repeat, tmp_path / "notify", events, heard)
+    receivers = [
+        Receiver(name, channel, timeout=5.0)
+        for name, channel in channels(url).items()
+        if name in ("webhook", "userinfo", "slack", "teams", "pagerduty", "basic", "bearer")
+    ]
+    await delivery.configure(receivers)
+    await delivery.submit(*(fresh(name=f"of-{receiver.name}", receiver=receiver.name) for receiver in receivers))
+    await asyncio.gather(*(tried(delivery, receiver.name) for receiver in receivers))
+    for receiver in receivers:
+        clean("a test", repr(await delivery.test(fresh(name="t", receiver=receiver.name))))
+    assert all(one.numbers.failed or one.numbers.refused for one in delivery.standings())
+    clean("a standing", repr(delivery.standings()))
+    clean("an event", repr(events))
+    clean("the log", caplog.text)
+
+
+async def test_one_that_is_not_trusted(at: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It says who it is, and is not: an authority that nobody knows, a name that is another's."""
+    caplog.set_level(logging.DEBUG)
+    authority = trustme.CA()
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("elsewhere.example").configure_cert(trust)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    events: list[Event] = []
+    url, delivery = await at(status(200), tmp_path / "notify", events, trust=trust)
+    userinfo = url.replace("https://", f"https://me:{quote(PASSWORD)}@")
+    named = {
+        "unknown": Slack(Secret(f"{url}/{PATH}")),
+        "another": Webhook(Secret(f"{userinfo}/{PATH}"), ca_file=str(tmp_path / "ca.pem")),
+        "no authority": Webhook(Secret(f"{userinfo}/{PATH}"), ca_file=str(tmp_path / "none.pem")),
+    }
+    await delivery.configure([Receiver(name, channel, timeout=30.0) for name, channel in named.items()])
+    await delivery.submit(*(fresh(name=f"of-{name}", receiver=name) for name in named))
+    await asyncio.gather(*(tried(delivery, name) for name in named))
+    assert [one.why.partition(":")[0] for one in delivery.standings()] == [
+        "127.0.0.1 cannot be asked",
+        "the CA file for 127.0.0.1 cannot be read",
+        "127.0.0.1 cannot be asked",
+    ]
+    clean("a standing", repr(delivery.standings()))
+    clean("an event", repr(events))
+    clean("the log", caplog.text)
 
 
 async def test_a_mail_server_that_repeats_the_password(caplog: pytest.LogCaptureFixture) -> None:
