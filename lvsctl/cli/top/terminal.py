@@ -34,6 +34,7 @@ class Terminal:
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
+        self._writing = False
         self._before = termios.tcgetattr(keys)
         self._handlers = {number: signal.getsignal(number) for number in _CAUGHT}
 
@@ -42,7 +43,7 @@ class Terminal:
             undo.push(self)
             signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
             for number in _CAUGHT:
-                signal.signal(number, _noted)
+                signal.signal(number, self._noted)
                 signal.siginterrupt(number, False)  # SIGCONT ends a stop inside tcsetattr: that goes on then
             self._take()
             undo.pop_all()
@@ -52,6 +53,8 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError, termios.error, Ended):  # the terminal may be gone
+            if isinstance(error, Ended):
+                termios.tcflush(self._screen, termios.TCOFLUSH)  # it may take nothing more
             self._give_back()
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
@@ -69,7 +72,14 @@ class Terminal:
             os.write(self._wake, b"\0")
 
     def write(self, text: str) -> None:
-        """Raises Ended where the terminal hung up, and that is seen here before its signal is."""
+        """Raises Ended when told to end, though the terminal takes nothing, and where it hung up before its signal."""
+        self._writing = True
+        try:
+            self._send(text)
+        finally:
+            self._writing = False
+
+    def _send(self, text: str) -> None:
         rest = text.encode("utf-8", "replace")
         while rest:
             try:
@@ -111,10 +121,10 @@ class Terminal:
         ours[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)  # ISIG stays: ^C and ^Z are signals
         ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
         termios.tcsetattr(self._keys, termios.TCSADRAIN, ours)
-        self.write(ENTER)
+        self._send(ENTER)
 
     def _give_back(self) -> None:
-        self.write(LEAVE)
+        self._send(LEAVE)
         termios.tcsetattr(self._keys, termios.TCSADRAIN, self._before)
 
     def _stop(self) -> None:
@@ -122,12 +132,13 @@ class Terminal:
         self._give_back()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTSTP)  # in this thread: sent to the process, another could take it, and later
-        signal.signal(signal.SIGTSTP, _noted)
+        signal.signal(signal.SIGTSTP, self._noted)
         self._take()
 
-
-def _noted(*_: object) -> None:
-    """The signal's number is in the pipe; it is dealt with where the loop waits."""
+    def _noted(self, number: int, _: object) -> None:
+        """The signal's number is in the pipe; the loop deals with it where it waits, if it ever comes to that."""
+        if self._writing and number in _ENDING:
+            raise Ended(number)
 
 
 def die(number: int) -> None:

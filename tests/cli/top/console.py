@@ -98,9 +98,9 @@ class Console:
             raise AssertionError(f"waited in vain for {what!r} on:\n{self.text}") from None
         return self.text
 
-    def stall(self) -> None:
-        """Take nothing that the program writes, and have writing refused instead of held up, until `go_on`."""
-        os.set_blocking(self._theirs, False)
+    def stall(self, *, blocking: bool = True) -> None:
+        """Take nothing that the program writes, until `go_on`. blocking: or have writing refused instead of held up."""
+        os.set_blocking(self._theirs, blocking)
         asyncio.get_running_loop().remove_reader(self._ours)
 
     @property

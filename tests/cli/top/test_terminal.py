@@ -401,14 +401,28 @@ async def test_where_there_is_no_other_screen_the_shell_goes_on_below(site: tupl
         assert text.split("\n")[-2].startswith("q quit")
 
 
+async def fill(it: Console, *, blocking: bool) -> None:
+    """The terminal takes no more, and the program has more to write."""
+    it.stall(blocking=blocking)
+    async with asyncio.timeout(20):
+        while not it.is_full:
+            it.type("r")  # draws everything anew
+            await asyncio.sleep(0.02)
+
+
+async def test_who_writes_to_a_terminal_that_takes_nothing_can_be_ended(site: tuple[Site, Path]) -> None:
+    async with top(site[1]) as it:
+        await it.until("2 services")
+        await fill(it, blocking=True)
+        os.kill(it.pid, signal.SIGTERM)
+        assert await it.ended() == -signal.SIGTERM
+        assert it.is_as_before()
+
+
 async def test_a_terminal_that_takes_nothing_for_a_while_is_waited_for(site: tuple[Site, Path]) -> None:
     async with top(site[1]) as it:
         await it.until("2 services")
-        it.stall()
-        async with asyncio.timeout(20):
-            while not it.is_full:
-                it.type("r")  # draws everything anew
-                await asyncio.sleep(0.02)
+        await fill(it, blocking=False)
         it.go_on()
         it.type("s")
         await it.until("SERVICE, by conf.d")
