@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import click
 
-from lvsctl.cli import options
+from lvsctl.cli import options, values
 from lvsctl.cli.columns import counted, printable
 from lvsctl.errors import LvsctlError
 
@@ -30,9 +30,9 @@ def alerts(context: click.Context, output: str, socket: str) -> None:
     """
     context.obj = socket
     if context.invoked_subcommand is None:
-        from lvsctl.cli import show_alerts  # noqa: PLC0415
+        from lvsctl.cli import answers, show_alerts  # noqa: PLC0415
 
-        _show(_ask(socket, "GET", "/v1/alerts"), output, show_alerts.alerts)
+        _show(socket, answers.told(socket, "GET", "/v1/alerts"), output, show_alerts.alerts)
 
 
 @alerts.command()
@@ -43,23 +43,35 @@ def test(context: click.Context, receiver: str) -> int:
 
     It goes past what waits for the receiver. The exit status is 1 if it could not be delivered.
     """
-    said = _ask(context.obj, "POST", "/v1/alerts/test", {"receiver": receiver}, timeout=TEST_TIMEOUT)
-    if not said["ok"]:
-        raise LvsctlError(f"not delivered: {printable(said['answer'])}")
-    click.echo(f"delivered: {printable(said['answer'])}")
+    from lvsctl.cli import answers  # noqa: PLC0415
+
+    said = answers.told(context.obj, "POST", "/v1/alerts/test", {"receiver": receiver}, timeout=TEST_TIMEOUT)
+    with answers.expected(context.obj):
+        ok, answer = said["ok"], printable(said["answer"])
+    if not ok:
+        raise LvsctlError(f"not delivered: {answer}")
+    click.echo(f"delivered: {answer}")
     return 0
 
 
 @click.command()
 @click.argument("matchers", nargs=-1, metavar="[MATCHER...]")
-@click.option("--for", "duration", default="1h", show_default=True, metavar="TIME", help="For so long: 30m, 2h.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; shown with it.")
+@click.option(
+    "--for",
+    "lasts",
+    callback=values.seconds,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="For so long: 30m, 1h30m, 7d.",
+)
+@click.option("--reason", callback=values.one_line, default="", metavar="TEXT", help="One line: why.")
 @click.option("--list", "listing", is_flag=True, help="Show the silences that hold.")
 @click.option("--end", metavar="ID", help="End this silence.")
 @options.output("table", "json", default="table")
 @options.socket
 def silence(
-    *, matchers: tuple[str, ...], duration: str, reason: str, listing: bool, end: str | None, output: str, socket: str
+    *, matchers: tuple[str, ...], lasts: float, reason: str, listing: bool, end: str | None, output: str, socket: str
 ) -> None:
     """Keep quiet about some alerts for a while.
 
@@ -75,16 +87,16 @@ def silence(
     """
     if sum([bool(matchers), listing, end is not None]) != 1:
         raise click.UsageError("name what to silence, or say --list, or --end ID")
-    if listing:
-        from lvsctl.cli import show_alerts  # noqa: PLC0415
+    from lvsctl.cli import answers, show_alerts  # noqa: PLC0415
 
-        _show(_ask(socket, "GET", "/v1/silences"), output, show_alerts.silences)
+    if listing:
+        _show(socket, answers.told(socket, "GET", "/v1/silences"), output, show_alerts.silences)
     elif end is not None:
-        said = _ask(socket, "DELETE", f"/v1/silences?{urlencode({'id': end})}")
-        _show(said, output, _ended)
+        said = answers.told(socket, "DELETE", f"/v1/silences?{urlencode({'id': end})}")
+        _show(socket, said, output, _ended)
     else:
-        body = {"matchers": list(matchers), "for": _seconds(duration), "reason": reason}
-        _show(_ask(socket, "POST", "/v1/silences", body), output, _begun)
+        body = {"matchers": list(matchers), "for": lasts, "reason": reason}
+        _show(socket, answers.told(socket, "POST", "/v1/silences", body), output, _begun)
 
 
 def _begun(said: Json, **_: object) -> str:
@@ -97,30 +109,13 @@ def _ended(said: Json, **_: object) -> str:
     return f"ended: {printable(' '.join(ended['matchers']))}, by {printable(ended['by'])}\n"
 
 
-def _seconds(text: str) -> float:
-    from lvsctl.config.values import duration  # noqa: PLC0415
-
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--for") from error
-
-
-def _ask(socket: str, method: str, resource: str, body: Json | None = None, *, timeout: float = 10.0) -> Json:
-    from lvsctl.cli import client  # noqa: PLC0415
-
-    answer = client.ask(socket, method, resource, body=body, timeout=timeout)
-    if answer.status != 200:
-        raise LvsctlError(client.refusal(answer))
-    return answer.body
-
-
-def _show(body: Json, output: str, render: Callable[..., str]) -> None:
+def _show(socket: str, said: Json, output: str, render: Callable[..., str]) -> None:
     import json  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
-    if output == "json":
-        click.echo(json.dumps(body, indent=2))
-        return
+    from lvsctl.cli import answers  # noqa: PLC0415
+
     width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
-    click.echo(render(body, width=width), nl=False)
+    with answers.expected(socket):
+        text = json.dumps(said, indent=2) + "\n" if output == "json" else render(said, width=width)
+    click.echo(text, nl=False)

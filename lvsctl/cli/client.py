@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from lvsctl import __version__
 from lvsctl.errors import DaemonUnreachable, LvsctlError
 
 LARGEST = 256 * 2**20  # bytes; a status of 10,000 servers has 8 MB
@@ -27,6 +26,14 @@ class Answer(NamedTuple):
 
     status: int
     body: Json
+
+
+class Refusal(LvsctlError):
+    """The daemon does not begin with what `following` asked for; answer: what it says instead."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(refusal(answer))
+        self.answer = answer
 
 
 class Stream(NamedTuple):
@@ -51,7 +58,7 @@ def following(path: str, resource: str, *, timeout: float = 10.0, patience: floa
     """The answer to GET `resource`, JSON objects line by line as they come.
 
     timeout: seconds until it begins. patience: seconds without a line that are too many; None: it may take for ever.
-    Raises as `ask` does, and LvsctlError with what the daemon says if it refuses. Half a line at the end is left out.
+    Raises as `ask` does, and Refusal if the daemon does not begin. Half a line at the end is left out.
     """
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as reader:
         with _talking(path, timeout):
@@ -60,30 +67,9 @@ def following(path: str, resource: str, *, timeout: float = 10.0, patience: floa
             connection.sendall(_request("GET", resource, None))
             head = _head(reader)
             if not head.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
-                answer = _parse(path, head + reader.read(LARGEST))
-                raise LvsctlError(refusal(answer))
+                raise Refusal(_parse(path, head + reader.read(LARGEST)))
             connection.settimeout(patience)
         yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader, patience or timeout))
-
-
-def get(path: str, resource: str) -> Json:
-    """What the daemon tells. Raises as `ask` does, and LvsctlError where the daemon cannot (without a kernel)."""
-    answer = ask(path, "GET", resource)
-    if answer.status != 200:
-        raise LvsctlError(f"the daemon cannot tell: {refusal(answer)}")
-    return answer.body
-
-
-@contextlib.contextmanager
-def expected(what: str) -> Iterator[None]:
-    """What does not have the expected shape comes from a daemon of another version. what: of it, such as "status"."""
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise LvsctlError(
-            f"the daemon's {what} is not what this lvsctl ({__version__}) expects: "
-            "restart the daemon after an upgrade (systemctl restart lvsctl)"
-        ) from error
 
 
 def refusal(answer: Answer) -> str:

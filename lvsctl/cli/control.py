@@ -45,12 +45,12 @@ def status(service: str | None, output: str, watch: float | None, socket: str) -
 
 
 def _status(service: str | None, output: str, socket: str) -> str:
-    from lvsctl.cli import client  # noqa: PLC0415
+    from lvsctl.cli import answers  # noqa: PLC0415
 
     whole = output in ("json", "ipvsadm")  # nothing else shows the kernel's table as it is
-    body = client.get(socket, "/v1/status" if whole else "/v1/status?table=no")
-    with client.expected(f"status (version {body.get('version', 'unknown')})"):
-        return _render(body, service, output)
+    said = answers.told(socket, "GET", "/v1/status" if whole else "/v1/status?table=no")
+    with answers.expected(socket, said):
+        return _render(said, service, output)
 
 
 def _render(body: dict[str, Any], service: str | None, output: str) -> str:

@@ -36,6 +36,8 @@ def events(
     One line for each event, with -o json one JSON object a line. The daemon keeps the last 1000 since its start;
     `lvsctl history` goes further back. With -f, a daemon that is restarted is waited for.
     """
+    from lvsctl.cli import answers, client  # noqa: PLC0415
+
     if follow and limit is None and since is None:
         limit = LOOKED_BACK
     asked = {"since": since, "limit": limit, "service": service, "follow": int(follow)}
@@ -43,7 +45,11 @@ def events(
     show = _json if output == "json" else _text
     try:
         for told in _follow(socket, query) if follow else _once(socket, query):
-            click.echo(show(told))
+            with answers.expected(socket):
+                text = show(told)
+            click.echo(text)
+    except client.Refusal as error:
+        raise answers.refused(socket, "GET", _resource(query), error.answer) from error
     except KeyboardInterrupt:
         return
 

@@ -8,7 +8,6 @@ import click
 
 from lvsctl.cli import options
 from lvsctl.cli.columns import align
-from lvsctl.errors import LvsctlError
 
 
 @click.command()
@@ -26,15 +25,11 @@ def explain(subject: str, output: str, socket: str) -> None:
     """
     from urllib.parse import quote  # noqa: PLC0415
 
-    from lvsctl.cli import client  # noqa: PLC0415
+    from lvsctl.cli import answers  # noqa: PLC0415
 
-    answer = client.ask(socket, "GET", f"/v1/explain?subject={quote(subject, safe='', errors='replace')}")
-    if answer.status == 404:
-        raise LvsctlError(client.refusal(answer))
-    if answer.status != 200:
-        raise LvsctlError(f"the daemon cannot tell: {client.refusal(answer)}")
-    with client.expected("explanation"):
-        text = _render(answer.body, output)
+    said = answers.told(socket, "GET", f"/v1/explain?subject={quote(subject, safe='', errors='replace')}")
+    with answers.expected(socket):
+        text = _render(said, output)
     click.echo(text, nl=False)
 
 

@@ -7,14 +7,15 @@ from urllib.parse import urlencode
 
 import click
 
-from lvsctl.cli import options
-from lvsctl.errors import LvsctlError
+from lvsctl.cli import options, values
+
+_SINCE = "Only newer ones: 1h for those of the last hour, or 2026-01-31T12:00Z."
 
 
 @click.command()
 @click.argument("subject", required=False, metavar="[SUBJECT]")
-@click.option("-n", "--limit", type=click.IntRange(0), default=50, show_default=True, metavar="N", help="The last N.")
-@click.option("--since", metavar="TIME", help="Only newer ones: 1h for those of the last hour, or 2026-01-31T12:00.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="The last N.")
+@click.option("--since", callback=values.since, metavar="TIME", help=_SINCE)
 @options.output("text", "json")
 @options.socket
 def history(*, subject: str | None, limit: int, since: str | None, output: str, socket: str) -> None:
@@ -28,15 +29,14 @@ def history(*, subject: str | None, limit: int, since: str | None, output: str, 
     import json  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
-    from lvsctl.cli import client, show_told  # noqa: PLC0415
+    from lvsctl.cli import answers, show_told  # noqa: PLC0415
 
     asked = {"subject": subject, "limit": limit, "since": since}
     query = urlencode({name: value for name, value in asked.items() if value is not None}, errors="replace")
-    answer = client.ask(socket, "GET", f"/v1/history?{query}")
-    if answer.status != 200:
-        raise LvsctlError(client.refusal(answer))
-    if output == "json":
-        click.echo(json.dumps(answer.body, indent=2))
-        return
+    said = answers.told(socket, "GET", f"/v1/history?{query}")
     width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
-    click.echo(show_told.table(answer.body["transitions"], width=width), nl=False)
+    with answers.expected(socket):
+        text = (
+            json.dumps(said, indent=2) + "\n" if output == "json" else show_told.table(said["transitions"], width=width)
+        )
+    click.echo(text, nl=False)

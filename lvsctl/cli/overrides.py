@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from lvsctl import __version__
-from lvsctl.cli import options
+from lvsctl.cli import options, values
 from lvsctl.cli.columns import Row, align, counted, printable
-from lvsctl.errors import LvsctlError
+from lvsctl.errors import DaemonUnreachable, LvsctlError
 
 Json = dict[str, Any]
 
-DEFAULT_TIMEOUT = "5m"
+DEFAULT_TIMEOUT = 300.0  # seconds
 SHOWN = 4  # servers that one line names
 _DONE = {"drain": "drained", "disable": "disabled"}
 
 _subjects = click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+_TIMEOUT = "With --wait: no longer than this.  [default: 5m]"
+_FOR = "End by itself after 90s, 30m, 1h30m, 7d.  [default: at `lvsctl enable`]"
 _force = click.option("--force", is_flag=True, help="Although nobody is left then to take a service's connections.")
 
 
@@ -40,36 +42,36 @@ def _wish(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def called(
-        *, lasts: str | None, reason: str, force: bool, wait: bool, timeout: str | None, socket: str, **more: Any
+        *, lasts: float | None, reason: str, force: bool, wait: bool, timeout: float | None, socket: str, **more: Any
     ) -> Any:
         if timeout is not None and not wait:
             raise click.UsageError("--timeout is for --wait: give both, or none")
-        seconds = None if lasts is None else _seconds("--for", lasts)
-        deadline = _seconds("--timeout", timeout or DEFAULT_TIMEOUT) if wait else None
-        return command(wish=_Wish(socket, seconds, reason, force, deadline), **more)
+        deadline = (timeout or DEFAULT_TIMEOUT) if wait else None
+        return command(wish=_Wish(socket, lasts, reason, force, deadline), **more)
 
     for option in (
         options.socket,
-        click.option("--timeout", metavar="TIME", help=f"With --wait: no longer than this. Default {DEFAULT_TIMEOUT}."),
-        click.option("--wait", is_flag=True, help="Return when no connection is left; status 5 at --timeout."),
+        click.option(
+            "--timeout",
+            callback=values.seconds,
+            metavar="TIME",
+            help="With --wait: no longer than this.  [default: 5m]",
+        ),
+        click.option("--wait", is_flag=True, help="Return when no connection is left; exit status 5 at --timeout."),
         _force,
-        click.option("--reason", default="", metavar="TEXT", help="One line for whoever asks why."),
-        click.option("--for", "lasts", metavar="TIME", help="End by itself after 90s, 30m, 8h; else at `enable`."),
+        click.option(
+            "--reason", callback=values.one_line, default="", metavar="TEXT", help="One line for whoever asks why."
+        ),
+        click.option(
+            "--for",
+            "lasts",
+            callback=values.seconds,
+            metavar="TIME",
+            help="End by itself after 90s, 30m, 1h30m, 7d.  [default: not before `enable`]",
+        ),
     ):
         called = option(called)
     return called
-
-
-def _seconds(option: str, text: str) -> float:
-    from lvsctl.config.values import duration  # noqa: PLC0415
-
-    try:
-        seconds = duration(text)
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {error}") from error
-    if not seconds:
-        raise click.UsageError(f"{option}: must be longer than 0s")
-    return seconds
 
 
 @click.command()
@@ -107,7 +109,7 @@ def disable(subjects: tuple[str, ...], wish: _Wish) -> None:
 
 @click.command()
 @click.argument("subject")
-@click.argument("weight", metavar="N|N%")
+@click.argument("weight", callback=values.weight, metavar="N|N%")
 @_wish
 def weight(subject: str, weight: str, wish: _Wish) -> None:
     """Give a server another weight for a while.
@@ -132,15 +134,17 @@ def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
     than it, or by a file of the maintenance directory, does not, and is named. The exit status is 1 if there was
     nothing to end.
     """
-    from urllib.parse import quote  # noqa: PLC0415
+    from urllib.parse import urlencode  # noqa: PLC0415
 
-    for subject in subjects:
-        query = f"subject={quote(subject, safe='', errors='replace')}" + ("&force=1" if force else "")
-        body = _ask(socket, "DELETE", f"/v1/overrides?{query}")
-        with _Expected():
-            for one in body["ended"]:
-                click.echo(printable(f"{one['subject']} is no longer {_done(one)} (ordered by {one['by']})"))
-            _warn(body)
+    from lvsctl.cli import answers  # noqa: PLC0415
+
+    query = urlencode([*(("subject", one) for one in subjects), *([("force", "1")] if force else [])], errors="replace")
+    with _all_or_nothing(subjects):
+        body = answers.told(socket, "DELETE", f"/v1/overrides?{query}")
+    with answers.expected(socket):
+        for one in body["ended"]:
+            click.echo(printable(f"{one['subject']} is no longer {_done(one)} (ordered by {one['by']})"))
+        _warn(body)
 
 
 @click.command()
@@ -151,8 +155,10 @@ def overrides(output: str, socket: str) -> None:
 
     An order whose servers are not in conf.d now is idle: it holds again when they come back.
     """
-    body = _ask(socket, "GET", "/v1/overrides")
-    with _Expected():
+    from lvsctl.cli import answers  # noqa: PLC0415
+
+    body = answers.told(socket, "GET", "/v1/overrides")
+    with answers.expected(socket):
         if output == "json":
             import json  # noqa: PLC0415
 
@@ -163,47 +169,38 @@ def overrides(output: str, socket: str) -> None:
 
 
 def _order(wish: _Wish, action: str, subjects: tuple[str, ...], weight: str | None = None) -> None:
-    servers: list[tuple[str, str, int]] = []
-    for subject in subjects:
-        order = {"subject": subject, "action": action, "reason": wish.reason, "force": wish.force, "for": wish.seconds}
-        body = _ask(wish.socket, "POST", "/v1/overrides", order if weight is None else {**order, "weight": weight})
-        with _Expected():
-            one = body["override"]
+    from lvsctl.cli import answers  # noqa: PLC0415
+
+    order = {"subjects": subjects, "action": action, "reason": wish.reason, "force": wish.force, "for": wish.seconds}
+    with _all_or_nothing(subjects):
+        body = answers.told(
+            wish.socket, "POST", "/v1/overrides", order if weight is None else {**order, "weight": weight}
+        )
+    with answers.expected(wish.socket):
+        for one in body["overrides"]:
             until = f" until {_moment(one['until'])}" if one["until"] else ""
             click.echo(printable(f"{one['subject']} is {_done(one)}{until}: {_servers(one)}"))
-            _warn(body)
-            servers += [(server["service"], server["address"], server["port"]) for server in one["servers"]]
+        _warn(body)
+        ordered = [server for one in body["overrides"] for server in one["servers"]]
+        servers = [(server["service"], server["address"], server["port"]) for server in ordered]
     if wish.timeout is not None:
         from lvsctl.cli.waiting import wait  # noqa: PLC0415
 
-        with _Expected():
+        with answers.expected(wish.socket):
             took = wait(wish.socket, subjects, servers, wish.timeout)
         click.echo(f"no connections left after {took:.0f} s")
 
 
-def _ask(socket: str, method: str, resource: str, body: Json | None = None) -> Json:
-    from lvsctl.cli import client  # noqa: PLC0415
-
-    answer = client.ask(socket, method, resource, body=body)
-    if answer.status in (404, 409, 422):
-        raise LvsctlError(str(answer.body.get("error", f"HTTP status {answer.status}")))
-    if answer.status != 200:
-        raise LvsctlError(f"the daemon cannot do it: {answer.body.get('error', f'HTTP status {answer.status}')}")
-    return answer.body
-
-
-class _Expected:
-    """What does not have the expected shape comes from a daemon of another version."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyError | TypeError | AttributeError):
-            raise LvsctlError(
-                f"the daemon's answer is not what this lvsctl ({__version__}) expects: "
-                "restart the daemon after an upgrade (systemctl restart lvsctl)"
-            ) from error
+@contextlib.contextmanager
+def _all_or_nothing(subjects: tuple[str, ...]) -> Iterator[None]:
+    """Of several the daemon does all or, where it refuses one, none: that is said with the refusal."""
+    try:
+        yield
+    except DaemonUnreachable:
+        raise
+    except LvsctlError as error:
+        more = "; nothing was done" if len(subjects) > 1 else ""
+        raise LvsctlError(f"{error}{more}") from error
 
 
 def _done(override: Json) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 from lvsctl.config.document import shown
 from lvsctl.model import Address, Listener, Share
+from lvsctl.model.moment import unix_time
 
 MAX_DURATION = 31 * 86400.0  # what ipvsadm accepts for persistence; no timing needs more
 MAX_PORT = 65535
@@ -37,6 +39,15 @@ def duration(value: object) -> float:
     if seconds > MAX_DURATION:
         raise ValueError(f"`{value}` is too long: at most 31 days (744h)")
     return round(seconds, 6)
+
+
+def since(text: str, now: float) -> float:
+    """Unix time of `1h` ago, or of a time as RFC 3339 writes it. now: Unix time."""
+    with contextlib.suppress(ValueError):
+        return now - duration(text)
+    with contextlib.suppress(ValueError, OverflowError):
+        return unix_time(text)
+    raise ValueError(f"`{shown(text)}` is neither a duration like 1h nor a time like 2026-01-31T12:00Z")
 
 
 def address(value: object) -> Address:

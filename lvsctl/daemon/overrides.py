@@ -56,15 +56,21 @@ class Overrides:
 
     # --- by command ---------------------------------------------------------------------------------------------
 
-    def with_order(self, override: Override) -> tuple[Override, ...]:
-        """`in_force`, were this ordered."""
-        others = (one for one in self.in_force() if one.subject != override.subject or one not in self.ordered)
-        return (*others, override)
+    def with_orders(self, new: Sequence[Override]) -> tuple[Override, ...]:
+        """`in_force`, were these ordered."""
+        subjects = {one.subject for one in new}
+        others = (one for one in self.in_force() if one.subject not in subjects or one not in self.ordered)
+        return (*others, *new)
 
-    def order(self, override: Override) -> None:
-        """Take it down and tell of it; it replaces what was ordered of this subject. Raises LvsctlError."""
-        self._keep((*(one for one in self.ordered if one.subject != override.subject), override))
-        self._tell(OverrideSet(override))
+    def order(self, new: Sequence[Override]) -> None:
+        """Take them down and tell of them; they replace what was ordered of their subjects.
+
+        Raises LvsctlError, and then none of them holds.
+        """
+        subjects = {one.subject for one in new}
+        self._keep((*(one for one in self.ordered if one.subject not in subjects), *new))
+        for override in new:
+            self._tell(OverrideSet(override))
 
     def end(self, ended: Sequence[Override], by: str) -> None:
         """These hold no longer; raises LvsctlError, and then they still do."""

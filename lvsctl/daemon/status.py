@@ -7,6 +7,7 @@ from typing import Any
 
 from lvsctl import __version__
 from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.ordered import ordered_json
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
@@ -21,7 +22,6 @@ from lvsctl.model import (
     Counters,
     Entry,
     Health,
-    Override,
     Pool,
     RealCounters,
     RealKey,
@@ -166,6 +166,7 @@ class _Teller:
         found = entry.servers.get(server.key) if entry is not None else None
         count = _count(self.counters, service.key, server.key)
         known = load.servers.get(server.key)
+        order = self.orders.get((service.key, server.key))
         decisive = deciding(server.checks, self.world.health)
         last = decisive.last if decisive is not None else None
         return {
@@ -184,7 +185,7 @@ class _Teller:
             "inactive": count.inactive,
             "persistent": count.persistent,
             "name": server.name,
-            "override": _override(self.orders.get((service.key, server.key))),
+            "override": None if order is None else ordered_json(order),
             "connections_total": count.traffic.connections,
             "overloaded": known.overloaded if found is not None and known is not None else None,
             "why": self.desired.why.get((service.key, server.key), "") if self.desired is not None else "",
@@ -196,19 +197,6 @@ class _Teller:
         if health is None or not health.answered or not health.since:
             return None
         return rfc3339(self.clock.at(health.since))
-
-
-def _override(override: Override | None) -> Json | None:
-    if override is None:
-        return None
-    return {
-        "subject": str(override.subject),
-        "action": str(override.action),
-        "weight": None if override.weight is None else str(override.weight),
-        "by": override.by,
-        "reason": override.reason,
-        "until": None if override.until is None else rfc3339(override.until),
-    }
 
 
 def _health(health: Health | None) -> str:

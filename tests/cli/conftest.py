@@ -32,9 +32,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 class Listener:
-    """Says the same bytes to everybody who asks, and remembers what was asked."""
+    """Says the same bytes to everybody who asks, or what a function makes of the request; remembers what was asked."""
 
-    def __init__(self, path: Path, answer: bytes, *, hang: bool = False) -> None:
+    def __init__(self, path: Path, answer: bytes | Callable[[bytes], bytes], *, hang: bool = False) -> None:
         self.path = str(path)
         self.asked: list[bytes] = []
         self._answer, self._hang = answer, hang
@@ -58,7 +58,7 @@ class Listener:
                     continue  # it ended before it asked
                 self.asked.append(request)
                 try:
-                    connection.sendall(self._answer)
+                    connection.sendall(self._answer(request) if callable(self._answer) else self._answer)
                 except (BrokenPipeError, ConnectionResetError):
                     continue
                 if self._hang:
@@ -77,7 +77,7 @@ def listen(tmp_path: Path) -> Iterator[Callable[..., Listener]]:
     """Start a Listener that gives this answer; hang: and then keeps the connection open."""
     started: list[Listener] = []
 
-    def start(answer: bytes, *, hang: bool = False) -> Listener:
+    def start(answer: bytes | Callable[[bytes], bytes], *, hang: bool = False) -> Listener:
         started.append(Listener(tmp_path / f"{len(started)}.sock", answer, hang=hang))
         return started[-1]
 

@@ -89,7 +89,7 @@ def test_a_daemon_of_another_version(run: Run, daemon: Daemon, body: dict[str, A
     result = run("explain", "--socket", daemon(body).path, "x")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "lvsctl: the daemon's explanation is not what this lvsctl (0.1.0) expects: "
+        "lvsctl: the daemon's answer (version unknown) is not what this lvsctl (0.1.0) expects: "
         "restart the daemon after an upgrade (systemctl restart lvsctl)\n"
     )
 

@@ -89,3 +89,19 @@ def test_no_daemon(run: Run) -> None:
 def test_on_a_terminal_lines_are_cut() -> None:
     cut = show_told.table([DOWN], width=80).splitlines()[1]
     assert (len(cut), cut[-1]) == (80, "…")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["-n", "0"], "Invalid value for '-n' / '--limit': 0 is not in the range x>=1."),
+        (
+            ["--since", "yesterday"],
+            "Invalid value for '--since': `yesterday` is neither a duration like 1h nor a time like 2026-01-31T12:00Z",
+        ),
+    ],
+)
+def test_wrong_usage(run: Run, given: list[str], says: str) -> None:
+    result = run("history", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"lvsctl: {says} (see 'lvsctl history --help')\n"

@@ -289,13 +289,13 @@ def test_ipvsadm_is_the_whole_table_foreign_services_too(run: Run, daemon: Daemo
 @pytest.mark.parametrize("missing", ["round", "services", "config", "version"])
 @pytest.mark.parametrize("output", ["table", "wide"])
 def test_a_daemon_of_another_version(run: Run, daemon: Daemon, missing: str, output: str) -> None:
-    body = {**status(service()), "version": "9.9"}
+    body = {**status(service()), "version": "0.0.9"}
     del body[missing]
     result = run("status", "-o", output, "--socket", daemon(body))
-    theirs = "unknown" if missing == "version" else "9.9"
+    theirs = "unknown" if missing == "version" else "0.0.9"
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"lvsctl: the daemon's status (version {theirs}) is not what this lvsctl (0.1.0) expects: "
+        f"lvsctl: the daemon's answer (version {theirs}) is not what this lvsctl (0.1.0) expects: "
         "restart the daemon after an upgrade (systemctl restart lvsctl)\n"
     )
 

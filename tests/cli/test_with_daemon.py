@@ -197,15 +197,15 @@ async def test_alerts_and_silences(site: tuple[Site, Path]) -> None:
 
 WRONG = [
     (("alerts", "test", "hok"), 1, "there is no receiver `hok`: known are none"),
-    (("silence", "10.0.0.1"), 1, "`10.0.0.1` is no matcher: write it like service=shop, "),
-    (("silence", "pool!=x"), 1, "this would silence everything; name a service, a server or an alert"),
+    (("silence", "10.0.0.1"), 2, "`10.0.0.1` is no matcher: write it like service=shop, "),
+    (("silence", "pool!=x"), 2, "this would silence everything; name a service, a server or an alert"),
     (("silence", "--end", "x"), 1, "there is no silence `x`: `lvsctl silence --list` shows all"),
     (("silence",), 2, "name what to silence, or say --list, or --end ID"),
     (("silence", "a=b", "--list"), 2, "name what to silence, or say --list, or --end ID"),
     (
         ("silence", "a=b", "--for", "2"),
         2,
-        "Invalid value for --for: `2` is not a duration: write it like 500ms, 2s, 5m or 1h30m",
+        "Invalid value for '--for': `2` is not a duration: write it like 500ms, 2s, 5m or 1h30m",
     ),
 ]
 

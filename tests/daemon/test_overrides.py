@@ -35,11 +35,12 @@ class Desk:
         self.http = http
 
     async def order(self, subject: str, action: str = "drain", *, status: int = 200, **more: Any) -> Any:
-        wish = {"subject": subject, "action": action, **more}
+        wish = {"subjects": subject.split(), "action": action, **more}
         return await hold_to_the_document(self.http, "POST", "/v1/overrides", status, json=wish)
 
     async def enable(self, subject: str, *, status: int = 200) -> Any:
-        return await hold_to_the_document(self.http, "DELETE", f"/v1/overrides?subject={subject}", status)
+        query = "&subject=".join(subject.split())
+        return await hold_to_the_document(self.http, "DELETE", f"/v1/overrides?subject={query}", status)
 
     async def listed(self) -> list[Any]:
         said = await hold_to_the_document(self.http, "GET", "/v1/overrides", 200)
@@ -75,7 +76,7 @@ async def test_drain_disable_weight_and_enable(site: Site, servers: Servers) -> 
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
         said = await desk.order(A, reason="new memory", **{"for": 1800})
         assert said["warnings"] == []
-        order = said["override"]
+        [order] = said["overrides"]
         assert (order["subject"], order["action"], order["by"], order["reason"]) == (A, "drain", ME, "new memory")
         assert (order["services"], order["file"], order["weight"]) == (["shop"], None, None)
         assert order["servers"] == [{"service": "shop", "address": A, "port": servers.port}]
@@ -169,7 +170,7 @@ async def test_a_service_may_not_live_by_an_order_that_ends(site: Site, servers:
     key = await start(site, servers, A, B)
     async with at_work(site) as desk:
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
-        [until] = [(await desk.order(f"shop/{A}", "weight", weight="50%", **{"for": 600}))["override"]["until"]]
+        [until] = [(await desk.order(f"shop/{A}", "weight", weight="50%", **{"for": 600}))["overrides"][0]["until"]]
         said = await desk.order("shop/servers", status=409)
         assert said["error"] == (
             f"that would leave nobody to take the connections of shop once what is ordered of shop/{A} ends "
@@ -195,6 +196,33 @@ async def test_an_order_that_a_service_lives_by_is_not_ended_without_force(site:
         said = await desk.enable(f"shop/{A}&force=1")
         assert len(said["ended"]) == len(said["warnings"]) == 1
         await site.until("nobody", lambda table: weights(table, key) == {A: 0, B: 0})
+
+
+async def test_of_several_all_are_ordered_or_none(site: Site, servers: Servers) -> None:
+    await servers.start(A, B, C)
+    one = service("shop", A, B, address=f"{VIP}:{servers.port}")
+    site.write(conf(one, service("api", A, C, address=f"{OTHER}:{servers.port}")))
+    key, other = tcp(VIP, servers.port), tcp(OTHER, servers.port)
+    async with at_work(site) as desk:
+        await site.until(
+            "all", lambda table: weights(table, key) == {A: 1, B: 1} and weights(table, other) == {A: 1, C: 1}
+        )
+        said = await desk.order(f"{A} nosuch", status=404)
+        assert said["error"] == "there is no server `nosuch`: `lvsctl status` lists them"
+        said = await desk.order(f"{A} {B}", status=409)
+        assert said["error"] == "that would leave nobody to take the connections of shop: it needs --force"
+        assert await desk.listed() == []
+        said = await desk.order(f"{A} api/{C} {A}", force=True)
+        assert [one["subject"] for one in said["overrides"]] == [A, f"api/{C}"]
+        await site.until(
+            "both", lambda table: weights(table, key) == {A: 0, B: 1} and weights(table, other) == {A: 0, C: 0}
+        )
+        said = await desk.enable(f"{A} {B}", status=404)
+        assert said["error"] == f"nothing is ordered of {B}: `lvsctl overrides` lists what is"
+        assert len(await desk.listed()) == 2
+        said = await desk.enable(f"{A} api/{C} api/servers")
+        assert [one["subject"] for one in said["ended"]] == [A, f"api/{C}"]
+        assert (await desk.listed(), said["warnings"]) == ([], [])
 
 
 async def test_who_does_not_exist_and_what_cannot_be_ordered(site: Site, servers: Servers) -> None:

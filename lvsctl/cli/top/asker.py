@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import TypeAlias
 from urllib.parse import quote
 
-from lvsctl.cli import client
+from lvsctl.cli import answers, client
 from lvsctl.cli.show_status import endpoint_text
 from lvsctl.cli.top.scene import EVENTS
 from lvsctl.cli.top.seen import Happening, Seen, happening, seen
@@ -101,8 +101,8 @@ class Asker:
 
     def _look(self) -> Report:
         try:
-            body = client.get(self._socket, "/v1/status?table=no")
-            with client.expected("status"):
+            body = answers.told(self._socket, "GET", "/v1/status?table=no")
+            with answers.expected(self._socket, body):
                 now = seen(body)
         except LvsctlError as error:
             return Unanswered(error)
@@ -126,7 +126,7 @@ class Asker:
 
     def _do(self, wish: Drain | Undrain) -> Report:
         try:
-            with client.expected("answer"):
+            with answers.expected(self._socket):
                 return self._drain(wish) if isinstance(wish, Drain) else self._undrain(wish)
         except LvsctlError as error:
             return Done(str(error), bad=True)
@@ -134,7 +134,7 @@ class Asker:
             self.hurry()
 
     def _drain(self, wish: Drain) -> Report:
-        body = {"subject": wish.subject, "action": "drain", "for": wish.seconds}
+        body = {"subjects": [wish.subject], "action": "drain", "for": wish.seconds}
         answer = client.ask(
             self._socket, "POST", "/v1/overrides", body={**body, "reason": wish.reason, "force": wish.force}
         )
@@ -151,7 +151,7 @@ class Asker:
 
     def _wider(self, wish: Undrain) -> str | None:
         """The subject of an order that is of all the servers meant, and of others too."""
-        for order in client.get(self._socket, "/v1/overrides")["overrides"]:
+        for order in answers.told(self._socket, "GET", "/v1/overrides")["overrides"]:
             held = {(server["service"], endpoint_text(server)) for server in order["servers"]}
             if order["file"] is None and held > set(wish.servers):
                 return str(order["subject"])

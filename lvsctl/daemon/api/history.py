@@ -6,13 +6,11 @@ import time
 
 from aiohttp import web
 
-from lvsctl.config.document import shown
-from lvsctl.config.values import duration
+from lvsctl.config.values import since
 from lvsctl.daemon.api.failures import BadRequest
 from lvsctl.daemon.api.request import DAEMON, number
 from lvsctl.daemon.api.shapes import COUNT, TEXT, TOLD, Operation, listed, shape
 from lvsctl.decide.about import about
-from lvsctl.model.moment import unix_time
 
 USUAL = 50
 
@@ -31,27 +29,20 @@ SHOW = Operation(
 async def show(request: web.Request) -> web.Response:
     """What the history has of the subject."""
     daemon, query = request.app[DAEMON], request.query
-    limit, since = number(request, "limit", USUAL), _since(query["since"]) if "since" in query else 0.0
+    limit, begin = number(request, "limit", USUAL), _since(query["since"]) if "since" in query else 0.0
     book = daemon.history.book
     subject = (
         about(daemon.world.spec, query["subject"], lambda one: bool(book.newest(1, one)))
         if "subject" in query
         else None
     )
-    found = book.newest(limit, subject, since=since)
+    found = book.newest(limit, subject, since=begin)
     lines = b", ".join(one.line.rstrip() for one in found)  # they are JSON as they stand
     return web.Response(body=b'{"transitions": [' + lines + b"]}", content_type="application/json")
 
 
 def _since(text: str) -> float:
-    """Unix time."""
     try:
-        return time.time() - duration(text)
-    except ValueError:
-        pass
-    try:
-        return unix_time(text)
-    except (ValueError, OverflowError) as error:
-        raise BadRequest(
-            f"since: `{shown(text)}` is neither a duration like 1h nor a time like 2026-01-31T12:00Z"
-        ) from error
+        return since(text, time.time())
+    except ValueError as error:
+        raise BadRequest(f"since: {error}") from error

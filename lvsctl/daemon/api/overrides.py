@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from lvsctl.daemon.api.failures import BadRequest, Conflict, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
-from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, one_of, or_null, shape
+from lvsctl.daemon.api.shapes import COUNT, ORDER, TEXT, Json, Operation, listed, one_of, or_null, shape
 from lvsctl.daemon.daemon import Daemon
+from lvsctl.daemon.ordered import ordered_json
 from lvsctl.daemon.overrides import scene
 from lvsctl.decide.caveats import caveats
 from lvsctl.decide.dark import Scene, left_dark
 from lvsctl.decide.override_subject import meant, weight_meant
 from lvsctl.decide.overrides import in_words, members, members_of, orders
 from lvsctl.model import Action, Override, OverrideSubject, Server, Service
-from lvsctl.model.moment import rfc3339
 
 LONGEST = 366 * 86400.0
 """Seconds that an override may be given for; for longer there is conf.d."""
@@ -26,13 +26,7 @@ LONGEST = 366 * 86400.0
 OVERRIDE = shape(
     "Override",
     {
-        "subject": TEXT,
-        "action": one_of(*Action),
-        "weight": or_null({**TEXT, "description": "10, or 50% of the configured one"}),
-        "by": TEXT,
-        "reason": TEXT,
-        "since": MOMENT,
-        "until": or_null(MOMENT),
+        **ORDER,
         "services": {**listed(TEXT), "description": "empty: idle, it names nothing that is in conf.d now"},
         "servers": listed(shape("OverriddenServer", {"service": TEXT, "address": TEXT, "port": COUNT})),
         "file": or_null({**TEXT, "description": "of the maintenance directory: it ends when that is removed"}),
@@ -45,7 +39,9 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    subject: str = Field(max_length=300, description="SERVER, SERVICE/SERVER or SERVICE/POOL")
+    subjects: list[Annotated[str, Field(max_length=300)]] = Field(
+        min_length=1, max_length=500, description="SERVER, SERVICE/SERVER or SERVICE/POOL"
+    )
     action: Literal["drain", "disable", "weight"]
     weight: str | None = Field(None, description="10, or 50% of the configured one; with weight only")
     for_: float | None = Field(None, alias="for", gt=0, le=LONGEST, description="seconds; null: until it is ended")
@@ -55,16 +51,17 @@ class Order(BaseModel):
 
 LIST = Operation("What operators ordered of servers and pools.", shape("Overrides", {"overrides": listed(OVERRIDE)}))
 GIVE = Operation(
-    "Drain, disable or weight; replaces what was ordered of this subject. It is on the disk when this is answered.",
-    shape("Ordered", {"override": OVERRIDE, "warnings": listed(TEXT)}),
+    "Drain, disable or weight; replaces what was ordered of these subjects. It is on the disk when this is answered; "
+    "where one of them is refused nothing is done.",
+    shape("Ordered", {"overrides": listed(OVERRIDE), "warnings": listed(TEXT)}),
     body=Order,
     fails=(404, 409, 503),
 )
 END = Operation(
-    "End what was ordered of this subject, and of every part of it.",
+    "End what was ordered of these subjects, and of every part of them; where one of them is refused nothing is done.",
     shape("Ended", {"ended": listed(OVERRIDE), "warnings": listed(TEXT)}),
     query={
-        "subject": {**TEXT, "description": "as it was ordered, or SERVER, SERVICE/SERVER or SERVICE/POOL"},
+        "subject": {**listed(TEXT), "description": "as it was ordered, or SERVER, SERVICE/SERVER or SERVICE/POOL"},
         "force": {**one_of("0", "1"), "description": "1: although it leaves a service dark that lives by this order"},
     },
     required=("subject",),
@@ -81,36 +78,46 @@ async def show(request: web.Request) -> web.Response:
 async def give(request: web.Request) -> web.Response:
     """Order something."""
     daemon, said = request.app[DAEMON], await body(request, Order)
-    _override(daemon, said, peer(request))  # what is wrong with it is said before the kernel is asked
+    _wished(daemon, said, peer(request))  # what is wrong with it is said before the kernel is asked
     if not said.force:
         now = await scene(daemon.world, daemon.ipvs, daemon.last.round)
-        override = _override(daemon, said, peer(request))  # there may have been a reload meanwhile
-        _refuse_dark(daemon, now, daemon.overrides.with_order(override))
-    override = _override(daemon, said, peer(request))
-    daemon.overrides.order(override)
+        wished = _wished(daemon, said, peer(request))  # there may have been a reload meanwhile
+        _refuse_dark(daemon, now, daemon.overrides.with_orders(wished))
+    wished = _wished(daemon, said, peer(request))
+    daemon.overrides.order(wished)
     daemon.world.order(daemon.overrides.in_force())
-    warnings = caveats(daemon.world.spec, daemon.world.ladder, override, daemon.world.overrides)
-    return web.json_response({"override": _listed(daemon, [override])[0], "warnings": warnings})
+    world = daemon.world
+    warnings = dict.fromkeys(line for one in wished for line in caveats(world.spec, world.ladder, one, world.overrides))
+    return web.json_response({"overrides": _listed(daemon, wished), "warnings": list(warnings)})
 
 
 async def end(request: web.Request) -> web.Response:
     """End something; what a wider order or a file still holds is told."""
-    daemon, words = request.app[DAEMON], request.query.get("subject", "")
-    subject = _subject(daemon, words)
-    ended = _parts(daemon, subject)
+    daemon, words = request.app[DAEMON], request.query.getall("subject", [""])
+    ended, _ = _ending(daemon, words)
     if request.query.get("force") != "1" and any(one.action is Action.WEIGHT for one in ended):  # no other gives life
         now = await scene(daemon.world, daemon.ipvs, daemon.last.round)
-        ended = _parts(daemon, subject)  # meanwhile one may have ended by itself
+        ended, _ = _ending(daemon, words)  # meanwhile one may have ended by itself
         _refuse_dark(daemon, now, [one for one in daemon.overrides.in_force() if one not in ended])
-    held = _still_held(daemon, subject, ended)
-    if not ended and held:
-        raise Conflict("; ".join(held))
-    if not ended:
-        raise NotFound(f"nothing is ordered of {subject}: `lvsctl overrides` lists what is")
+    ended, held = _ending(daemon, words)
     told = _listed(daemon, ended)
     daemon.overrides.end(ended, peer(request))
     daemon.world.order(daemon.overrides.in_force())
     return web.json_response({"ended": told, "warnings": held})
+
+
+def _ending(daemon: Daemon, words: Sequence[str]) -> tuple[list[Override], list[str]]:
+    """What ends, and lines about what holds all the same. Raises Conflict or NotFound where one of them has nothing."""
+    subjects = list(dict.fromkeys(_subject(daemon, one) for one in words))
+    parts = {subject: _parts(daemon, subject) for subject in subjects}
+    ended = list(dict.fromkeys(one for found in parts.values() for one in found))
+    held = {subject: _still_held(daemon, subject, ended) for subject in subjects}
+    for subject in subjects:
+        if not parts[subject] and held[subject]:
+            raise Conflict("; ".join(held[subject]))
+        if not parts[subject]:
+            raise NotFound(f"nothing is ordered of {subject}: `lvsctl overrides` lists what is")
+    return ended, list(dict.fromkeys(line for lines in held.values() for line in lines))
 
 
 def _refuse_dark(daemon: Daemon, now: Scene, after: Sequence[Override]) -> None:
@@ -121,8 +128,8 @@ def _refuse_dark(daemon: Daemon, now: Scene, after: Sequence[Override]) -> None:
         raise Conflict(f"that would leave nobody to take the connections of {services}: it needs --force")
 
 
-def _override(daemon: Daemon, said: Order, by: str) -> Override:
-    """Raises NoSuchSubject and BadRequest."""
+def _wished(daemon: Daemon, said: Order, by: str) -> list[Override]:
+    """One for each subject. Raises NoSuchSubject and BadRequest."""
     action = Action(said.action)
     if (action is Action.WEIGHT) is (said.weight is None):
         raise BadRequest("weight: it goes with the action `weight`, and that with it")
@@ -134,7 +141,8 @@ def _override(daemon: Daemon, said: Order, by: str) -> Override:
         raise BadRequest("reason: it must be one line of text")
     since = daemon.clock.at(daemon.loop.time())
     until = None if said.for_ is None else since + said.for_
-    return Override(meant(daemon.world.spec, said.subject), action, by, said.reason, since, until, weight)
+    subjects = dict.fromkeys(meant(daemon.world.spec, words) for words in said.subjects)
+    return [Override(subject, action, by, said.reason, since, until, weight) for subject in subjects]
 
 
 def _subject(daemon: Daemon, words: str) -> OverrideSubject:
@@ -179,13 +187,7 @@ def _json(daemon: Daemon, override: Override, found: list[tuple[Service, Server]
     """found: the servers that it names."""
     in_file, path = daemon.overrides.by_file.get(override.subject, (None, None))
     return {
-        "subject": str(override.subject),
-        "action": str(override.action),
-        "weight": None if override.weight is None else str(override.weight),
-        "by": override.by,
-        "reason": override.reason,
-        "since": rfc3339(override.since),
-        "until": None if override.until is None else rfc3339(override.until),
+        **ordered_json(override),
         "services": list(dict.fromkeys(service.name for service, _ in found)),
         "servers": [
             {"service": service.name, "address": str(server.key.address), "port": server.key.port}

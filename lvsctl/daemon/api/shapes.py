@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from lvsctl.model import Level
+from lvsctl.model import Action, Level
 
 Json: TypeAlias = dict[str, Any]
 
@@ -61,6 +61,17 @@ SERVICE_KEY: Json = {
         shape("MarkKey", {"kind": {"const": "mark"}, "mark": COUNT, "family": one_of("inet", "inet6")}),
     ],
 }
+
+ORDER: Json = {
+    "subject": {**TEXT, "description": "SERVER, SERVICE/SERVER or SERVICE/POOL"},
+    "action": one_of(*Action),
+    "weight": or_null({**TEXT, "description": "10, or 50% of the configured one"}),
+    "by": TEXT,
+    "reason": TEXT,
+    "since": MOMENT,
+    "until": or_null(MOMENT),
+}
+"""The properties of what was ordered, as `ordered_json` writes it."""
 
 LINES = "application/jsonl"
 """The media type of one JSON value a line."""

@@ -9,6 +9,7 @@ from lvsctl.daemon.api.shapes import (
     COUNT,
     MOMENT,
     NUMBER,
+    ORDER,
     SERVICE_KEY,
     TEXT,
     TRUTH,
@@ -20,7 +21,7 @@ from lvsctl.daemon.api.shapes import (
     shape,
 )
 from lvsctl.daemon.status import status
-from lvsctl.model import Action, Forward, ServiceState
+from lvsctl.model import Forward, ServiceState
 
 _COUNTS = {"active": COUNT, "inactive": COUNT, "persistent": COUNT}
 
@@ -44,19 +45,7 @@ SERVER = shape(
         "why": TEXT,
         "kept": or_null({**TEXT, "description": "why it stays in the table although its checks would take it out"}),
         "name": {**TEXT, "description": "as in conf.d; empty: it has none"},
-        "override": or_null(
-            shape(
-                "OverrideInForce",
-                {
-                    "subject": TEXT,
-                    "action": one_of(*Action),
-                    "weight": or_null(TEXT),
-                    "by": TEXT,
-                    "reason": TEXT,
-                    "until": or_null(MOMENT),
-                },
-            )
-        ),
+        "override": or_null(shape("OverrideInForce", ORDER)),
     },
 )
 POOL = shape(

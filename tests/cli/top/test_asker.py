@@ -86,7 +86,7 @@ def test_what_is_asked_for(listen: Listen) -> None:
     head, _, body = drain.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/overrides HTTP/1.0\r\n")
     assert json.loads(body) == {
-        "subject": "shop/192.0.2.21:80",
+        "subjects": ["shop/192.0.2.21:80"],
         "action": "drain",
         "for": 3600.0,
         "reason": "swap memory",
@@ -144,7 +144,7 @@ def test_what_is_no_status(listen: Listen, body: object) -> None:
 
 
 def test_an_answer_that_is_not_understood_is_said(listen: Listen) -> None:
-    old = "the daemon's answer is not what this lvsctl ("
+    old = "the daemon's answer (version unknown) is not what this lvsctl ("
     said = report(listen(http({"ended": [5]})).path, Undrain("shop/192.0.2.21:80", ()))
     assert isinstance(said, Done) and said.bad and said.text.startswith(old)
 

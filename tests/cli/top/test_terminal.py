@@ -162,7 +162,7 @@ async def test_the_last_server_is_drained_only_by_force(site: tuple[Site, Path])
 async def test_an_order_for_all_services_is_ended_when_that_is_confirmed(site: tuple[Site, Path]) -> None:
     its, socket = site
     assert its.daemon is not None
-    body = {"subject": A, "action": "drain", "force": True, "reason": "all of it"}
+    body = {"subjects": [A], "action": "drain", "force": True, "reason": "all of it"}
     assert (await asyncio.to_thread(client.ask, str(socket), "POST", "/v1/overrides", body=body)).status == 200
     async with top(socket) as it:
         await it.until("2 overrides")
