@@ -76,8 +76,9 @@ def silence(
     """Keep quiet about some alerts for a while.
 
     All MATCHERs must apply: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEX, LABEL!~REGEX (the whole value), or the name of an
-    alert. Labels are alertname, severity, service, pool, server, host and others that `lvsctl alerts -o json` shows.
-    Receivers still hear of the end of what they know. Silences survive restarts and reloads.
+    alert. Labels are alertname, severity, service, pool, server (address and port), host (its address) and others that
+    `lvsctl alerts -o json` shows. What matches nothing now is silenced when it comes. Receivers still hear of the end
+    of what they know. Silences survive restarts and reloads.
 
     \b
     lvsctl silence service=shop --for 2h --reason "new disks"
@@ -96,12 +97,17 @@ def silence(
         _show(socket, said, output, _ended)
     else:
         body = {"matchers": list(matchers), "for": lasts, "reason": reason}
-        _show(socket, answers.told(socket, "POST", "/v1/silences", body), output, _begun)
+        said = answers.told(socket, "POST", "/v1/silences", body)
+        _show(socket, said, output, _begun)
+        with answers.expected(socket):
+            for line in said["warnings"]:
+                click.echo(printable(f"warning: {line}"), err=True)
 
 
 def _begun(said: Json, **_: object) -> str:
     made = said["silence"]
-    return f"{made['id']} until {made['until']}: {counted(said['alerts'], 'alert')} silenced now\n"
+    now = f"{counted(said['alerts'], 'alert')} silenced now" if said["alerts"] else "matches nothing at the moment"
+    return f"{made['id']} until {made['until']}: {now}\n"
 
 
 def _ended(said: Json, **_: object) -> str:

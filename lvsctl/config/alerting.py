@@ -11,7 +11,7 @@ from lvsctl.config import alerts as form
 from lvsctl.config.alert_receivers import receiver_of
 from lvsctl.config.document import Place, shown
 from lvsctl.config.wording import did_you_mean
-from lvsctl.decide.alerting.catalogue import EVENTS, KINDS
+from lvsctl.decide.alerting.catalogue import EVENTS, LABELS
 from lvsctl.model import (
     LOUD,
     Alerting,
@@ -27,7 +27,6 @@ from lvsctl.model import (
     labels,
 )
 
-_OWN_LABELS = {"alertname", "severity", "director", "of", *(name for kind in KINDS.values() for name in kind.subject)}
 _SECTIONS = {"receivers": "the receiver", "quiet": "the quiet hours", "labels": "the label"}
 
 Parts = Sequence[tuple[Place, form.Alerts]]
@@ -87,7 +86,7 @@ class _Compiler:
                 self._receivers[name] = receiver_of(name, receiver, places[name], self._problems)
         for place, one in self._parts:
             for name in one.labels or {}:
-                if name in _OWN_LABELS - {"director"}:
+                if name in LABELS - {"director"}:
                     self._say(place.at("labels", name), "is a label of lvsctl's own: choose another name", key=True)
         written = [
             _Written(place.at("routes", index), route)
@@ -193,7 +192,7 @@ class _Compiler:
         default = Grouping()
         by = self._take(one, "group_by", default.by)
         for index, name in enumerate(by or ()):
-            known = sorted({*_OWN_LABELS, *self._labels})
+            known = sorted({*LABELS, *self._labels})
             if name not in known and by != ("each",):
                 meant = did_you_mean(name, known)
                 hint = f"did you mean `{meant}`?" if meant else f"known are {', '.join(known)}"

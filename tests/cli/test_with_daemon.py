@@ -199,6 +199,9 @@ WRONG = [
     (("alerts", "test", "hok"), 1, "there is no receiver `hok`: known are none"),
     (("silence", "10.0.0.1"), 2, "`10.0.0.1` is no matcher: write it like service=shop, "),
     (("silence", "pool!=x"), 2, "this would silence everything; name a service, a server or an alert"),
+    (("silence", "sevice=shop"), 2, "matchers: there is no label `sevice`: did you mean `service`?"),
+    (("silence", "ServerDwon"), 2, "matchers: there is no alert `ServerDwon`: did you mean `ServerDown`?"),
+    (("silence", "service=shpo"), 0, "warning: there is no service `shpo` in conf.d now: did you mean `shop`?\n"),
     (("silence", "--end", "x"), 1, "there is no silence `x`: `lvsctl silence --list` shows all"),
     (("silence",), 2, "name what to silence, or say --list, or --end ID"),
     (("silence", "a=b", "--list"), 2, "name what to silence, or say --list, or --end ID"),
@@ -216,6 +219,7 @@ async def test_what_cannot_be_done_with_alerts(
 ) -> None:
     _, socket = site
     named = [arguments[0], "--socket", socket, *arguments[1:]]
-    status, _, err = await lvsctl(*named)
+    status, out, err = await lvsctl(*named)
     assert status == expected
     assert said in err
+    assert out[-30:] == ("matches nothing at the moment\n" if status == 0 else "")

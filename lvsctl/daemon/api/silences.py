@@ -13,6 +13,7 @@ from lvsctl.config.document import shown
 from lvsctl.daemon.api.failures import BadRequest, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, Json, Operation, listed, shape
+from lvsctl.decide.alerting.known import mistake, strangers
 from lvsctl.decide.alerting.matching import everything, matcher, matches
 from lvsctl.model import Silence
 from lvsctl.model.moment import rfc3339
@@ -39,7 +40,12 @@ class SilenceBody(BaseModel):
 BEGIN = Operation(
     "Silence the alerts to which all matchers apply; it is on disk when this answers.",
     shape(
-        "Silenced", {"silence": _SILENCE, "alerts": {**COUNT, "description": "that fire now and are silenced by it"}}
+        "Silenced",
+        {
+            "silence": _SILENCE,
+            "alerts": {**COUNT, "description": "that fire now and are silenced by it"},
+            "warnings": {**listed(TEXT), "description": "names that nothing in conf.d has now"},
+        },
     ),
     body=SilenceBody,
     fails=(422,),
@@ -67,6 +73,9 @@ async def begin(request: web.Request) -> web.Response:
         matchers = tuple(matcher(text) for text in wanted.matchers)
     except ValueError as error:
         raise BadRequest(f"matchers: {error}") from error
+    spec = daemon.world.spec
+    if (why := mistake(matchers, spec)) is not None:
+        raise BadRequest(f"matchers: {why}")
     if everything(matchers):
         raise BadRequest("matchers: this would silence everything; name a service, a server or an alert")
     now = time.time()
@@ -74,7 +83,7 @@ async def begin(request: web.Request) -> web.Response:
     await daemon.alerts.silence(silence)
     entries = daemon.alerts.state.entries.values()
     count = sum(entry.firing and matches(matchers, entry.alert) for entry in entries)
-    return web.json_response({"silence": _json(silence), "alerts": count})
+    return web.json_response({"silence": _json(silence), "alerts": count, "warnings": strangers(matchers, spec)})
 
 
 async def end(request: web.Request) -> web.Response:

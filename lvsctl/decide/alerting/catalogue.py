@@ -58,6 +58,11 @@ KINDS: Mapping[str, Kind] = {
 
 EVENTS = frozenset({*KINDS, FLAPPING})
 
+LABELS = frozenset(
+    {"alertname", "severity", "director", "of", *(name for kind in KINDS.values() for name in kind.subject)}
+)
+"""Of alerts, besides those that conf.d puts on every one. of: what it is that flaps."""
+
 _ENDED_BY: Mapping[str, tuple[Kind, ...]] = {
     event: tuple(kind for kind in KINDS.values() if event in kind.ends)
     for event in {event for kind in KINDS.values() for event in kind.ends}

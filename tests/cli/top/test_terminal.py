@@ -234,7 +234,7 @@ async def test_what_is_no_status_is_one_line(listen: Listen) -> None:
     async with top(listen(http({"services": 5})).path, columns=200) as it:
         assert await it.ended() == 1
         assert it.is_as_before()
-        assert b"lvsctl: the daemon's status is not what this lvsctl (" in it.received
+        assert b"lvsctl: the daemon's answer (version unknown) is not what this lvsctl (" in it.received
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
