@@ -1,9 +1,12 @@
-"""What the daemon exports, whatever happens in it, and what an expression names."""
+"""What the daemon exports, whatever happens in it, and what the dashboard and an expression ask for."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Site, conf, scrape, service
@@ -25,3 +28,24 @@ async def names(folder: Path) -> set[str]:
 def named(expression: str) -> set[str]:
     """The metrics of ours that a PromQL expression names."""
     return set(re.findall(r"\b(?:lvsctl|process)_[a-z_]+", re.sub(r'"[^"]*"', "", expression)))
+
+
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOY / "grafana" / "lvsctl.json").read_text())
+    return found
+
+
+def queries(node: Any) -> Iterator[str]:
+    """Every expression in a part of the dashboard, and every query of a variable."""
+    if isinstance(node, dict):
+        yield from (node[key] for key in ("expr", "definition") if isinstance(node.get(key), str))
+        yield from (query for value in node.values() for query in queries(value))
+    elif isinstance(node, list):
+        yield from (query for value in node for query in queries(value))
+
+
+def expressions() -> Iterator[str]:
+    """What Grafana asks Prometheus, with everything chosen."""
+    for query in queries(dashboard()):
+        if not query.startswith("label_values("):
+            yield re.sub(r"\$[a-z]+", ".*", re.sub(r"\$__[a-z_]+", "5m", query))

@@ -16,7 +16,7 @@ import pytest
 
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service
-from tests.deploy.exported import DEPLOY
+from tests.deploy.exported import DEPLOY, expressions
 
 A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"
 VIP = "192.0.2.20"
@@ -35,6 +35,7 @@ class Prometheus:
 
     async def get(self, path: str, **query: str) -> Any:
         async with self._session.get(f"/api/v1/{path}", params=query) as answer:
+            assert answer.status == 200, await answer.text()
             return (await answer.json())["data"]
 
     async def until(self, what: str, path: str, holds: Callable[[Any], bool], **query: str) -> Any:
@@ -110,6 +111,8 @@ async def test_a_dead_server_becomes_an_alert(tmp_path: Path) -> None:
             await asked.until("targets", "targets", _all_up)
             await asked.value("two live servers", 'sum(lvsctl_server_up{service="shop"})', "2")
             await asked.value("names of node_exporter", "count(node_ipvs_backend_weight)", "2")
+            for query in expressions():
+                assert (await asked.get("query", query=query))["result"] is not None, query
             await servers.kill(B)
             await asked.value("one of them dead", 'lvsctl_server_up{service="shop"} == 0', "0")
             alerts = await asked.until("an alert", "alerts", lambda found: _pending(found, "LvsctlHalfOfPoolDown"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lvsctl.cli import COMMANDS
 from tests.deploy.exported import DEPLOY, named, names
 
 RULES = DEPLOY / "prometheus" / "alerts.rules.yml"
@@ -44,6 +46,13 @@ def test_a_rule_says_what_is_the_matter_and_what_to_do(rule: dict[str, Any]) -> 
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert set(rule["annotations"]) == {"summary", "description", "runbook"}
     assert all(len(text) > 15 for text in rule["annotations"].values())
+
+
+def test_the_commands_in_what_to_do_are_those_that_lvsctl_has() -> None:
+    texts = [text for rule in rules() for text in rule["annotations"].values()]
+    commands = {word for text in texts for word in re.findall(r"`lvsctl ([a-z]+)", text)}
+    assert len(commands) > 5
+    assert commands - COMMANDS.keys() == set()
 
 
 async def test_the_rules_name_only_what_is_exported(tmp_path: Path) -> None:

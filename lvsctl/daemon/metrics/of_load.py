@@ -69,7 +69,7 @@ def _totals(scene: Scene, loads: list[tuple[Service, ServiceLoad]]) -> Iterator[
             seconds[key] = round(ended[0] + sum(_lasted(spill, load.at) for spill in going_on), 3)
             connections[key] = ended[1] + sum(spill.connections for spill in going_on)
     names = {key: labels(service=key[0], to=key[1]) for key in seconds}
-    text = "How long new connections went to this pool, as those above it were full."
+    text = "How long new connections went to this pool, as those above it were full; with pauses below spill_quiet."
     yield counter("lvsctl_spill_seconds_total", text, [(names[key], value) for key, value in seconds.items()])
     text = "Connections that went there meanwhile."
     yield counter("lvsctl_spill_connections_total", text, [(names[key], value) for key, value in connections.items()])

@@ -90,7 +90,7 @@ def _rows(scene: Scene, service: Service, pool: Pool, of_pool: str) -> Iterator[
 
 def _services(scene: Scene, services: list[tuple[str, Service]]) -> Iterator[Family]:
     states = [(of, scene.states.get(service.name, ServiceState.WAITING)) for of, service in services]
-    info = 'Where a service listens and what schedules it (scheduler: "" where it is refused). Always 1.'
+    info = "Where a service listens and what schedules it (scheduler: empty where it is refused). Always 1."
     yield gauge("lvsctl_service_info", info, [_info(scene, *one) for one in services])
     ok = "Whether a server of the service takes connections."
     yield gauge("lvsctl_service_up", ok, [(of, int(state is ServiceState.OK)) for of, state in states])
