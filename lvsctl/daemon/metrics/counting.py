@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +18,7 @@ from prometheus_client import (
 from lvsctl import __version__
 from lvsctl import events as happened
 from lvsctl.events import Event
-from lvsctl.model import Outcome, Question, ServiceState, Verdict
+from lvsctl.model import Op, Outcome, Question, ServiceState, Verdict
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -48,6 +49,8 @@ class Metrics:
         self._measure()
         for result in ("taken", "refused"):
             self._reloads.labels(result)
+        for op in get_args(Op):  # a series that begins at 1 has not risen, for who asks how much it has
+            self._changes.labels(op.name)
         self.spilled: dict[tuple[str, str], tuple[float, int]] = {}
         self._services: frozenset[str] = frozenset()
 

@@ -57,6 +57,7 @@ def down(service: str) -> ServerChanged:
     ("events", "name", "labels", "value"),
     [
         pytest.param([RoundDone((STEP, STEP), ())], "reconcile_changes_total", {"op": "delete-server"}, 2, id="steps"),
+        pytest.param([], "reconcile_changes_total", {"op": "edit-service"}, 0, id="a step that was never taken"),
         pytest.param([RoundDone((), ()), RoundDone((), ())], "rounds_total", {}, 2, id="rounds"),
         pytest.param(
             [RoundDone((), ((STEP, Refusal(errno.ENOENT, "")),))],
