@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
-from tests.daemon.site import Servers, Site
+from tests.daemon.site import Jump, Servers, Site
 
 
 @pytest.fixture(params=["memory", pytest.param("kernel", marks=pytest.mark.kernel)])
@@ -35,3 +36,17 @@ async def servers(ipvs: Ipvs) -> AsyncIterator[Servers]:
 @pytest.fixture
 def site(ipvs: Ipvs, tmp_path: Path) -> Site:
     return Site(ipvs, tmp_path)
+
+
+@pytest.fixture
+async def jump() -> Jump:
+    """Lets seconds pass at once, for the daemon and for all that waits on its loop; the kernel's time goes its way."""
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    real = loop.time
+
+    def jump(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    loop.time = lambda: real() + ahead  # type: ignore[method-assign]
+    return jump

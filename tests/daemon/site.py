@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
@@ -20,6 +21,9 @@ from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, Generation, ServiceKey, Table
 
 PERIOD = "200ms"
+
+Jump: TypeAlias = Callable[[float], None]
+"""Seconds: see the fixture `jump`."""
 
 SETTLING = 10  # turns of the loop: asyncio takes about five from accepting a connection to forgetting a closed one
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Collection
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
@@ -32,29 +32,12 @@ from lvsctl.model import (
     Timeouts,
     Told,
 )
-from tests.daemon.site import Site, conf
+from tests.daemon.site import Jump, Site, conf
 from tests.kernel.shop import PORT, SERVERS, STAY, VIPS, Shop
 
 KEY = AddressKey(VIPS[Family.INET], PORT, Protocol.UDP)
 CLIENT = IPv4Address("127.0.2.1")
 NAMES = "abs"
-
-
-Jump: TypeAlias = Callable[[float], None]
-
-
-@pytest.fixture
-async def jump() -> Jump:
-    """Lets seconds pass at once, for the daemon and for all that waits on its loop; the kernel's time goes its way."""
-    loop, ahead = asyncio.get_running_loop(), 0.0
-    real = loop.time
-
-    def jump(seconds: float) -> None:
-        nonlocal ahead
-        ahead += seconds
-
-    loop.time = lambda: real() + ahead  # type: ignore[method-assign]
-    return jump
 
 
 async def rows(ipvs: Ipvs) -> Collection[RealCounters]:

@@ -24,7 +24,7 @@ from lvsctl.model import Action, NewWeight, Override, ServerSubject
 from lvsctl.notify.served import Standing
 from lvsctl.notify.worker import Numbers
 from tests.daemon.metrics.told import Series, read, read_openmetrics, series
-from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
+from tests.daemon.site import Jump, Servers, Site, conf, scrape, service, tcp, weights
 
 A, B, C, D = "127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"
 VIP, OTHER = "192.0.2.20", "192.0.2.21"
@@ -184,7 +184,7 @@ async def test_counters_that_nobody_read_are_absent(tmp_path: Path) -> None:
         assert read(scrape(daemon))[a] == counted
 
 
-async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> None:
+async def test_a_spill_is_told_while_it_lasts_and_afterwards(jump: Jump, tmp_path: Path) -> None:
     kernel = MemoryIpvs()
     site = Site(kernel, tmp_path)
     pools = {"check": "none", "scheduler": "fo", "thresholds": "{upper: 2}", "spill_quiet": "0s", "spare": (B,)}
@@ -208,6 +208,7 @@ async def test_a_spill_is_told_while_it_lasts_and_afterwards(tmp_path: Path) -> 
         totals = [told]
         async with asyncio.timeout(20):
             while not daemon.metrics.spilled:
+                jump(1.0)
                 await site.rounds(1)
                 totals.append(read(scrape(daemon)))
         await agree(daemon)
