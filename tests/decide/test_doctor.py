@@ -95,6 +95,7 @@ def test_a_healthy_host() -> None:
         ("network", "net.ipv4.vs.conntrack", "net.ipv4.vs.conntrack is 0"),
         ("network", "net.ipv4.vs.drop_packet", "net.ipv4.vs.drop_packet is 0"),
         ("network", "net.ipv4.vs.drop_entry", "net.ipv4.vs.drop_entry is 0"),
+        ("network", "net.ipv4.vs.run_estimation", "net.ipv4.vs.run_estimation is 1"),
         ("network", "address 192.0.2.1", "192.0.2.1 is an address of this host (web)"),
         ("other writers", "writers", "no other program that manages IPVS is running"),
         ("lvsctl", "configuration", "/etc/lvsctl/conf.d: 1 service"),
@@ -335,6 +336,7 @@ SYSCTLS = [
     ("tracked without need", WEB, "net.ipv4.vs.conntrack", "1", "warning"),
     ("tracked, perhaps for a firewall", forwarding(Forward.MASQUERADE), "net.ipv4.vs.conntrack", "1", None),
     ("the flood defence always on", WEB, "net.ipv4.vs.drop_packet", "3", "warning"),
+    ("counters that stand still", WEB, "net.ipv4.vs.run_estimation", "0", "warning"),
     ("on when memory is short", WEB, "net.ipv4.vs.drop_packet", "1", None),
 ]
 

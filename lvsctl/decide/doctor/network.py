@@ -166,4 +166,12 @@ RULES = (
     ),
     _Rule("net.ipv4.vs.drop_packet", "3", "0", Level.WARNING, "a share of all packets is always dropped", _every),
     _Rule("net.ipv4.vs.drop_entry", "3", "0", Level.WARNING, "connections being set up are always dropped", _every),
+    _Rule(
+        "net.ipv4.vs.run_estimation",
+        "0",
+        "1",
+        Level.WARNING,
+        "what the kernel tells of traffic stands still, and a spill between two rounds may be missed",
+        _every,
+    ),
 )
