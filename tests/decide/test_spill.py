@@ -317,6 +317,18 @@ def test_a_spill_between_two_looks_makes_one_that_was_over_go_on() -> None:
     assert story.look(1, 1, 2) == ["a<b 10s 2 of 2"]
 
 
+def test_one_of_which_only_the_counters_tell_does_so_too_but_not_what_they_tell_late() -> None:
+    story = Story(replace(TWO, spill_quiet=10.0))
+    story.look(0, 0, 0)
+    assert story.look(4, 4, 1) == ["a>b"]
+    assert story.look(1, 1, 0) == []
+    assert story.look(1, 1, 0, step=2, ever={3: 5}) == [], "of before it was over"
+    assert story.look(1, 1, 0, step=4) == []
+    assert story.look(1, 1, 0, step=3, ever={3: 7}) == [], "these came later"
+    assert story.look(1, 1, 0, step=9) == []
+    assert story.look(1, 1, 0, step=1) == ["a<b 14s 7 of 1"]
+
+
 def test_a_spill_after_the_quiet_time_is_another() -> None:
     story = Story(replace(TWO, spill_quiet=10.0))
     story.look(0, 0, 0)

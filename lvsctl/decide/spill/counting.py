@@ -3,7 +3,8 @@
 A spill that came and went between two looks is found by what it left behind. The cumulative counters lose nothing, but
 lag; so what rises there is a sign only of a pool that for so long had no right to connections. Connections in the
 table do not lag, so one more of them on a lower pool is a sign at once. Signs count only where all servers above can
-be full, and had been above at the look before.
+be full, and had been above at the look before. (With the sysctl net.ipv4.vs.run_estimation at 0 the counters stand
+still, and only the table tells.)
 
 With persistence a lower pool gets connections of clients that it is remembered for, full or not: there only one
 template more is a sign (missed if as many ended meanwhile), and what is counted includes those connections.
@@ -58,14 +59,15 @@ def _rise(
     ]
     came = sum(_came(was, now) for was, now in pairs)
     settled = before.at - before.entitled.get(pool.name, float("-inf")) > LAG
-    known = any(spill.to == pool.name for spill in before.spills)  # and being counted: what comes late is its own
+    known = [spill for spill in before.spills if spill.to == pool.name]  # and being counted: what comes late is theirs
     if not same or pool.name not in before.below:
         return Rise(came if settled or known else 0)
     grown = sum(max(0, now.total - was.total) for was, now in pairs)
     counted = came if settled or known else min(came, grown)
     if persistent:
         return Rise(counted, grown, sign=any(now.templates > was.templates for was, now in pairs))
-    late_sign = settled and not known and came > _of_the_away(before, pool, servers)
+    over = all(spill.over is not None and before.at - spill.over > LAG for spill in known)
+    late_sign = settled and over and came > _of_the_away(before, pool, servers)
     return Rise(counted, grown, sign=grown > 0, late_sign=late_sign)
 
 
