@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeAlias
+from unicodedata import category, east_asian_width
 
 Row: TypeAlias = Sequence[str] | str
 """Cells; or a line that stands as it is."""
@@ -35,21 +36,22 @@ def _line(row: Sequence[str], widths: list[int], right: frozenset[int]) -> str:
 
 def cells(text: str) -> int:
     """How many cells of a terminal the text takes, by what Unicode says of its characters."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import category, east_asian_width  # noqa: PLC0415
+    return len(text) if text.isascii() else sum(map(_cell, text))
 
-    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "FW" else 1 for c in text)
+
+def _cell(c: str) -> int:
+    return 0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "FW" else 1
 
 
 def cut(line: str, width: int) -> str:
     """At most `width` cells of it, with a mark where something was cut off."""
-    if cells(line) <= width:
-        return line
-    line = line[: max(width - 1, 0)]
-    while cells(line) > width - 1 > 0:
-        line = line[:-1]
-    return f"{line}…" if width > 0 else ""
+    used = fitting = 0
+    for end, c in enumerate(line, 1):
+        used += 1 if c.isascii() else _cell(c)
+        if used > width:
+            return f"{line[:fitting]}…" if width > 0 else ""
+        fitting = end if used < width else fitting
+    return line
 
 
 def printable(text: str) -> str:
