@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +9,7 @@ from urllib.parse import urlencode
 import click
 
 from lvsctl.cli import options, values
-from lvsctl.cli.columns import counted, printable
+from lvsctl.cli.columns import counted, printable, terminal_width
 from lvsctl.errors import LvsctlError
 
 TEST_TIMEOUT = 120.0  # seconds: every member of a cluster is tried, each as long as the configuration allows
@@ -117,11 +116,9 @@ def _ended(said: Json, **_: object) -> str:
 
 def _show(socket: str, said: Json, output: str, render: Callable[..., str]) -> None:
     import json  # noqa: PLC0415
-    import shutil  # noqa: PLC0415
 
     from lvsctl.cli import answers  # noqa: PLC0415
 
-    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
     with answers.expected(socket):
-        text = json.dumps(said, indent=2) + "\n" if output == "json" else render(said, width=width)
+        text = json.dumps(said, indent=2) + "\n" if output == "json" else render(said, width=terminal_width())
     click.echo(text, nl=False)

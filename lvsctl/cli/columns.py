@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 from unicodedata import category, east_asian_width
@@ -32,6 +33,13 @@ def _line(row: Sequence[str], widths: list[int], right: frozenset[int]) -> str:
         blank = " " * (widths[column] - cells(cell))
         padded.append(blank + cell if column in right else cell + blank)
     return "  ".join(padded).rstrip()
+
+
+def terminal_width() -> int | None:
+    """In cells; None where the output is no terminal: then nothing is cut."""
+    from shutil import get_terminal_size  # noqa: PLC0415
+
+    return get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
 
 
 def cells(text: str) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from lvsctl.cli import options, watching
-from lvsctl.cli.columns import printable
+from lvsctl.cli.columns import printable, terminal_width
 from lvsctl.errors import LvsctlError
 
 RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before it answers
@@ -55,7 +54,6 @@ def _status(service: str | None, output: str, socket: str) -> str:
 
 def _render(body: dict[str, Any], service: str | None, output: str) -> str:
     import json  # noqa: PLC0415
-    import shutil  # noqa: PLC0415
 
     from lvsctl.cli import show_ipvsadm, show_status  # noqa: PLC0415
 
@@ -68,8 +66,7 @@ def _render(body: dict[str, Any], service: str | None, output: str) -> str:
             return show_ipvsadm.render(body["table"], version=kernel["version"], size=kernel["table_size"])
         case "ipvsadm":
             return show_ipvsadm.listing(body["table"])
-    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
-    return show_status.render(body, wide=output == "wide", width=width)
+    return show_status.render(body, wide=output == "wide", width=terminal_width())
 
 
 @click.command()

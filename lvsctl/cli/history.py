@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from urllib.parse import urlencode
 
 import click
 
 from lvsctl.cli import options, values
+from lvsctl.cli.columns import terminal_width
 
 _SINCE = "Only newer ones: 1h for those of the last hour, or 2026-01-31T12:00Z."
 
@@ -27,16 +27,15 @@ def history(*, subject: str | None, limit: int, since: str | None, output: str, 
     of the answer that decided.
     """
     import json  # noqa: PLC0415
-    import shutil  # noqa: PLC0415
 
     from lvsctl.cli import answers, show_told  # noqa: PLC0415
 
     asked = {"subject": subject, "limit": limit, "since": since}
     query = urlencode({name: value for name, value in asked.items() if value is not None}, errors="replace")
     said = answers.told(socket, "GET", f"/v1/history?{query}")
-    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
     with answers.expected(socket):
-        text = (
-            json.dumps(said, indent=2) + "\n" if output == "json" else show_told.table(said["transitions"], width=width)
-        )
+        if output == "json":
+            text = json.dumps(said, indent=2) + "\n"
+        else:
+            text = show_told.table(said["transitions"], width=terminal_width())
     click.echo(text, nl=False)

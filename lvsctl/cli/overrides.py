@@ -208,14 +208,11 @@ def _done(override: Json) -> str:
 
 
 def _servers(override: Json) -> str:
-    found = [f"{one['service']}/{_endpoint(one)}" for one in override["servers"]]
+    from lvsctl.cli.show_status import endpoint_text  # noqa: PLC0415
+
+    found = [f"{one['service']}/{endpoint_text(one)}" for one in override["servers"]]
     more = len(found) - SHOWN
     return ", ".join(found[:SHOWN]) + (f" and {counted(more, 'server')} more" if more > 0 else "")
-
-
-def _endpoint(server: Json) -> str:
-    address, port = server["address"], server["port"]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _warn(body: Json) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lvsctl.cli import client
+from lvsctl.cli.show_status import endpoint_text
 from lvsctl.errors import DaemonUnreachable, LvsctlError, StillConnected
 
 PACE = 1.0
@@ -82,16 +83,17 @@ def _is_out(override: Json | None) -> bool:
 
 
 def _ended(who: Server, override: Json | None) -> str:
-    name = f"{who[0]}/{_endpoint(*who[1:])}"
+    name = _name(who)
     if override is None:
         return f"no longer waiting: what was ordered of {name} has ended"
     return f"no longer waiting: {name} has the weight {override['weight']} by an order for {override['subject']}"
 
 
 def _late(left: dict[Server, int], timeout: float) -> str:
-    words = [f"{count} on {service}/{_endpoint(address, port)}" for (service, address, port), count in left.items()]
+    words = [f"{count} on {_name(who)}" for who, count in left.items()]
     return f"after {timeout:g} s there are connections left: {', '.join(words)}; what was ordered goes on"
 
 
-def _endpoint(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+def _name(who: Server) -> str:
+    service, address, port = who
+    return f"{service}/{endpoint_text({'address': address, 'port': port})}"
