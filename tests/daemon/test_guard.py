@@ -232,7 +232,7 @@ async def test_a_daemon_that_starts_meanwhile_suspects_itself_as_well(site: Site
 async def test_who_drains_when_it_begins_keeps_its_connections(site: Site, servers: Servers) -> None:
     """Weight 0 is not out of the table: to delete it would end what it serves."""
     async with scene(site, servers) as here:
-        here.daemon.overrides.order(drain("shop", HOSTS[0]))
+        here.daemon.overrides.order([drain("shop", HOSTS[0])])
         here.daemon.world.wake.set()
         await here.until("it drains", lambda table: table[HOSTS[0]] == 0)
         await servers.kill(*HOSTS)
@@ -240,7 +240,7 @@ async def test_who_drains_when_it_begins_keeps_its_connections(site: Site, serve
         await here.servers_down()
         await site.rounds(2)
         assert await here.table() == dict.fromkeys(HOSTS, 1) | {HOSTS[0]: 0}
-        here.daemon.overrides.order(drain("blog", HOSTS[2]))
+        here.daemon.overrides.order([drain("blog", HOSTS[2])])
         here.daemon.world.wake.set()
         await here.until("an operator's word holds: it drains", lambda table: table.get(HOSTS[2]) == 0)
         await site.rounds(2)

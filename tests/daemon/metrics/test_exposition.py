@@ -173,7 +173,7 @@ async def test_counters_that_nobody_read_are_absent(tmp_path: Path) -> None:
         counted = read(scrape(daemon))[a]
         assert counted > 0
         out = Override(ServerSubject(None, ip_address(A), None), Action.DISABLE, by="alice", reason="", since=0.0)
-        daemon.overrides.order(out)
+        daemon.overrides.order([out])
         await site.until("one", lambda table: weights(table, key) == {B: 1})
         await site.rounds(2)
         assert a not in read(scrape(daemon))
@@ -249,7 +249,7 @@ async def test_a_spill_into_the_first_pool_is_told_too(tmp_path: Path) -> None:
     async with site.running() as daemon:
         await site.rounds(1)
         spare = ServerSubject(None, ip_address(B), None)
-        daemon.overrides.order(Override(spare, Action.WEIGHT, "alice", "", since=0.0, weight=NewWeight(9)))
+        daemon.overrides.order([Override(spare, Action.WEIGHT, "alice", "", since=0.0, weight=NewWeight(9))])
         await site.until("the spare one above", lambda table: weights(table, key)[B] == 9)
         await site.rounds(1)
         for port in range(1, 4):
