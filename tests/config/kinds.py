@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -36,6 +37,7 @@ async def _never(ask: Ask[Params]) -> Outcome:
     raise AssertionError("the configuration asks nobody")
 
 
+@cache
 def kinds() -> Mapping[str, AnyKind]:
     return {
         "http": Kind(name="http", summary="ask for a page", params=Http, run=_never, usual_port=lambda _: 80),
