@@ -110,10 +110,11 @@ def test_it_survives_kill_9_at_any_moment_and_a_reload(stage: Stage) -> None:
         def order(answered: list[str] = answered, ended: threading.Event = ended) -> None:
             with contextlib.suppress(DaemonUnreachable):
                 for number in count(100):
-                    wish = {"subject": "web2", "action": "weight", "weight": f"{number}%"}
-                    if client.ask(stage.where[1], "POST", "/v1/overrides", body=wish).status != 200:
-                        return
-                    answered.append(wish["weight"])
+                    share = f"{number}%"
+                    wish = {"subjects": ["web2"], "action": "weight", "weight": share}
+                    answer = client.ask(stage.where[1], "POST", "/v1/overrides", body=wish)
+                    assert answer.status == 200, answer.body
+                    answered.append(share)
             ended.set()
 
         operator = threading.Thread(target=order)
