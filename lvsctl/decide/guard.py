@@ -153,7 +153,11 @@ def _kept_by_floors(spec: Spec, table: Table, removals: Mapping[Removal, float])
 def _kept_by_share(
     spec: Spec, have: Table, removals: Mapping[Removal, float], gone: AbstractSet[RealKey]
 ) -> dict[Subject, str]:
-    """The removals beyond `max_removed`. A server counts once, however many services it is in."""
+    """The removals beyond `max_removed`. A server counts once, however many services it is in.
+
+    A share of those that are left: with 50% it takes four periods until nine dead of ten are out, and the logarithm of
+    their number where nobody lives who would be better off with less.
+    """
     live = {
         server
         for service in spec.services.values()

@@ -3,7 +3,8 @@
 A server that stands by leaves once it has no connections. One that an operator drained, or whose checks fail with
 `on_down: quiesce`, stays with weight 0; with a `drain_timeout` it leaves once it has no connections as well, and all
 three leave when that time is over. The time is counted from the first round that finds the server with weight 0, so a
-restart counts it anew: too late is better than too early for the connections that are left.
+restart counts it anew: too late is better than too early for the connections that are left. While the director
+suspects itself nobody leaves whose checks fail.
 """
 
 from __future__ import annotations

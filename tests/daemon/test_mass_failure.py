@@ -7,21 +7,25 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.world import World
 from lvsctl.decide.health import JITTER, presume, worst_detection
+from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
     Action,
     CheckId,
+    EditServer,
     Limits,
     OnDown,
+    Op,
     Override,
     Question,
     ServerSubject,
@@ -34,6 +38,7 @@ from tests.decide.making import FAIL, PASS, VIP, check_of, entry, real, server, 
 STRUCK = 1000.0
 """When it happens; the director has run for a while."""
 
+CLIENT = IPv4Address("198.51.100.1")
 SINCE = 30.0
 PERIOD = 5.0
 
@@ -102,7 +107,11 @@ class Theatre:
         if decision.trust.suspicion is not None and world.trust.suspicion is None:
             self.told.append("DirectorSuspected")
         world.trust, world.quiet, world.fallen = decision.trust, decision.quiet, decision.fallen
-        done = await act(decision, self.ipvs)
+        world.left = None
+        try:
+            done = await act(decision, self.ipvs)
+        except KernelError:
+            return
         world.left = done.left
         recent = {server: at for server, at in world.removed.items() if self.now - at < PERIOD}
         world.removed = recent | dict.fromkeys(done.taken_out, self.now)
@@ -212,6 +221,43 @@ def test_and_who_was_drained_is_there_with_its_connections(
     drained = frozenset(data.draw(st.lists(st.sampled_from(spare)))) if spare else frozenset()
     theatre = Theatre(wanted, struck(*everybody), seed=seed, drained=drained)
     assert play(theatre, STRUCK + slowest(wanted)) == {n: 0 if n in drained else 5 for n in everybody}
+
+
+def test_what_drains_goes_on_although_its_server_was_deleted_meanwhile() -> None:
+    """The kernel remembers a deleted server that has connections: added again to its service it has them again."""
+    fast, slow = Pace(2, fast=0.1, fall=1), Pace(2, interval=10.0)
+    wanted = town(fast, slow, slow)
+    theatre = Theatre(wanted, struck(*range(1, 7)), seed=1, drained=frozenset({2}))
+
+    async def played() -> None:
+        live, drained = (replace(server(2).attrs, weight=weight) for weight in (5, 0))
+        await theatre.ipvs.apply([EditServer(VIP, real(1), drained), EditServer(VIP, real(2), live)])
+        assert theatre.ipvs.connect(VIP, CLIENT, 1024, now=0) == real(2)
+        await theatre.ipvs.apply([EditServer(VIP, real(1), live), EditServer(VIP, real(2), drained)])
+        await theatre.until(STRUCK + 1.2)
+        assert await theatre.table() == dict.fromkeys((3, 4, 5, 6), 5), "they are asked later"
+        await theatre.until(STRUCK + slowest(wanted))
+        assert await theatre.table() == {1: 5, 2: 0, 3: 5, 4: 5, 5: 5, 6: 5}
+        assert (await theatre.ipvs.look()).counters[VIP].servers[real(2)].total == 1
+
+    asyncio.run(played())
+
+
+@pytest.mark.parametrize("operations", range(9))
+def test_a_plan_that_was_interrupted_is_made_up_for(operations: int) -> None:
+    """The kernel carries out so many, four that take out and four that bring back, and is silent for a while."""
+    fast, slow = Pace(4, fast=0.1, fall=1), Pace(2, interval=10.0)
+    wanted = town(fast, slow, slow, most=Share(percent=100))
+    theatre = Theatre(wanted, struck(*range(1, 9)), seed=2)
+    all_known = STRUCK + slowest(wanted)
+
+    def refuse(number: int, _: Op) -> int:
+        if number > operations and theatre.now < all_known:
+            raise KernelError("it does not answer")
+        return 0
+
+    theatre.ipvs.refuse = refuse
+    assert play(theatre, all_known + PERIOD) == dict.fromkeys(range(1, 9), 5)
 
 
 @settings(max_examples=60)

@@ -194,6 +194,26 @@ def test_what_waits_for_the_next_period_is_down_but_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "dead", "periods"),
+    [
+        ("up to half go at once", 500, 1),
+        ("a little more than half", 501, 2),
+        ("three of four", 750, 2),
+        ("nine of ten", 900, 4),
+        ("nobody lives: there is no hurry", 1000, 10),
+    ],
+)
+def test_how_many_periods_it_takes_until_all_the_dead_are_out(sentence: str, dead: int, periods: int) -> None:
+    """Of a thousand, as after a suspicion that was unfounded."""
+    web = spec(service([server(n) for n in range(1, 1001)]))
+    health = went_down(*(1.0 if n < dead else 0.0 for n in range(1000)))
+    have, taken = {VIP: entry(dict.fromkeys(range(1, 1001), 5))}, 0
+    while (found := decided(web, health, have))[0]:
+        have, taken = dict(after_all(have, found[1].allowed)), taken + 1
+    assert (len(have[VIP].servers), taken) == (1000 - dead, periods), sentence
+
+
 def test_a_server_counts_once_however_many_services_it_is_in() -> None:
     other = replace(VIP, port=81)
     both = spec(*(service([server(n) for n in (1, 2, 3, 4)], name=str(key), key=key) for key in (VIP, other)))
