@@ -15,7 +15,6 @@ from lvsctl.decide.alerting.catalogue import EVENTS, LABELS
 from lvsctl.model import (
     LOUD,
     Alerting,
-    Alertmanager,
     AlertSeverity,
     Flapping,
     Grouping,
@@ -140,7 +139,7 @@ class _Compiler:
         severities = frozenset(written.severity or (AlertSeverity if written.event else LOUD))
         grouping = self._grouping(one)
         quiet = tuple(self._quiet[name] for name in written.quiet or () if name in self._quiet)
-        feeds = [name for name in written.to if name in self._receivers and self._is_feed(name)]
+        feeds = [name for name in written.to if name in self._receivers and self._receivers[name].feed]
         if quiet and feeds:
             message = (
                 f"`{feeds[0]}` is an Alertmanager, which takes for ended what it is not told of: set the hours there"
@@ -159,9 +158,6 @@ class _Compiler:
             grouping,
             quiet,
         )
-
-    def _is_feed(self, name: str) -> bool:
-        return isinstance(self._receivers[name].channel, Alertmanager)
 
     def _known(
         self,

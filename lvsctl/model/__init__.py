@@ -11,12 +11,8 @@ from lvsctl.model.alert import (
     Notification,
     Reason,
     Status,
-    alert_from_json,
-    alert_json,
     fingerprint,
     labels,
-    notification_from_json,
-    notification_json,
 )
 from lvsctl.model.alerting import (
     LOUD,
@@ -200,11 +196,7 @@ __all__ = [
     "Verdict",
     "Webhook",
     "WebhookFormat",
-    "alert_from_json",
-    "alert_json",
     "endpoint",
     "fingerprint",
     "labels",
-    "notification_from_json",
-    "notification_json",
 ]

@@ -140,3 +140,8 @@ class Receiver:
     timeout: float = 15.0
     queue: int = 1000
     retry_for: float = 86400.0
+
+    @property
+    def feed(self) -> bool:
+        """Whether it groups, silences and repeats by itself, and takes for ended what it is not told of."""
+        return isinstance(self.channel, Alertmanager)

@@ -19,7 +19,7 @@ from lvsctl.notify.disk import Disk
 from lvsctl.notify.http import Client
 from lvsctl.notify.outcome import Later, Outcome
 from lvsctl.notify.senders import check, opened
-from lvsctl.notify.served import Served, Standing
+from lvsctl.notify.served import ReceiverStanding, Served
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.trust import in_words
 from lvsctl.notify.worker import Numbers, Worker
@@ -168,7 +168,7 @@ class Delivery:
             return Later("it is not configured yet")
         return await one.desk.worker.test(notification) if one.desk is not None else Later(one.trouble.why)
 
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[ReceiverStanding, ...]:
         """How each receiver stands, by name."""
         return tuple(self._served[name].standing(self._today(), self._now()) for name in sorted(self._served))
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lvsctl.model import Alertmanager, Notification, Receiver
+from lvsctl.model import Notification, Receiver
 from lvsctl.notify.disk import Disk
 from lvsctl.notify.journal import Journal, Line, gone, put
 from lvsctl.notify.trust import in_words
@@ -125,4 +125,4 @@ class Desk:
 
 def whole(receiver: Receiver) -> bool:
     """Whether what its newest message does not name fires no more: it is not told of ends, or takes that for one."""
-    return not receiver.send_resolved or isinstance(receiver.channel, Alertmanager)
+    return not receiver.send_resolved or receiver.feed

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lvsctl.model import Notification, notification_from_json, notification_json
+from lvsctl.model import Notification
+from lvsctl.model.alert_json import notification_from_json, notification_json
 
 Line: TypeAlias = dict[str, Any]
 

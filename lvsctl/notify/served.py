@@ -14,7 +14,7 @@ from lvsctl.notify.worker import Numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReceiverStanding:
     """How one receiver stands. kind, where: as they may be shown. waiting: notifications not yet taken.
 
     failing_since: Unix time, None while all is well; why: what it says, "" then. disabled: it wants no more (410).
@@ -69,10 +69,10 @@ class Served:
         self.held = len(waiting)
         return waiting.all()
 
-    def standing(self, today: float, now: float) -> Standing:
+    def standing(self, today: float, now: float) -> ReceiverStanding:
         """How it stands. today: Unix time; now: at the same moment, on the clock of its trouble."""
         since = self.trouble.since
-        return Standing(
+        return ReceiverStanding(
             self.receiver.name,
             self.sender.kind,
             self.sender.where,

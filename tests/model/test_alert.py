@@ -16,11 +16,9 @@ from lvsctl.model import (
     Secret,
     Slack,
     Status,
-    alert_from_json,
     labels,
-    notification_from_json,
-    notification_json,
 )
+from lvsctl.model.alert_json import alert_from_json, notification_from_json, notification_json
 
 DOWN = Alert(
     labels({"alertname": "ServerDown", "severity": "warning", "service": "shop", "server": "10.0.0.1:80"}),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.model import Notification, Reason, Status
-from lvsctl.notify.fold import folded
+from lvsctl.notify.waiting import folded
 from tests.notify.made import START, alert, notification
 
 A, B = "10.0.0.1:80", "10.0.0.2:80"

@@ -15,7 +15,7 @@ from lvsctl.daemon.api.shapes import COUNT, MOMENT, TEXT, TRUTH, Json, Operation
 from lvsctl.decide.alerting.muting import Mute, mutes
 from lvsctl.decide.alerting.state import Entry, Key, State
 from lvsctl.model.moment import rfc3339
-from lvsctl.notify.served import Standing
+from lvsctl.notify.served import ReceiverStanding
 
 _LABELS: Json = {"type": "object", "additionalProperties": TEXT}
 _ALERT = shape(
@@ -115,7 +115,7 @@ def _muted(mute: Mute) -> tuple[str, str]:
     return ("flapping", "") if mute.flapping else ("firing", "")
 
 
-def _standing(one: Standing) -> dict[str, Any]:
+def _standing(one: ReceiverStanding) -> dict[str, Any]:
     return {
         "name": one.receiver,
         "kind": one.kind,

@@ -28,7 +28,7 @@ from lvsctl.model import (
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
-    from lvsctl.notify.served import Standing
+    from lvsctl.notify.served import ReceiverStanding
 
 
 _OF_SERVERS = EditServer | DeleteServer
@@ -69,7 +69,7 @@ class Scene:
     kept: frozenset[tuple[ServiceKey, RealKey]]
     problems: int
     checks: Stats
-    receivers: tuple[Standing, ...]
+    receivers: tuple[ReceiverStanding, ...]
 
 
 def look(daemon: Daemon) -> Scene:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lvsctl.decide.alerting.book import Book
-from lvsctl.decide.alerting.groups import FEED, Terms, is_feed, visit
+from lvsctl.decide.alerting.groups import FEED, Terms, visit
 from lvsctl.decide.alerting.happening import Happening, SilenceBegun, SilenceEnded, Standing
 from lvsctl.decide.alerting.muting import mutes
 from lvsctl.decide.alerting.routing import Address, addresses
@@ -90,7 +90,7 @@ def _routed(state: State, book: Book, alerting: Alerting, now: float) -> dict[st
 
 
 def _address(address: Address, alerting: Alerting) -> Address:
-    return replace(address, labels=()) if is_feed(alerting.receivers[address.receiver]) else address
+    return replace(address, labels=()) if alerting.receivers[address.receiver].feed else address
 
 
 def _view(state: State, book: Book, silences: tuple[Silence, ...], alerting: Alerting) -> Visited:
@@ -125,7 +125,7 @@ def _visit_all(
             left[key] = before
             continue
         receiver = alerting.receivers[before.receiver]
-        grouping, quiet = _manner(by_id.get(before.route)) if not is_feed(receiver) else (FEED, ())
+        grouping, quiet = _manner(by_id.get(before.route)) if not receiver.feed else (FEED, ())
         after, message = visit(before, Terms(receiver, grouping, quiet, entries, muted), now)
         if message is not None:
             made.append(message)

@@ -9,7 +9,7 @@ from math import inf
 
 from lvsctl.decide.alerting.quiet import quiet_until
 from lvsctl.decide.alerting.state import Entry, Group, Key
-from lvsctl.model import Alert, Alertmanager, Grouping, Notification, Quiet, Reason, Receiver
+from lvsctl.model import Alert, Grouping, Notification, Quiet, Reason, Receiver
 
 FEED = Grouping(by=(), wait=1.0, interval=5.0, repeat=inf)
 """For receivers that group and repeat by themselves: all in one group, told at once.
@@ -27,15 +27,6 @@ class Terms:
     quiet: tuple[Quiet, ...]
     entries: Mapping[Key, Entry]
     muted: frozenset[Key]
-
-    @property
-    def feed(self) -> bool:
-        return is_feed(self.receiver)
-
-
-def is_feed(receiver: Receiver) -> bool:
-    """Whether it groups, silences and repeats by itself."""
-    return isinstance(receiver.channel, Alertmanager)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,7 @@ def _look(group: Group, terms: Terms) -> _News:
         if key in group.told and not entry.firing and entry.flap_until is None:
             news.over.append(key)
         elif key in group.told:
-            if terms.feed or not muted:
+            if terms.receiver.feed or not muted:
                 news.still.append(key)
         elif not muted and (entry.firing or entry.once):
             news.begun.append(key)

@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lvsctl.decide.alerting.state import Entry, Group, State
-from lvsctl.model import (
-    Matcher,
-    MatchOp,
-    Silence,
-    alert_from_json,
-    alert_json,
-    labels,
-    notification_from_json,
-    notification_json,
-)
+from lvsctl.model import Matcher, MatchOp, Silence, labels
+from lvsctl.model.alert_json import alert_from_json, alert_json, notification_from_json, notification_json
 
 VERSION = 1
 
@@ -28,7 +20,7 @@ def state_json(state: State) -> Json:
         "version": VERSION,
         "entries": {key: _entry(entry) for key, entry in state.entries.items()},
         "groups": [_group(group) for group in state.groups.values()],
-        "silences": [silence_json(silence) for silence in state.silences],
+        "silences": [_silence(silence) for silence in state.silences],
         "outbox": [notification_json(notification) for notification in state.outbox],
         "hosts": dict(state.hosts),
         "routed": list(state.routed),
@@ -44,7 +36,7 @@ def state_from_json(value: Mapping[str, Any]) -> State:
     state = State(
         entries={str(key): _entry_from(item) for key, item in value["entries"].items()},
         groups={group.key: group for group in groups},
-        silences=tuple(silence_from_json(item) for item in value["silences"]),
+        silences=tuple(_silence_from(item) for item in value["silences"]),
         outbox=tuple(notification_from_json(item) for item in value["outbox"]),
         hosts={str(host): int(count) for host, count in value["hosts"].items()},
         routed=tuple(str(one) for one in value["routed"]),
@@ -55,8 +47,7 @@ def state_from_json(value: Mapping[str, Any]) -> State:
     return state
 
 
-def silence_json(silence: Silence) -> Json:
-    """A silence as the state file and the control socket write it."""
+def _silence(silence: Silence) -> Json:
     return {
         "id": silence.id,
         "matchers": [[one.label, str(one.op), one.value] for one in silence.matchers],
@@ -67,8 +58,7 @@ def silence_json(silence: Silence) -> Json:
     }
 
 
-def silence_from_json(value: Mapping[str, Any]) -> Silence:
-    """The inverse of `silence_json`; raises KeyError, ValueError or TypeError on anything else."""
+def _silence_from(value: Mapping[str, Any]) -> Silence:
     matchers = tuple(Matcher(str(label), MatchOp(op), str(text)) for label, op, text in value["matchers"])
     return Silence(
         str(value["id"]),

@@ -21,7 +21,7 @@ from lvsctl.daemon.metrics.scene import look
 from lvsctl.daemon.status import status
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import Action, NewWeight, Override, ServerSubject
-from lvsctl.notify.served import Standing
+from lvsctl.notify.served import ReceiverStanding
 from lvsctl.notify.worker import Numbers
 from tests.daemon.metrics.told import Series, read, read_openmetrics, series
 from tests.daemon.site import Jump, Servers, Site, conf, scrape, service, tcp, weights
@@ -269,7 +269,7 @@ async def test_how_the_receivers_of_alerts_stand(tmp_path: Path) -> None:
         await site.rounds(1)
         assert read(scrape(daemon))[series("lvsctl_notifications_waiting", receiver="pager")] == 0
         numbers = Numbers(delivered=5, failed=7, refused=1, lost=2, folded=3)
-        standing = Standing("pager", "webhook", "", 4, 1.0, "Connection refused", False, numbers)
+        standing = ReceiverStanding("pager", "webhook", "", 4, 1.0, "Connection refused", False, numbers)
         scene = replace(look(daemon), receivers=(standing,))
         told = read(exposition(scene, daemon.metrics.registry).body.decode())
     assert told[series("lvsctl_receiver_failing", receiver="pager")] == 1
