@@ -27,7 +27,6 @@ def alerts(context: click.Context, output: str, socket: str) -> None:
     STATE is firing, or why it is not told: silenced (by an operator), inhibited (another alert says it all) or flapping
     (told as such). TOLD are the receivers that know. Receivers that cannot be reached are named below.
     """
-    context.obj = socket
     if context.invoked_subcommand is None:
         from lvsctl.cli import answers, show_alerts  # noqa: PLC0415
 
@@ -36,16 +35,16 @@ def alerts(context: click.Context, output: str, socket: str) -> None:
 
 @alerts.command()
 @click.argument("receiver")
-@click.pass_context
-def test(context: click.Context, receiver: str) -> int:
+@options.socket
+def test(receiver: str, socket: str) -> int:
     """Send a marked test to RECEIVER, and say what came of it.
 
     It goes past what waits for the receiver. The exit status is 1 if it could not be delivered.
     """
     from lvsctl.cli import answers  # noqa: PLC0415
 
-    said = answers.told(context.obj, "POST", "/v1/alerts/test", {"receiver": receiver}, timeout=TEST_TIMEOUT)
-    with answers.expected(context.obj):
+    said = answers.told(socket, "POST", "/v1/alerts/test", {"receiver": receiver}, timeout=TEST_TIMEOUT)
+    with answers.expected(socket):
         ok, answer = said["ok"], printable(said["answer"])
     if not ok:
         raise LvsctlError(f"not delivered: {answer}")

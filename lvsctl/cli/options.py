@@ -19,10 +19,13 @@ def _for_all(*names: str, default: str, variable: str, text: str) -> Callable[[A
 
 
 def _for_one(*names: str, parameter: str, text: str) -> Callable[[Any], Any]:
-    """The same option of one command; where it is not given, the program's holds."""
+    """The same option of one command; where it is not given, that of the command or program above it holds."""
 
     def inherited() -> Any:
-        return click.get_current_context().find_root().params[parameter]
+        context: click.Context | None = click.get_current_context()
+        while context is not None and parameter not in context.params:
+            context = context.parent
+        return context.params[parameter] if context is not None else None
 
     return click.option(*names, parameter, default=inherited, metavar="PATH", help=text)
 

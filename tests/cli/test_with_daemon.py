@@ -187,7 +187,7 @@ async def test_alerts_and_silences(site: tuple[Site, Path]) -> None:
     assert (status, out.startswith("ended: service=shop, by ")) == (0, True)
     assert (await lvsctl("silence", "--list", "--socket", socket))[1] == "nothing is silenced\n"
 
-    status, out, _ = await lvsctl("alerts", "--socket", socket, "test", "hook")
+    status, out, _ = await lvsctl("alerts", "test", "hook", "--socket", socket)
     assert (status, out) == (0, "delivered: hook (webhook, 127.0.0.1) has taken it\n")
     receiver.otherwise = forbidden(403)
     status, out, err = await lvsctl("alerts", "--socket", socket, "test", "hook")

@@ -10,6 +10,7 @@ from lvsctl.decide.alerting import catalogue
 from lvsctl.decide.alerting.catalogue import FLAPPING, HOST_DOWN, KINDS, Kind
 from lvsctl.decide.alerting.happening import Standing
 from lvsctl.decide.alerting.state import Entry, Group, Key
+from lvsctl.decide.explain.times import span
 from lvsctl.model import Alert, Alerting, Flapping, Labels, Record, fingerprint, labels
 
 ONCE = 300.0
@@ -160,7 +161,7 @@ class Book:
 
     def _flaps(self, entry: Entry, at: float, limit: Flapping) -> None:
         facts = [pair for pair in entry.alert.annotations if pair[0] == "services"]
-        told = f"{_about(entry)} comes and goes: {limit.changes} changes within {limit.within / 60:g} minutes"
+        told = f"{_about(entry)} comes and goes: {limit.changes} changes within {span(limit.within)}"
         identity = _flapping(entry)
         self._begin((fingerprint(identity), identity), FLAPPING, (("summary", told), *facts), at)
 

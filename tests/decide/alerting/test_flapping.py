@@ -30,7 +30,7 @@ def test_a_server_that_comes_and_goes_is_told_as_that_and_nothing_else() -> None
             "920 resolved ops: -Flapping ServerDown 10.0.0.1:80",  # 300 seconds after the last change, and the wait
         ]
     (first, last_one) = story.sent
-    assert first.alerts[0].summary == "ServerDown of shop/10.0.0.1:80 comes and goes: 6 changes within 10 minutes"
+    assert first.alerts[0].summary == "ServerDown of shop/10.0.0.1:80 comes and goes: 6 changes within 10 min"
     assert dict(last_one.alerts[0].annotations)["ended"] == "no change for a while: it is over"
     assert first.alerts[0].label("severity") == "warning"
 
