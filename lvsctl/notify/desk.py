@@ -83,7 +83,7 @@ class Desk:
         """Stop the worker, write down what could not be written until now, and release the file."""
         await self._rest()
         async with self._turn:
-            if self._behind:
+            if self._behind and self._worker is not None:
                 await self._write([])
             with suppress(OSError):
                 await self._disk.do(self._journal.close)

@@ -101,14 +101,14 @@ class Waiting:
         return Change(one, older, 0 if taken else len(older))
 
     def make_room(self, busy: Sequence[str] = ()) -> tuple[str, ...]:
-        """Ids that go because too many wait: the oldest whose alerts have all ended - they say that nothing is wrong -,
-        then the oldest. busy: ids that are being sent; they have left the queue."""
+        """Ids that go because too many wait: the oldest that are over and of which nothing was ever told - nobody waits
+        for their end -, then the oldest. busy: ids that are being sent; they have left the queue."""
         waiting = [group for group in self._groups.values() if group.renew_at is None]
         free = [each for group in waiting for each in group.all if each.id not in busy]
         too_many = len(free) - self.limit
         if too_many <= 0:
             return ()
-        free.sort(key=lambda each: (each.status is not Status.RESOLVED, self._arrived[each.id].at))
+        free.sort(key=lambda each: (not _past(each), self._arrived[each.id].at))
         lost = tuple(each.id for each in free[:too_many])
         self.remove(lost)
         return lost
@@ -159,6 +159,11 @@ class Waiting:
         """Ids of what was tried in vain and came before this moment."""
         tried = [group for group in self._groups.values() if group.tried is not None and group.renew_at is None]
         return tuple(each.id for group in tried for each in group.all if self._arrived[each.id].at < moment)
+
+
+def _past(notification: Notification) -> bool:
+    """Whether all of it began and ended while it could not be told."""
+    return all(not alert.firing and alert.fingerprint in notification.begun for alert in notification.alerts)
 
 
 def renewed(notification: Notification, since: float) -> Notification:

@@ -258,6 +258,16 @@ async def test_a_reload_that_cannot_work_changes_nothing(site: Site) -> None:
     await site.server.until(1)
 
 
+async def test_a_reload_that_is_refused_leaves_a_damaged_queue_as_it_is(site: Site) -> None:
+    delivery = await site.delivery()
+    (site.directory / "other.jsonl").write_text("nonsense\n")
+    bad = Receiver("bad", Webhook(Secret(site.url), secrets=(Secret("whsec_SECRET"),)))
+    with pytest.raises(LvsctlError, match="receiver `bad`"):
+        await delivery.configure([site.receiver(), site.receiver("other"), bad])
+    assert (site.directory / "other.jsonl").read_text() == "nonsense\n"
+    assert [one.receiver for one in delivery.standings()] == ["team"]
+
+
 async def test_of_one_that_is_taken_out_nothing_is_left(site: Site) -> None:
     """Put back weeks later it is not told what went on weeks ago, but what goes on: the engine sees to that."""
     site.server.otherwise = status(503)

@@ -88,11 +88,15 @@ def test_what_is_renewed_are_alerts_that_fire_or_have_just_ended() -> None:
     assert [each.label("server") for each in renewed(one, START + 50).alerts] == ["a", "c"]
 
 
-def test_what_has_ended_goes_first() -> None:
-    """What fired and ended while nobody listened is past; what still fires is not."""
-    queue = waiting(2, ("a", "a1", True), ("b", "b1", True), ("b", "b2", False), ("c", "c1", True))
-    assert queue.make_room() == ("b2",)
-    assert [each.id for each in queue.all()] == ["a1", "c1"]
+def test_what_began_and_ended_unheard_goes_first() -> None:
+    """It is past. What still fires is not, and for the end of what was told, b, somebody waits."""
+    queue = waiting(3, ("a", "a1", True), ("b", "b1", False))
+    begun = notification(alert("c"), name="c1", group="c", begun=frozenset({alert("c").fingerprint}))
+    queue.add(begun, 5.0)
+    queue.add(of("c", "c2", fires=False), 6.0)
+    queue.add(of("d", "d1", fires=True), 7.0)
+    assert queue.make_room() == ("c2",)
+    assert [each.id for each in queue.all()] == ["a1", "b1", "d1"]
 
 
 def test_if_everything_fires_the_oldest_goes() -> None:

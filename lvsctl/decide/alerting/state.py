@@ -67,6 +67,7 @@ class Visited:
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything. outbox: made and not known to have been handed over; a restart hands them over again, ids unchanged.
+    What a receiver that cannot be used is to hear stays there until it can be.
 
     hosts: how many checked servers are on each address. routed: the routes by which the groups were made. at: of the
     newest step, Unix time. visited: None after a restart; it is no part of what has to be kept.
