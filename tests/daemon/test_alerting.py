@@ -8,14 +8,18 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from lvsctl.daemon import standing
+from lvsctl.daemon.alert_file import AlertFile
 from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.daemon import Daemon
+from lvsctl.decide.alerting.happening import Standing
 from lvsctl.errors import ConfigError
-from lvsctl.model import Matcher, MatchOp, Silence, Told
+from lvsctl.model import Alerting, Matcher, MatchOp, Silence, Told
+from lvsctl.notify.delivery import Delivery
 from tests.daemon.site import Servers, Site, conf, service
 from tests.notify.server import Misbehaving, status
 
@@ -358,6 +362,33 @@ async def test_nothing_is_handed_over_before_there_are_receivers(
         (site.folder / "alerts").unlink()
         await daemon.reload()
         assert (await heard(receiver, 1))[0].endswith("ServerDown 10.0.0.1")  # or its end, folded with it
+
+
+async def test_it_is_looked_how_things_stand_however_much_is_heard(tmp_path: Path) -> None:
+    """What nobody told is found, and receivers that could not be used are tried, while one server comes and goes."""
+    from tests.decide.alerting.desk import server_down, standing
+
+    looks = []
+
+    def stands() -> Standing:
+        looks.append(time.monotonic())
+        return standing(judged="")
+
+    told = Alerts(
+        AlertFile(tmp_path / "alerts.json"),
+        lambda: Delivery(tmp_path / "alerts", tell=lambda _: None),
+        stands=stands,
+        tell=lambda _: None,
+        sweep=0.2,
+        gather=0.0,
+    )
+    await told.start(Alerting())
+    told.ready()
+    async with asyncio.timeout(SOON):
+        while len(looks) < 4:
+            told.hear(Told(0, time.time(), server_down()))
+            await asyncio.sleep(0.01)
+    await told.close()
 
 
 async def test_an_alert_about_a_receiver_that_is_no_more_ends(
