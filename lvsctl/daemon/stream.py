@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from lvsctl.errors import LvsctlError
 from lvsctl.model import Told
 
 KEPT = 1000
@@ -14,6 +15,10 @@ KEPT = 1000
 
 BACKLOG = 20_000
 """Records that may wait for one reader: more than a site with everything failing at once makes in a few rounds."""
+
+
+MOST_READERS = 64
+"""At the same time: each has a connection, and may let BACKLOG records wait."""
 
 
 class Reader:
@@ -77,7 +82,9 @@ class Stream:
 
     @contextlib.contextmanager
     def follow(self, on_drop: Callable[[], None]) -> Iterator[Reader]:
-        """A reader of everything from now on."""
+        """A reader of everything from now on; raises LvsctlError while there are MOST_READERS."""
+        if len(self._readers) >= MOST_READERS:
+            raise LvsctlError(f"{MOST_READERS} readers follow the events already: let one of them go first")
         reader = Reader(on_drop)
         self._readers.add(reader)
         if self._closed:

@@ -34,7 +34,7 @@ FOLLOW = Operation(
         "service": {**TEXT, "description": "only what is about this: SERVICE, or SERVER, SERVICE/SERVER, SERVICE/POOL"},
         "follow": {**one_of("0", "1"), "description": "1: go on with what happens from now on"},
     },
-    fails=(404, 422),
+    fails=(404, 422, 503),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
@@ -157,3 +158,15 @@ async def test_who_does_not_read_at_all_is_hung_up_on(
         while daemon.stream._readers:
             await asyncio.sleep(0.01)
     writer.close()
+
+
+async def test_there_may_be_so_many_readers_and_no_more(asked: Asked) -> None:
+    daemon, http = asked
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(streams.MOST_READERS):
+            stack.enter_context(daemon.stream.follow(lambda: None))
+        async with http.get("/v1/events?follow=1") as answer:
+            why = "64 readers follow the events already: let one of them go first"
+            assert (answer.status, await answer.json()) == (503, {"error": why})
+    async with http.get("/v1/events?limit=1") as answer:
+        assert answer.status == 200
