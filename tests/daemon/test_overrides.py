@@ -141,8 +141,14 @@ async def test_what_ended_while_nobody_was_there_has_ended(site: Site, servers: 
         await desk.order(A, **{"for": 0.2})
         await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1})
     await asyncio.sleep(0.3)
-    async with at_work(site):
+    async with at_work(site) as desk:
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
+        told = [one for one in desk.daemon.stream.since(0) if one.record.event == "override_ended"]
+        assert [one.record.message for one in told] == [f"{A} is no longer drained: its time is over"]
+    async with at_work(site) as desk:
+        history = await hold_to_the_document(desk.http, "GET", f"/v1/history?subject={A}", 200)
+        events = [one["event"] for one in history["transitions"]]
+        assert (events.count("override_set"), events.count("override_ended")) == (1, 1)
 
 
 async def test_the_last_server_of_a_service_takes_force(site: Site, servers: Servers) -> None:
