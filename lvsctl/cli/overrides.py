@@ -153,7 +153,8 @@ def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
 def overrides(output: str, socket: str) -> None:
     """List what operators ordered: who, why and until when.
 
-    An order whose servers are not in conf.d now is idle: it holds again when they come back.
+    An order that matches nothing in conf.d now is idle, as after its service was renamed: it holds when that comes
+    back, unless `lvsctl enable` or its time ends it before.
     """
     from lvsctl.cli import answers  # noqa: PLC0415
 
@@ -234,7 +235,7 @@ def _table(listed: list[Json]) -> str:
             [
                 one["subject"],
                 f"weight {one['weight']}" if one["action"] == "weight" else one["action"],
-                ", ".join(one["services"]) or "none: idle",
+                ", ".join(one["services"]) or "idle: matches nothing in conf.d",
                 _moment(one["since"]),
                 _moment(one["until"]) if one["until"] else "-",
                 one["by"],

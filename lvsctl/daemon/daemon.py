@@ -202,6 +202,7 @@ class Daemon:
         for problem in loaded.warnings:
             log.warning("conf.d", problem=str(problem))
         self.tell(Reloaded(len(loaded.spec.services), len(loaded.spec.questions), loaded.warnings))
+        self.overrides.say_idle(loaded.spec)
 
     async def _look_for_schedulers(self) -> None:
         spec = self.world.spec
@@ -215,6 +216,7 @@ class Daemon:
         """Presume health from the table found, and start asking. Raises KernelError if there is no table to find."""
         self.world.health = presume(self.world.spec, await self.ipvs.read())
         await self._look_for_schedulers()
+        self.overrides.say_idle(self.world.spec)
         self.metrics.loaded(ok=True, at=self.started)
         self.metrics.keep(self.world.spec.services)
         await self.alerts.start(self.world.spec.alerting)  # before the first answer

@@ -12,7 +12,7 @@ from lvsctl.daemon.maintenance import Maintenance
 from lvsctl.daemon.override_file import load, save
 from lvsctl.daemon.reconcile import Round, View
 from lvsctl.decide.dark import Dark, Scene, left_dark
-from lvsctl.decide.overrides import over
+from lvsctl.decide.overrides import idle, in_words, over
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event, OverrideEnded, OverrideSet
 from lvsctl.kernel.ipvs import Ipvs
@@ -43,6 +43,7 @@ class Overrides:
         self._maintenance = Maintenance(today)
         self._looked = self._is_news = False
         self._refused: frozenset[Path] = frozenset()  # files that have been warned of
+        self._idle: frozenset[Override] = frozenset()  # orders that have been warned of
 
     def in_force(self) -> tuple[Override, ...]:
         """All whose time is not over."""
@@ -53,6 +54,14 @@ class Overrides:
     def next_end(self) -> float | None:
         """Unix time at which the next of them ends by itself."""
         return min((one.until for one in self.ordered if one.until is not None), default=None)
+
+    def say_idle(self, spec: Spec) -> None:
+        """Warn of those that name nothing in conf.d any more; each once for as long as it is so."""
+        now = frozenset(idle(spec, self.in_force()))
+        for override in sorted(now - self._idle, key=lambda one: one.since):
+            words = "an order matches nothing in conf.d: it holds again when that is back; lvsctl enable ends it"
+            log.warning(words, subject=str(override.subject), order=in_words(override))
+        self._idle = now
 
     # --- by command ---------------------------------------------------------------------------------------------
 

@@ -70,6 +70,13 @@ def members_of(spec: Spec, subjects: Iterable[OverrideSubject]) -> dict[Override
     return found
 
 
+def idle(spec: Spec, overrides: Iterable[Override]) -> list[Override]:
+    """Those that name nothing of `spec`."""
+    listed = list(overrides)
+    found = members_of(spec, [one.subject for one in listed])
+    return [one for one in listed if not found[one.subject]]
+
+
 def _named(spec: Spec, subjects: Iterable[OverrideSubject]) -> Iterator[tuple[Service, Pool, Server]]:
     """Every server that one of the subjects names. Few do: hashing an address is slow, so it is done once a server."""
     wanted = frozenset(subjects)

@@ -181,9 +181,12 @@ def test_the_list(run: Run, daemon: Daemon) -> None:
     result = run("overrides", "--socket", listener.path)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
-        "SUBJECT     ORDER       SERVICES    SINCE                 UNTIL                 BY                REASON\n"
-        "192.0.2.21  drain       shop, api   2026-11-22T09:00:00Z  -                     alice (uid 1000)  a\\x1bb\n"
-        "shop/web9   weight 50%  none: idle  2026-11-22T09:00:00Z  2026-11-22T09:30:00Z  alice (uid 1000)  -\n"
+        "SUBJECT     ORDER       SERVICES                         SINCE                 UNTIL                 "
+        "BY                REASON\n"
+        "192.0.2.21  drain       shop, api                        2026-11-22T09:00:00Z  -                     "
+        "alice (uid 1000)  a\\x1bb\n"
+        "shop/web9   weight 50%  idle: matches nothing in conf.d  2026-11-22T09:00:00Z  2026-11-22T09:30:00Z  "
+        "alice (uid 1000)  -\n"
     )
     nothing = daemon({"overrides": []})
     assert run("overrides", "--socket", nothing.path).stdout == "nothing is drained, disabled or given another weight\n"

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.events import OverrideEnded, OverrideSet
@@ -268,7 +269,16 @@ async def test_one_whose_server_left_conf_d_is_idle_and_can_be_ended(site: Site,
     async with at_work(site) as desk:
         await desk.order(A)
         site.write(shop(servers, B))
-        await desk.daemon.reload()
+        with capture_logs() as logged:
+            await desk.daemon.reload()
+            await desk.daemon.reload()
+        [line] = [line for line in logged if "subject" in line]
+        assert line == {
+            "event": "an order matches nothing in conf.d: it holds again when that is back; lvsctl enable ends it",
+            "log_level": "warning",
+            "subject": A,
+            "order": f"drained by {ME}, without an end",
+        }
         await site.until("B alone", lambda table: weights(table, key) == {B: 1})
         assert [(one["subject"], one["services"]) for one in await desk.listed()] == [(A, [])]
         site.write(shop(servers, A, B))
