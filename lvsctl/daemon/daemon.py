@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import structlog
 
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
-from lvsctl.config.load import Loaded, load
+from lvsctl.config.load import Loaded
 from lvsctl.daemon.alert_file import AlertFile
 from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.clock import Clock
@@ -21,13 +20,14 @@ from lvsctl.daemon.doubt import Doubt
 from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.daemon.history import History
 from lvsctl.daemon.lag import Lag
+from lvsctl.daemon.last_round import LastRound
+from lvsctl.daemon.loading import LastLoad, Loading
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.daemon.metrics.exposition import Expositions
 from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
-from lvsctl.daemon.reconcile import Round, act, look_and_decide
-from lvsctl.daemon.report import round_events, service_events
+from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
 from lvsctl.daemon.stream import Stream
@@ -36,10 +36,10 @@ from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
 from lvsctl.decide.farewell import farewell
 from lvsctl.decide.health import presume
-from lvsctl.errors import ConfigError, KernelError, LvsctlError
-from lvsctl.events import Event, KernelAnswers, KernelSilent, Reloaded, ReloadRefused
+from lvsctl.errors import KernelError, LvsctlError
+from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question, ServiceState
+from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -47,32 +47,6 @@ if TYPE_CHECKING:
 STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
 log = structlog.get_logger("lvsctl")
-
-
-@dataclass(slots=True)
-class LastRound:
-    """What the control socket tells of the newest round. at: Unix time; error: why the kernel could not be asked.
-
-    ended: Unix time of the end of the newest complete one, 0.0 before the first.
-    failing_since: when it could first not be asked, on the loop's clock.
-    """
-
-    number: int = 0
-    at: float = 0.0
-    ended: float = 0.0
-    round: Round | None = None
-    error: str | None = None
-    failing_since: float = 0.0
-    states: dict[str, ServiceState] = field(default_factory=dict)  # how each service stood after it
-
-
-@dataclass(slots=True)
-class LastLoad:
-    """What the control socket tells of the configuration in force and of the newest attempt to replace it."""
-
-    at: float
-    ok: bool = True
-    problems: tuple[Problem, ...] = field(default=())
 
 
 class Daemon:
@@ -105,8 +79,7 @@ class Daemon:
         self.expositions = Expositions(self)
         self.listeners = Listeners(self)
         self.started = time.time()
-        self.last_load = LastLoad(at=self.started, problems=loaded.warnings)
-        self.last = LastRound()
+        self.last = LastRound(self.tell, self.loop.time)
         self.ready = False
         self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
         self.users = Users()
@@ -126,8 +99,8 @@ class Daemon:
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
         self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
-        self._lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
+        self._loading = Loading(self, loaded)
+        self.lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
         self._due: float | None = None  # when time alone calls for the next round
         self._forgetful: str | None = None  # why what is ours cannot be written down
 
@@ -159,54 +132,21 @@ class Daemon:
 
     async def reload(self) -> tuple[Problem, ...]:
         """Take conf.d as it is now; returns its warnings. With an LvsctlError, which is logged, nothing has changed."""
-        async with self._reloading:
-            if self.ready:  # else the manager waits for the first complete round still
-                notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-            try:
-                loaded = await asyncio.to_thread(load, self.config, self.kinds)
-                await self._take(loaded)
-            except LvsctlError as error:
-                self._keep(error)
-                raise
-            finally:
-                if self.ready:
-                    notify("READY=1")
-            return loaded.warnings
+        return await self._loading.reload()
 
-    def _keep(self, error: LvsctlError) -> None:
-        """A reload failed: the configuration in force goes on."""
-        here = Problem(str(self.config), 0, 0, "", str(error))
-        problems = error.problems if isinstance(error, ConfigError) else (here,)
-        self.last_load.ok, self.last_load.problems = False, problems
-        self.metrics.loaded(ok=False, at=time.time())
-        self.tell(ReloadRefused(problems))
-        for problem in problems:
-            log.error("not reloaded", problem=str(problem))
+    @property
+    def last_load(self) -> LastLoad:
+        """What there is to tell of the configuration in force."""
+        return self._loading.last
 
-    async def _take(self, loaded: Loaded) -> None:
-        missing = await self._lookout.missing(loaded.spec)
-        table = await self.ipvs.read()
-        await self.listeners.take(loaded.spec.metrics.listen)
-        try:
-            await self.alerts.take(loaded.spec.alerting)  # last of all that can be refused
-        except LvsctlError:
-            await self.listeners.take(self.world.spec.metrics.listen)
-            raise
-        if self._stop.is_set():  # the runner is closed, or is about to be
-            raise LvsctlError("the daemon is stopping: conf.d is read again when it starts")
-        self.world.replace(loaded.spec, table=table, missing=missing)  # all at once: a round may be waiting
-        self.runner.keep(loaded.spec.questions)
-        self.metrics.keep(loaded.spec.services)
-        self.last_load = LastLoad(at=time.time(), problems=loaded.warnings)
-        self.metrics.loaded(ok=True, at=self.last_load.at)
-        for problem in loaded.warnings:
-            log.warning("conf.d", problem=str(problem))
-        self.tell(Reloaded(len(loaded.spec.services), len(loaded.spec.questions), loaded.warnings))
-        self.overrides.say_idle(loaded.spec)
+    @property
+    def stopping(self) -> bool:
+        """Whether `run` is to end, or has ended."""
+        return self._stop.is_set()
 
     async def _look_for_schedulers(self) -> None:
         spec = self.world.spec
-        missing = await self._lookout.missing(spec)
+        missing = await self.lookout.missing(spec)
         if self.world.spec is spec:  # else a reload has looked for those of its own
             self.world.found_missing(missing)
 
@@ -274,7 +214,7 @@ class Daemon:
         if self.last.error is None:  # else no round could end a suspicion now
             pause = min(pause, self.doubt.patience(self.loop.time()))
         if self.world.ladder.missing:
-            pause = min(pause, self._lookout.recheck)
+            pause = min(pause, self.lookout.recheck)
         end = self.overrides.next_end()
         due = [self._due, self.clock.moment(end) if end is not None else None]
         pause = min([pause, *(max(one - self.loop.time(), 0.0) for one in due if one is not None)])
@@ -285,12 +225,11 @@ class Daemon:
             pass
 
     async def _round(self) -> bool:
-        self.last.number += 1
+        self.last.begin()
         self._due = None
-        self.last.at = time.time()
         self.overrides.expire()
         try:
-            if self._lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
+            if self.lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
             self.world.overrides = await heed(self.overrides, self.world, self.ipvs, self.last.round)
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
@@ -303,36 +242,18 @@ class Daemon:
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:
-            self._failed(str(error))
+            self.metrics.kernel_failed()
+            self.last.failed(str(error))
             return False
-        self._tell_round(done)
+        self.last.tell(done, self.world.spec)
         self.doubt.note(done, self.loop.time())
         wanted = {service.key for service in self.world.spec.services.values()}
         self.world.left = done.left
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
-        self.last.round, self.last.error, self.last.ended = done, None, time.time()
+        self.last.complete(done)
         self.metrics.schedulers(done.decision.desired.schedulers, kept=len(self.world.ladder.kept))
         self._remember()
         return True
-
-    def _failed(self, error: str) -> None:
-        self.metrics.kernel_failed()
-        if self.last.error is None:
-            self.last.failing_since = self.loop.time()
-        if self.last.error != error:
-            self.tell(KernelSilent(error))
-        self.last.error = error
-
-    def _tell_round(self, done: Round) -> None:
-        if self.last.error is not None:
-            self.tell(KernelAnswers(self.loop.time() - self.last.failing_since))
-        for event in round_events(done, self.last.round):
-            self.tell(event)
-        spec, states = self.world.spec, self.last.states
-        for changed in service_events(spec, done, states):
-            states[changed.service] = changed.state
-            self.tell(changed)
-        self.last.states = {name: states[name] for name in spec.services if name in states}
 
     def _remember(self) -> None:
         """A full disk must not keep a dead server in the table: say so, once, and go on."""
