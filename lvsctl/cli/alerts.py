@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 @click.group(invoke_without_command=True)
-@options.output("table", "json", default="table")
+@options.output("text", "json")
 @options.socket
 @click.pass_context
 def alerts(context: click.Context, output: str, socket: str) -> None:
@@ -66,7 +66,7 @@ def test(receiver: str, socket: str) -> int:
 @click.option("--reason", callback=values.one_line, default="", metavar="TEXT", help="One line: why.")
 @click.option("--list", "listing", is_flag=True, help="Show the silences that hold.")
 @click.option("--end", metavar="ID", help="End this silence.")
-@options.output("table", "json", default="table")
+@options.output("text", "json")
 @options.socket
 def silence(
     *, matchers: tuple[str, ...], lasts: float, reason: str, listing: bool, end: str | None, output: str, socket: str

@@ -24,7 +24,7 @@ PAUSE = 1.0  # seconds between two attempts to find the daemon again
 @click.option("-n", "--limit", type=click.IntRange(0), metavar="N", help="The last N only.  [default: 10 with -f]")
 @click.option("--since", type=click.IntRange(0), metavar="NUMBER", help="Only those after the one with this number.")
 @click.option(
-    "--service", metavar="SUBJECT", help="Only what is about this service, or part of it, as `history` has it."
+    "--service", metavar="SUBJECT", help="Only what is about this: a service, or what `lvsctl history` takes."
 )
 @options.output("text", "json")
 @options.socket
@@ -35,6 +35,10 @@ def events(
 
     One line for each event, with -o json one JSON object a line. The daemon keeps the last 1000 since its start;
     `lvsctl history` goes further back. With -f, a daemon that is restarted is waited for.
+
+    \b
+    lvsctl events -f
+    lvsctl events -f -o json --service shop
     """
     from lvsctl.cli import answers, client  # noqa: PLC0415
 

@@ -25,6 +25,10 @@ def history(*, subject: str | None, limit: int, since: str | None, output: str, 
     SERVICE/SERVER or SERVICE/POOL; without it, everything. Orders are shown with all that they are about. The last 100
     of each server and each service are kept, across restarts; the oldest of all make room. CODE and LATENCY are those
     of the answer that decided.
+
+    \b
+    lvsctl history shop --since 1h
+    lvsctl history web1 -n 5
     """
     import json  # noqa: PLC0415
 

@@ -22,7 +22,8 @@ _DONE = {"drain": "drained", "disable": "disabled"}
 _subjects = click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
 _TIMEOUT = "With --wait: no longer than this.  [default: 5m]"
 _FOR = "End by itself after 90s, 30m, 1h30m, 7d.  [default: at `lvsctl enable`]"
-_force = click.option("--force", is_flag=True, help="Although nobody is left then to take a service's connections.")
+_FORCE = "Even where nobody is left to take a service's connections, at once or when an order ends."
+_force = click.option("--force", is_flag=True, help=_FORCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +52,11 @@ def _wish(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in (
         options.socket,
-        click.option(
-            "--timeout",
-            callback=values.seconds,
-            metavar="TIME",
-            help="With --wait: no longer than this.  [default: 5m]",
-        ),
+        click.option("--timeout", callback=values.seconds, metavar="TIME", help=_TIMEOUT),
         click.option("--wait", is_flag=True, help="Return when no connection is left; exit status 5 at --timeout."),
         _force,
-        click.option(
-            "--reason", callback=values.one_line, default="", metavar="TEXT", help="One line for whoever asks why."
-        ),
-        click.option(
-            "--for",
-            "lasts",
-            callback=values.seconds,
-            metavar="TIME",
-            help="End by itself after 90s, 30m, 1h30m, 7d.  [default: not before `enable`]",
-        ),
+        click.option("--reason", callback=values.one_line, default="", metavar="TEXT", help="One line: why."),
+        click.option("--for", "lasts", callback=values.seconds, metavar="TIME", help=_FOR),
     ):
         called = option(called)
     return called
@@ -81,8 +69,13 @@ def drain(subjects: tuple[str, ...], wish: _Wish) -> None:
     """Let a server finish its connections and give it no new ones.
 
     SUBJECT is a server: an address (all its ports), an address and a port, or its name in conf.d, in every service;
-    SERVICE/SERVER for one service; or SERVICE/POOL. It has weight 0 until its time is over or `lvsctl enable`, over
-    every reload and restart; with `drain_timeout` in conf.d it also leaves the table in the end.
+    SERVICE/SERVER for one service; or SERVICE/POOL. Of several all are drained, or where one is refused none. It has
+    weight 0 until its time is over or `lvsctl enable`, over every reload and restart; with `drain_timeout` in conf.d it
+    also leaves the table in the end.
+
+    \b
+    lvsctl drain web1 --for 30m --reason "new memory" --wait
+    lvsctl drain 192.0.2.21 192.0.2.22:8080 shop/spare
 
     Several orders may name one server; the most specific holds: SERVICE/SERVER before SERVER before SERVICE/POOL, and
     with a port before without. Of two alike, disable holds before drain and drain before weight.
@@ -101,8 +94,8 @@ def disable(subjects: tuple[str, ...], wish: _Wish) -> None:
     """Take a server out of the table at once.
 
     SUBJECT is named, and what holds is decided, as `lvsctl drain --help` says. Connections of a server that is not in
-    the table are no more counted (--wait does not wait for them); whether they go on is the kernel's to say
-    (net.ipv4.vs.expire_nodest_conn).
+    the table are no longer counted, so --wait does not wait for them; whether they go on is up to the sysctl
+    net.ipv4.vs.expire_nodest_conn.
     """
     _order(wish, "disable", subjects)
 
@@ -114,9 +107,13 @@ def disable(subjects: tuple[str, ...], wish: _Wish) -> None:
 def weight(subject: str, weight: str, wish: _Wish) -> None:
     """Give a server another weight for a while.
 
-    N is the weight, N% a share of the configured one, which never becomes 0 unless that was asked for. It holds while
-    the server is up; with hprio and fo the weight is the priority, so it moves to another pool. SUBJECT is named, and
-    what holds is decided, as `lvsctl drain --help` says. --wait is for weight 0.
+    N is the weight, N% a share of the configured one, up to 1000%; less than 1 becomes 1 unless 0 was asked for. It
+    holds while the server is up; with hprio and fo the weight is the priority, so it moves to another pool. SUBJECT is
+    named, and what holds is decided, as `lvsctl drain --help` says. --wait is for weight 0.
+
+    \b
+    lvsctl weight shop/web1 50% --for 1h30m
+    lvsctl weight 192.0.2.21 10
     """
     if wish.timeout is not None and weight not in ("0", "0%"):
         raise click.UsageError("--wait waits for a server to have no connections: it goes with weight 0, or `drain`")
@@ -130,9 +127,13 @@ def weight(subject: str, weight: str, wish: _Wish) -> None:
 def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
     """End what was ordered of a server or a pool.
 
-    SUBJECT is named as `lvsctl drain --help` says. What was ordered of a part of it ends, too; what was ordered of more
-    than it, or by a file of the maintenance directory, does not, and is named. The exit status is 1 if there was
-    nothing to end.
+    SUBJECT is named as `lvsctl drain --help` says, or as `lvsctl overrides` lists it. What was ordered of a part of it
+    ends, too; what was ordered of more than it, or by a file of the maintenance directory, does not, and is named. The
+    exit status is 1 if there was nothing to end; of several, then none is ended.
+
+    \b
+    lvsctl enable web1
+    lvsctl enable shop/spare
     """
     from urllib.parse import urlencode  # noqa: PLC0415
 
@@ -153,6 +154,7 @@ def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
 def overrides(output: str, socket: str) -> None:
     """List what operators ordered: who, why and until when.
 
+    Without UNTIL it holds until `lvsctl enable`, or until its file leaves the maintenance directory.
     An order that matches nothing in conf.d now is idle, as after its service was renamed: it holds when that comes
     back, unless `lvsctl enable` or its time ends it before.
     """

@@ -5,14 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from lvsctl.daemon.api.request import DAEMON
-from lvsctl.daemon.api.shapes import COUNT, SERVICE_KEY, TEXT, Operation, listed, or_null, shape
+from lvsctl.daemon.api.shapes import COUNT, SERVICE_KEY, TEXT, Operation, document, listed, or_null, shape
 from lvsctl.daemon.explain import explain
 
-EXPLANATION = shape(
+EXPLANATION = document(
     "Explanation",
     {
-        "apiVersion": {"const": "lvsctl/v1"},
-        "kind": {"const": "Explanation"},
         "subject": TEXT,
         "service": SERVICE_KEY,
         "server": or_null(shape("Endpoint", {"address": TEXT, "port": COUNT})),
@@ -23,7 +21,7 @@ EXPLANATION = shape(
 SHOW = Operation(
     "Why a service or a server stands as it does.",
     EXPLANATION,
-    query={"subject": {**TEXT, "description": "SERVICE or SERVICE/SERVER, as an operator writes them"}},
+    query={"subject": {**TEXT, "description": "SERVICE, SERVICE/SERVER, or SERVER where one service has it"}},
     required=("subject",),
     fails=(404, 503),
 )

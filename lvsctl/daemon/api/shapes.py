@@ -44,6 +44,11 @@ def shape(title: str, properties: Mapping[str, Json], *, optional: tuple[str, ..
     return {"title": title, "type": "object", "properties": dict(properties), "required": required}
 
 
+def document(kind: str, properties: Mapping[str, Json]) -> Json:
+    """An object that says what it is, so that it can be kept and read later."""
+    return shape(kind, {"apiVersion": {"const": "lvsctl/v1"}, "kind": {"const": kind}, **properties})
+
+
 ERROR = shape("Error", {"error": {"type": "string", "description": "one line that says what to do"}})
 
 SERVICE_KEY: Json = {

@@ -15,6 +15,7 @@ from lvsctl.daemon.api.shapes import (
     TRUTH,
     WHOLE,
     Operation,
+    document,
     listed,
     one_of,
     or_null,
@@ -141,11 +142,9 @@ GUARD = shape(
         "canaries": listed(CANARY),
     },
 )
-STATUS = shape(
+STATUS = document(
     "Status",
     {
-        "apiVersion": {"const": "lvsctl/v1"},
-        "kind": {"const": "Status"},
         "version": TEXT,
         "pid": COUNT,
         "started": MOMENT,
