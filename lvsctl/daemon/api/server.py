@@ -31,7 +31,8 @@ async def answering(daemon: Daemon, listener: socket.socket) -> AsyncIterator[No
     app[openapi.DOCUMENT] = openapi.document(ROUTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _logged(route) if route.changes else route.handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    # A body is what was sent: one that says it is compressed is no JSON, and LARGEST is of what arrives.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

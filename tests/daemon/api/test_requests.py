@@ -134,6 +134,11 @@ async def test_too_large_a_body(http: aiohttp.ClientSession) -> None:
         assert (await answer.json())["error"].startswith("Maximum request body size 65536 exceeded")
 
 
+async def test_a_body_that_says_it_is_compressed_is_no_bug(http: aiohttp.ClientSession) -> None:
+    async with http.post("/v1/wish", data=b"no gzip", headers={"Content-Encoding": "gzip"}) as answer:
+        assert (answer.status, await answer.json()) == (422, {"error": "the body is no JSON"})
+
+
 @pytest.mark.parametrize(("how", "status"), [("found", 404), ("conflict", 409), ("kernel", 503)])
 async def test_a_failure_is_one_line(http: aiohttp.ClientSession, how: str, status: int) -> None:
     async with http.delete(f"/v1/fail?how={how}") as answer:
