@@ -1,4 +1,4 @@
-"""The nouns: keys, attributes, tables, questions, verdicts, health and the Spec.
+"""The nouns: keys, attributes, tables, questions, verdicts, health, the Spec, the director pair.
 
 All are small frozen values, compared by content. Identity (a key) is kept apart from attributes. Units: seconds
 for every duration, bytes and packets for counters. The kernel's limits are quoted from net/netfilter/ipvs.
@@ -41,6 +41,7 @@ from lvsctl.model.ops import (
     Step,
 )
 from lvsctl.model.override import Action, NewWeight, Override, OverrideSubject, PoolSubject, ServerSubject
+from lvsctl.model.pair import OWNER, ChecksumForm, Instance, Role, VirtualAddress, VrrpVersion
 from lvsctl.model.problem import Problem, Severity
 from lvsctl.model.receiver import (
     PAGERDUTY,
@@ -100,6 +101,7 @@ __all__ = [
     "MAX_THRESHOLD",
     "MAX_WEIGHT",
     "NO_FLAGS",
+    "OWNER",
     "PAGERDUTY",
     "PRIORITY_SCHEDULERS",
     "RESEND",
@@ -116,6 +118,7 @@ __all__ = [
     "Channel",
     "Check",
     "CheckId",
+    "ChecksumForm",
     "Compat",
     "Counters",
     "DeleteServer",
@@ -131,6 +134,7 @@ __all__ = [
     "Grouping",
     "Health",
     "Info",
+    "Instance",
     "Labels",
     "Level",
     "Limits",
@@ -165,6 +169,7 @@ __all__ = [
     "Receiver",
     "Record",
     "Refusal",
+    "Role",
     "Route",
     "SchedulerUpgrade",
     "Secret",
@@ -194,6 +199,8 @@ __all__ = [
     "TunnelChecksum",
     "TunnelType",
     "Verdict",
+    "VirtualAddress",
+    "VrrpVersion",
     "Webhook",
     "WebhookFormat",
     "endpoint",

@@ -1,0 +1,1 @@
+"""Who is active: VRRP in, role out."""

@@ -1,0 +1,98 @@
+"""Sync groups: virtual routers that have one role among them, each still speaking for itself. No I/O.
+
+One member in fault: all are. One member hears a stronger active router: all give up. They become active together, once
+nobody is active beside any of them; so a group that sees only half of its peer's adverts does not take over.
+
+All members have the same priority. Where it is also the peer's, the addresses decide, and those of one member may say
+otherwise than those of another (the higher IPv4 address beside the lower link-local one): the first member's rival, as
+soon as it was ever heard, decides for all.
+
+An instance that moves alone is a group of one: the speaker knows groups only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from lvsctl.model import Instance
+from lvsctl.pair import vrrp
+from lvsctl.pair.state import Action, Cause, Event, Fit, GiveUp, Heard, Phase, State, TakeOver, Unfit, Why
+
+States: TypeAlias = tuple[State, ...]
+Done: TypeAlias = tuple[tuple[int, Action], ...]
+"""What is to be done, each by the member of this index."""
+
+
+def initial(members: Sequence[Instance]) -> States:
+    """Before Start. Raises ValueError where the members cannot move together; the configuration says so earlier."""
+    if len({(member.group, member.priority) for member in members}) != 1:
+        raise ValueError("members of a sync group have one group and one priority")
+    if len(members) > 1 and not members[0].group:
+        raise ValueError("members of a sync group name it")
+    return tuple(vrrp.initial(member) for member in members)
+
+
+def step(
+    members: Sequence[Instance], states: States, event: Event, now: float, *, at: int | None = None
+) -> tuple[States, Done]:
+    """The states after an event at one member, or at every one, and what is to be done, in this order.
+
+    at: required for Heard, Tick, Unfit and Fit. The other events are the group's.
+    """
+    moving = _Moving(members, states, now)
+    if at is None:
+        moving.all(event)
+    else:
+        moving.one(at, _judged(members, states, event, at))
+    moving.fault_together()
+    moving.give_up_together(states)
+    moving.take_over_together()
+    return tuple(moving.states), tuple(moving.done)
+
+
+def _judged(members: Sequence[Instance], states: States, event: Event, at: int) -> Event:
+    """The advert with the first member's word on who has the addresses at equal priority."""
+    rival = states[0].rival
+    if not isinstance(event, Heard) or at == 0 or rival is None:
+        return event
+    return replace(event, wins=int(members[0].source) > int(rival))
+
+
+class _Moving:
+    """One step of a group, while it is made."""
+
+    def __init__(self, members: Sequence[Instance], states: States, now: float) -> None:
+        self.states = list(states)
+        self.done: list[tuple[int, Action]] = []
+        self._members = members
+        self._now = now
+
+    def one(self, at: int, event: Event) -> None:
+        self.states[at], actions = vrrp.step(self._members[at], self.states[at], event, self._now)
+        self.done += ((at, action) for action in actions)
+
+    def all(self, event: Event) -> None:
+        for at in range(len(self.states)):
+            self.one(at, event)
+
+    def fault_together(self) -> None:
+        """A member is in fault as long as another one has a fault of its own."""
+        own = [bool(state.faults - {Cause.GROUP}) for state in self.states]
+        for at, state in enumerate(self.states):
+            others = any(own[:at] + own[at + 1 :])
+            if others is not (Cause.GROUP in state.faults):
+                self.one(at, Unfit(Cause.GROUP) if others else Fit(Cause.GROUP))
+
+    def give_up_together(self, before: States) -> None:
+        fell = any(
+            old.phase is Phase.ACTIVE and new.phase is not Phase.ACTIVE
+            for old, new in zip(before, self.states, strict=True)
+        )
+        if fell:
+            self.all(GiveUp(Why.GROUP, stay=False))
+
+    def take_over_together(self) -> None:
+        if len(self.states) > 1 and all(state.due for state in self.states):
+            self.all(TakeOver(vrrp.reason(self.states[0], self._now)))
