@@ -5,7 +5,8 @@ nobody is active beside any of them; so a group that sees only half of its peer'
 
 All members have the same priority. Where it is also the peer's, the addresses decide, and those of one member may say
 otherwise than those of another (the higher IPv4 address beside the lower link-local one): the first member's rival, as
-soon as it was ever heard, decides for all.
+soon as it was ever heard, decides for all. Two groups that meet for the first time while both are active may both give
+up once.
 
 An instance that moves alone is a group of one: the speaker knows groups only.
 """

@@ -8,6 +8,8 @@ of one monotonic clock. `State.timer` says when `Tick` is due. Added to the RFC,
   that its peers have given it up (3 intervals) sends nothing for one interval more, and yields to whoever is heard.
 - An active answers adverts of weaker rivals at once, as RFC 9568 says, but at most ten times an interval.
 - Priority 0 brings the end of the wait nearer, never further away: a stream of such adverts cannot hold a backup up.
+- The first advert of another router does not shorten the wait, if its interval is the shorter one: it may come from a
+  newcomer that the active router, which speaks less often, has just sent back.
 - Two owners (priority 255) are decided by address, as any two: RFC 9568, 7.1, would have both active for ever.
 - A director told to give up stays standby behind whoever is active, until it falls silent.
 
@@ -96,12 +98,13 @@ def patience(me: Instance, state: State) -> float:
 
 
 def _heard(me: Instance, state: State, heard: Heard, now: float) -> Result:
-    state = replace(state, rival=heard.advert.source, heard=now) if state.started else state
+    aware = replace(state, rival=heard.advert.source, heard=now)
     match state.phase:
         case Phase.ACTIVE:
-            return _heard_active(me, state, heard, now)
+            return _heard_active(me, aware, heard, now)
         case Phase.BACKUP:
-            return _heard_backup(me, state, heard.advert, now), ()
+            another = state.rival not in (None, heard.advert.source)
+            return _heard_backup(me, aware, heard.advert, now, another=another), ()
         case Phase.INITIALIZE:
             return state, ()
 
@@ -120,7 +123,7 @@ def _heard_active(me: Instance, state: State, heard: Heard, now: float) -> Resul
     return _answer(me, replace(state, contested=True), now)
 
 
-def _heard_backup(me: Instance, state: State, advert: Advert, now: float) -> State:
+def _heard_backup(me: Instance, state: State, advert: Advert, now: float, *, another: bool) -> State:
     if advert.priority == 0:
         soon = now + skew(me, state)
         return replace(state, released=True, timer=soon if state.timer is None else min(state.timer, soon))
@@ -131,7 +134,10 @@ def _heard_backup(me: Instance, state: State, advert: Advert, now: float) -> Sta
             return state
     else:
         state = replace(state, preempt_at=None)
-    return _listen(me, replace(state, interval=advert.interval), now)
+    listening = _listen(me, replace(state, interval=advert.interval), now)
+    if another and state.timer is not None and not state.released:
+        return replace(listening, timer=max(now + patience(me, listening), state.timer))
+    return listening
 
 
 def _tick(me: Instance, state: State, now: float) -> Result:

@@ -140,7 +140,7 @@ def mended(at: int, value: int) -> Callable[[Datagram], Datagram]:
 
 
 def changed(**changes: Any) -> Callable[[Datagram], Datagram]:
-    return lambda datagram: replace(datagram, **changes)  # type: ignore[arg-type]
+    return lambda datagram: replace(datagram, **changes)
 
 
 def cut(by: int) -> Callable[[Datagram], Datagram]:
