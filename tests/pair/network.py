@@ -130,8 +130,11 @@ class Network:
         node.frozen = node.deaf = False
         self.disturbed(who)
         backlog, node.backlog = node.backlog, []
+        given_up = any(self.now - state.sent > vrrp.PATIENCE * state.interval for state in node.states)
         for link, datagram in backlog:
             self._hear(who, link, datagram)
+        if given_up and any(datagram.payload[2] for _, datagram in backlog):
+            assert not node.active, f"{who} has slept its role away and somebody else is active"
         self.look_at_links(who)
         self._tick(who)
 

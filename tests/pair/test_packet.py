@@ -101,6 +101,15 @@ def test_bytes_made_by_hand(sentence: str, instance: Instance, pseudo: str, payl
     assert sent.payload == bytes.fromhex(payload.format(f"{total:04x}")), sentence
 
 
+def test_a_sum_without_remainder_has_the_checksum_0() -> None:
+    """It is equal to 0xffff in one's complement, but who computes it anew and compares has 0."""
+    [sent] = codec(V2, addresses=(ip_interface("0.0.0.0"),)).encode(100)
+    rest = int.from_bytes(sent.payload[6:8])
+    [sent] = codec(V2, addresses=(ip_interface(rest),)).encode(100)
+    assert sent.payload[6:8] == b"\0\0"
+    assert checksum(sent.payload) == 0
+
+
 def test_by_unicast_every_peer_gets_its_own_checksum() -> None:
     peers = (THEIRS, ip_address("192.0.2.3"))
     sent = codec(peers=peers).encode(100)

@@ -146,6 +146,28 @@ def test_taking_over(
     assert (state.role, state.timer) == (ACTIVE, story[-1][0] + ours.interval), sentence
 
 
+@pytest.mark.parametrize(
+    ("sentence", "story", "timer"),
+    [
+        ("a newcomer's shorter interval does not shorten the wait for the active that sent it back",
+         [(1, hear(150, LOWER, 5.0)), (1.1, hear(120, HIGHER, 0.1))], 1 + 5 * DOWN),
+        ("its second advert does: it is the active now",
+         [(1, hear(150, LOWER, 5.0)), (1.1, hear(120, HIGHER, 0.1)), (1.2, hear(120, HIGHER, 0.1))], 1.2 + DOWN / 10),
+        ("nor is a longer interval held up", [(1, hear(150, LOWER, 1.0)), (1.1, hear(120, HIGHER, 5.0))],
+         1.1 + 5 * DOWN),
+        ("who has released is not waited for any more",
+         [(1, hear(150, LOWER, 5.0)), (2, hear(0, LOWER, 5.0)), (2.1, hear(120, HIGHER, 0.1))], 2.1 + DOWN / 10),
+        ("the same router may speak more often from now on",
+         [(1, hear(150, LOWER, 5.0)), (1.1, hear(150, LOWER, 0.1))], 1.1 + DOWN / 10),
+    ],
+)  # fmt: skip
+def test_two_actives_with_different_intervals(
+    sentence: str, story: Sequence[tuple[float, Event]], timer: float
+) -> None:
+    state, _ = after(V3, (0, Start()), *story)
+    assert state.timer == pytest.approx(timer), sentence
+
+
 def test_a_stronger_active_in_between_restarts_the_delay() -> None:
     state, _ = after(DELAYED, (0, Start()), (1, hear(90)), (2, hear(150)), (5, hear(90)))
     assert state.preempt_at == 15
@@ -242,6 +264,9 @@ def test_a_rival_that_came_too_soon_for_an_answer_gets_it_a_little_later() -> No
         ("it stops once", V3, [(0, Start()), (1, Stop()), (2, Stop())], None, ()),
         ("a fault over after the stop starts nothing", V3,
          [(0, Start()), (1, Unfit(Cause.CARRIER)), (2, Stop()), (3, Fit(Cause.CARRIER))], None, ()),
+        ("but whoever starts again still has it", V3,
+         [(0, Start()), (1, Unfit(Cause.CARRIER)), (2, Stop()), (3, Start())], Role.FAULT,
+         (told(Role.FAULT, Why.FAULT),)),
         ("a priority set in fault holds after it", V3,
          [(0, Start()), (1, Unfit(Cause.CARRIER)), (1, SetPriority(OWNER)), (2, Fit(Cause.CARRIER))], ACTIVE,
          (Send(255), told(ACTIVE, Why.OWNER), Announce())),
