@@ -110,6 +110,7 @@ bench: packages $(VENV)/ready
 	$(BIN)/python -m tests.bench.checks
 	$(BIN)/python -m tests.bench.cli
 	$(BIN)/python -m tests.bench.scrape
+	$(BIN)/python -m tests.bench.vrrp
 	$(LAB) --require --timeout 1800 -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory

@@ -23,7 +23,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from lvsctl.model import Address, ChecksumForm, Family, Instance, VrrpVersion
@@ -78,7 +78,7 @@ class Advert:
     source: Address
     priority: int
     interval: float
-    addresses: tuple[Address, ...] = ()
+    addresses: frozenset[Address] = frozenset()
     oddities: tuple[Oddity, ...] = ()
     number: int = 0
 
@@ -94,8 +94,11 @@ class Codec:
         self._sends_to = tuple(peer.packed for peer in me.peers) or (self._heard_at,)
         self._first = me.version << 4 | _ADVERTISEMENT
         self._addresses = b"".join(address.packed for address in me.addresses)
-        self._size = 4 if me.family is Family.INET else 16
+        self._address: type[IPv4Address | IPv6Address] = IPv4Address if me.family is Family.INET else IPv6Address
+        self._size = len(self._source)
+        self._ours = self._listed(self._addresses)
         self._units = 100 if me.version is VrrpVersion.V3 else 1  # of the interval, per second
+        self._interval = round(me.interval * self._units)
         self._auth_type = _NO_PASSWORD if me.password is None else _PASSWORD
         self._password = (
             (me.password.reveal() if me.password else "").encode()[:_AUTHENTICATION].ljust(_AUTHENTICATION, b"\0")
@@ -108,8 +111,7 @@ class Codec:
     def encode(self, priority: int, number: int = 0) -> tuple[Datagram, ...]:
         """Our advert with this priority, for each destination. number: for the seal, if there are keys."""
         me = self._me
-        interval = round(me.interval * self._units)
-        word = interval if me.version is VrrpVersion.V3 else self._auth_type << 8 | interval
+        word = self._interval if me.version is VrrpVersion.V3 else self._auth_type << 8 | self._interval
         head = _HEADER.pack(self._first, me.vrid, priority, len(me.addresses), word, 0)
         message = head + self._addresses + (self._password if me.version is VrrpVersion.V2 else b"")
         return tuple(self._to(destination, message, number) for destination in self._sends_to)
@@ -187,17 +189,16 @@ class Codec:
         units = word & (_MAX_INTERVAL if self._me.version is VrrpVersion.V3 else 0xFF)
         if not units:
             return Refused.INTERVAL
-        listed = message[_HEADER.size : _HEADER.size + message[3] * self._size]
-        oddities = []
-        if units != round(self._me.interval * self._units):
-            oddities.append(Oddity.INTERVAL)
-        if listed != self._addresses and self._split(listed) != self._split(self._addresses):
-            oddities.append(Oddity.ADDRESSES)
-        addresses = tuple(ip_address(address) for address in sorted(self._split(listed)))
-        return Advert(ip_address(source), priority, units / self._units, addresses, tuple(oddities), number)
+        oddities = [] if units == self._interval else [Oddity.INTERVAL]
+        addresses, listed = self._ours, message[_HEADER.size : _HEADER.size + message[3] * self._size]
+        if listed != self._addresses:
+            addresses = self._listed(listed)
+            oddities += [] if addresses == self._ours else [Oddity.ADDRESSES]
+        return Advert(self._address(source), priority, units / self._units, addresses, tuple(oddities), number)
 
-    def _split(self, listed: bytes) -> set[bytes]:
-        return {listed[at : at + self._size] for at in range(0, len(listed), self._size)}
+    def _listed(self, listed: bytes) -> frozenset[Address]:
+        size = self._size
+        return frozenset(self._address(listed[at : at + size]) for at in range(0, len(listed), size))
 
 
 def _pseudo_header(message: bytes, source: bytes, destination: bytes) -> int:

@@ -15,7 +15,7 @@ from lvsctl.pair.state import GiveUp, Why
 from tests.pair.laws import SLACK, Laws
 from tests.pair.network import DELAY, Network, Node, roles, set_priority
 
-SEEDS = range(int(os.environ.get("LVSCTL_VRRP_SEEDS", "150")))
+SEEDS = range(int(os.environ.get("LVSCTL_VRRP_SEEDS", "100")))
 """More of them by hand: LVSCTL_VRRP_SEEDS=20000."""
 
 FAULTS = 12
