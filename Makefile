@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv user-mode-linux ipvsadm iproute2 kmod
 WATCHERS := prometheus prometheus-alertmanager
+NEIGHBOURS := keepalived
 HEADERS := linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-6.12-amd64 linux-headers-6.12-cloud-amd64
 STOCK := dkms sparse perl qemu-system-x86 busybox-static $(HEADERS)
 STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/test_scheduling.py
@@ -12,7 +13,7 @@ COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
 .PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench packages \
-	packages-if-possible watchers watchers-if-possible lock clean
+	packages-if-possible watchers watchers-if-possible neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -40,6 +41,10 @@ watchers:
 
 watchers-if-possible:
 	@tests/lab/packages $(WATCHERS) || true
+
+# Other routers, with which ours has to get along; without them those tests are skipped.
+neighbours-if-possible:
+	@tests/lab/packages $(NEIGHBOURS) || true
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml | packages-if-possible
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -74,11 +79,11 @@ unit: watchers-if-possible $(VENV)/ready
 	$(BIN)/pytest -m "not kernel and not kernels and not stock"
 
 # Each in a lab of its own.
-kernel: $(VENV)/ready module
+kernel: neighbours-if-possible $(VENV)/ready module
 	@$(MAKE) --jobs 2 --output-sync=target kernel-e2e kernel-rooms
 
 kernel-e2e: FOLDERS := tests/e2e
-kernel-rooms: FOLDERS := tests/cli tests/daemon tests/kernel tests/lab
+kernel-rooms: FOLDERS := tests/cli tests/daemon tests/kernel tests/lab tests/pair
 kernel-e2e kernel-rooms: $(VENV)/ready module
 	$(LAB) --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels" $(FOLDERS)
 

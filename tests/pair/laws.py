@@ -6,7 +6,6 @@ from itertools import combinations
 
 from lvsctl.model import Role
 from lvsctl.pair import vrrp
-from lvsctl.pair.state import Why
 from tests.pair.network import DELAY, LAG, Network, Taken, roles
 
 SLACK = 2 * (DELAY + LAG)
@@ -64,9 +63,8 @@ class Laws:
         for other, rival in enumerate(network.nodes):
             if other == taken.who or not rival.active or not network.connected(taken.who, other):
                 continue
-            # Somebody who could not hear the rival may have been active beside it, and have released.
-            calm = network.calm.values() if taken.why is Why.RELEASED else [network.calm[taken.who, other]]
-            settled = network.now - max(calm) > 2 * node.patience
+            # Whoever could not hear the rival may have been active beside it, so everybody has to have been in touch.
+            settled = network.now - max(network.calm.values()) > 2 * max(node.patience, rival.patience)
             live = rival.active_since is not None and network.now - rival.active_since > SLACK
             assert not (settled and live), f"{taken.who} took over from {other}, which was active ({taken.why})"
 
