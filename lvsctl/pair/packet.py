@@ -54,7 +54,7 @@ class Refused(StrEnum):
     VERSION = "version"
     TYPE = "type"  # not an advertisement (invalid_type_rcvd)
     VRID = "vrid"  # of another virtual router
-    SOURCE = "source"  # not from one of the unicast peers
+    SOURCE = "source"  # not from one of the unicast peers, or of another family
     DESTINATION = "destination"  # unicast where multicast is spoken, or the reverse
     CHECKSUM = "checksum"
     INTERVAL = "interval"  # none at all (advert_interval_err)
@@ -162,7 +162,7 @@ class Codec:
             return Refused.TYPE if payload[0] >> 4 == self._me.version else Refused.VERSION
         if payload[1] != self._me.vrid:
             return Refused.VRID
-        if self._peers and datagram.source not in self._peers:
+        if len(datagram.source) != self._size or (self._peers and datagram.source not in self._peers):
             return Refused.SOURCE
         return None if datagram.destination == self._heard_at else Refused.DESTINATION
 

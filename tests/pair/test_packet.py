@@ -175,6 +175,7 @@ def longer(by: bytes) -> Callable[[Datagram], Datagram]:
         ("a router has forwarded it", V3, changed(hops=254), Refused.HOPS),
         ("our own, looped back", V3, changed(source=OURS.packed), Refused.OWN),
         ("by unicast where multicast is spoken", V3, changed(destination=OURS.packed), Refused.DESTINATION),
+        ("from an address of another family", V2, changed(source=THEIRS6.packed), Refused.SOURCE),
         ("another bit in the priority", V3, flipped(2), Refused.CHECKSUM),
         ("another bit in the priority, version 2", V2, flipped(2), Refused.CHECKSUM),
         ("another bit in the priority, IPv6", V6, flipped(2), Refused.CHECKSUM),
