@@ -165,16 +165,14 @@ def reason(state: State, now: float) -> Why:
 def _stop(me: Instance, state: State) -> Result:
     if not state.started:
         return state, ()
-    stopped = replace(initial(me), priority=state.priority, faults=state.faults)
-    return stopped, (*_farewell(state), Became(None, Why.STOPPED))
+    return replace(_afresh(me, state), started=False), (*_farewell(state), Became(None, Why.STOPPED))
 
 
 def _unfit(me: Instance, state: State, cause: Cause) -> Result:
     unfit = replace(state, faults=state.faults | {cause})
     if state.faults or not state.started:
         return unfit, ()
-    fallen = replace(initial(me), priority=state.priority, faults=unfit.faults, started=True)
-    return fallen, (*_farewell(state), Became(Role.FAULT, Why.FAULT))
+    return _afresh(me, unfit), (*_farewell(state), Became(Role.FAULT, Why.FAULT))
 
 
 def _fit(me: Instance, state: State, cause: Cause, now: float) -> Result:
@@ -215,14 +213,7 @@ def _enter(me: Instance, state: State, why: Why, now: float) -> Result:
 
 
 def _activate(me: Instance, state: State, why: Why, now: float) -> Result:
-    active = replace(
-        initial(me),
-        phase=Phase.ACTIVE,
-        started=True,
-        priority=state.priority,
-        rival=state.rival,
-        heard=state.heard,
-    )
+    active = replace(_afresh(me, state), phase=Phase.ACTIVE)
     advertised, sends = _advertise(me, active, now)
     return advertised, (*sends, Became(Role.ACTIVE, why), Announce())
 
@@ -233,16 +224,20 @@ def _yield(me: Instance, state: State, why: Why, advert: Advert, now: float) -> 
 
 
 def _stand_by(me: Instance, state: State, now: float, *, interval: float | None = None, stay: bool = False) -> State:
-    backup = replace(
+    backup = replace(_afresh(me, state), phase=Phase.BACKUP, interval=interval or me.interval, stay=stay)
+    return _listen(me, backup, now)
+
+
+def _afresh(me: Instance, state: State) -> State:
+    """What outlasts a transition."""
+    return replace(
         initial(me),
-        phase=Phase.BACKUP,
-        started=True,
         priority=state.priority,
+        started=state.started,
+        faults=state.faults,
         rival=state.rival,
         heard=state.heard,
-        stay=stay,
     )
-    return _listen(me, replace(backup, interval=interval or me.interval), now)
 
 
 def _listen(me: Instance, state: State, now: float) -> State:
