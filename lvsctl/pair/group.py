@@ -4,9 +4,10 @@ One member in fault: all are. One member hears a stronger active router: all giv
 nobody is active beside any of them; so a group that sees only half of its peer's adverts does not take over.
 
 All members have the same priority. Where it is also the peer's, the addresses decide, and those of one member may say
-otherwise than those of another (the higher IPv4 address beside the lower link-local one): the first member's rival, as
-soon as it was ever heard, decides for all. Two groups that meet for the first time while both are active may both give
-up once.
+otherwise than those of another (the higher IPv4 address beside the lower link-local one): the first member's rival
+decides for all, as soon as it was ever heard. Until then another member that hears one answers, and the first speaks
+up, so that the other side's first member decides, or is heard here. If neither happens, the second advert is judged by
+that member's own address.
 
 An instance that moves alone is a group of one: the speaker knows groups only.
 """
@@ -19,7 +20,7 @@ from typing import TypeAlias
 
 from lvsctl.model import Instance
 from lvsctl.pair import vrrp
-from lvsctl.pair.state import Action, Cause, Event, Fit, GiveUp, Heard, Phase, State, TakeOver, Unfit, Why
+from lvsctl.pair.state import Action, Cause, Event, Fit, GiveUp, Heard, Phase, Speak, State, TakeOver, Unfit, Why
 
 States: TypeAlias = tuple[State, ...]
 Done: TypeAlias = tuple[tuple[int, Action], ...]
@@ -46,19 +47,25 @@ def step(
     if at is None:
         moving.all(event)
     else:
-        moving.one(at, _judged(members, states, event, at))
+        moving.one(at, _judged(members, states, event, now, at))
+        if isinstance(event, Heard) and at > 0 and states[0].rival is None:
+            moving.one(0, Speak())
     moving.fault_together()
     moving.give_up_together(states)
     moving.take_over_together()
     return tuple(moving.states), tuple(moving.done)
 
 
-def _judged(members: Sequence[Instance], states: States, event: Event, at: int) -> Event:
+def _judged(members: Sequence[Instance], states: States, event: Event, now: float, at: int) -> Event:
     """The advert with the first member's word on who has the addresses at equal priority."""
-    rival = states[0].rival
-    if not isinstance(event, Heard) or at == 0 or rival is None:
+    if not isinstance(event, Heard) or at == 0:
         return event
-    return replace(event, wins=int(members[0].source) > int(rival))
+    rival = states[0].rival
+    if rival is not None:
+        return replace(event, wins=int(members[0].source) > int(rival))
+    lately = vrrp.PATIENCE * max(members[at].interval, event.advert.interval)
+    met = states[at].rival == event.advert.source and now - states[at].heard < lately
+    return event if met else replace(event, wins=True)
 
 
 class _Moving:

@@ -106,7 +106,12 @@ class TakeOver:
     why: Why = Why.ORDERED
 
 
-Event: TypeAlias = Start | Stop | Heard | Tick | Unfit | Fit | SetPriority | GiveUp | TakeOver
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Advertise without waiting for the timer, if active."""
+
+
+Event: TypeAlias = Start | Stop | Heard | Tick | Unfit | Fit | SetPriority | GiveUp | TakeOver | Speak
 
 
 # --- what comes out -----------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from lvsctl.pair.state import (
     Phase,
     Send,
     SetPriority,
+    Speak,
     Start,
     State,
     Stop,
@@ -82,6 +83,8 @@ def step(me: Instance, state: State, event: Event, now: float) -> Result:
             return _give_up(me, state, why, stay, now)
         case TakeOver(why):
             return _activate(me, state, why, now) if state.phase is Phase.BACKUP else (state, ())
+        case Speak():
+            return _answer(me, state, now) if state.phase is Phase.ACTIVE else (state, ())
 
 
 def skew(me: Instance, state: State) -> float:

@@ -332,13 +332,26 @@ def test_a_group_of_equal_priorities_agrees_though_the_addresses_do_not(seed: in
     assert active(network) == [0, 1]
     network.cut = set()
     network.run(1040)
-    assert len(active(network)) == 1, "they meet for the first time: either, and both may have given up once"
+    assert active(network) == [1], "by the address of the first member"
     network.cut = everything
     network.run(1060)
     network.cut = set()
     network.run(1080)
-    assert active(network) == [1], "by the address of the first member"
-    assert [(taken.who, taken.role) for taken in network.log if taken.at > 1060] == [(0, Role.STANDBY)]
+    assert active(network) == [1], "and so at any later time"
+    changes = [(taken.who, taken.role) for taken in network.log if taken.at > 1020]
+    assert changes == [(0, Role.STANDBY), (0, Role.ACTIVE), (0, Role.STANDBY)], "nobody else has given up"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_group_whose_first_members_never_meet_is_decided_by_the_second(seed: int) -> None:
+    network, _ = pair(100, 100, links=2, seed=seed)
+    network.cut = {(one, 1 - one, link) for one in (0, 1) for link in (0, 1)}
+    network.run(1020)
+    network.cut = {(0, 1, 0), (1, 0, 0)}
+    network.run(1022)
+    assert active(network) == [0], "which has the higher IPv6 address"
+    network.run(1060)
+    assert active(network) == [0]
 
 
 def test_one_link_lost_moves_the_group() -> None:

@@ -23,6 +23,7 @@ from lvsctl.pair.state import (
     Phase,
     Send,
     SetPriority,
+    Speak,
     Start,
     State,
     Stop,
@@ -104,6 +105,7 @@ def test_start(sentence: str, ours: Instance, actions: tuple[Action, ...], timer
         ("in version 2 too, where an interval is learnt beside the RFC", V2, hear(150, interval=3), 2 + 9 + SKEW),
         ("higher priority now: less skew", V3, SetPriority(228), 3 + 28 / 256),
         ("nobody to release", V3, GiveUp(), DOWN),
+        ("nothing to say", V3, Speak(), DOWN),
         ("a timer that is not due", V3, Tick(), DOWN),
         ("what was not missing is back", V3, Fit(Cause.CARRIER), DOWN),
     ],
@@ -183,6 +185,7 @@ def test_a_stronger_active_in_between_restarts_the_delay() -> None:
          (Send(100), Announce()), 102),
         ("one that releases, too: it was heard by others", hear(0, HIGHER), (Send(100),), 102),
         ("it is active already", TakeOver(), (), 101),
+        ("it may be asked to speak", Speak(), (Send(100),), 102),
         ("a new priority is said with the next advert", SetPriority(90), (), 101),
     ],
 )  # fmt: skip
@@ -349,7 +352,7 @@ def test_a_busy_machine_has_not_slept() -> None:
 # --- laws ---------------------------------------------------------------------------------------------------------
 
 EVENTS = st.one_of(
-    st.sampled_from([Start(), Stop(), Tick(), Tick(), GiveUp(), TakeOver()]),
+    st.sampled_from([Start(), Stop(), Tick(), Tick(), GiveUp(), TakeOver(), Speak()]),
     st.builds(Unfit, st.sampled_from([Cause.CARRIER, Cause.ADDRESS])),
     st.builds(Fit, st.sampled_from([Cause.CARRIER, Cause.ADDRESS])),
     st.builds(SetPriority, st.integers(1, 255)),
