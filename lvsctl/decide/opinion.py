@@ -1,0 +1,88 @@
+"""Two directors' opinions compared: where they differ, and which of the two sees less.
+
+Who sees fewer servers up than the other lowers himself; nobody ever lowers the other. So one who is blind - who
+suspects himself, or is cut off - overthrows nobody: he only makes way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvsctl.model.pairing import Digest
+
+FRESH = 3
+"""A digest counts for so many of the intervals in which digests are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A server that one sees up and the other down. here: what this director sees."""
+
+    service: str
+    server: str
+    here: bool
+
+    def __str__(self) -> str:
+        mine, theirs = ("up", "down") if self.here else ("down", "up")
+        return f"{self.service}/{self.server} is {mine} here and {theirs} at the peer"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a comparison found.
+
+    here, there: how many of the servers that both speak of each sees up. common: how many these are. disagreements: in
+    the order of their names. peer: why the peer's word does not count, "" if it does.
+    """
+
+    here: int = 0
+    there: int = 0
+    common: int = 0
+    disagreements: tuple[Disagreement, ...] = ()
+    peer: str = ""
+
+    @property
+    def sees_less(self) -> bool:
+        """Whether this director sees fewer servers up than its peer, whose word counts."""
+        return not self.peer and self.here < self.there
+
+
+def compare(mine: Digest, theirs: Digest | None, *, interval: float, now: float) -> View:
+    """What both speak of, seen from here.
+
+    interval: seconds between two digests of the peer. A stale digest, none at all, or one of a peer that does not trust
+    its own eyes changes nothing.
+    """
+    if theirs is None:
+        return View(peer="the peer has not been heard")
+    age = now - theirs.at
+    if age > FRESH * interval:
+        return View(peer=f"the peer has not been heard for {age:.0f} s")
+    common = mine.verdicts.keys() & theirs.verdicts.keys()
+    differing = sorted(key for key in common if mine.verdicts[key] is not theirs.verdicts[key])
+    return View(
+        here=sum(mine.verdicts[key] for key in common),
+        there=sum(theirs.verdicts[key] for key in common),
+        common=len(common),
+        disagreements=tuple(Disagreement(*key, here=mine.verdicts[key]) for key in differing),
+        peer=f"the peer does not trust its own eyes: {theirs.blind}" if theirs.blind else "",
+    )
+
+
+def lowering(view: View, mine: Digest, penalty: int) -> tuple[int, str]:
+    """What a director takes from its own priority for seeing less than its peer, and why; (0, "") for nothing.
+
+    One that does not trust its own eyes takes it, too, if its peer's word counts: the peer may see better.
+    """
+    if view.peer:
+        return 0, ""
+    if mine.blind:
+        return penalty, f"this director does not trust its own eyes: {mine.blind}"
+    if view.sees_less:
+        return penalty, f"this director sees {view.here} of {view.common} servers up, its peer {view.there}"
+    return 0, ""
+
+
+def better_here(view: View) -> tuple[Disagreement, ...]:
+    """What the peer sees down that is up here: why a failover to it should be refused."""
+    return tuple(one for one in view.disagreements if one.here)
