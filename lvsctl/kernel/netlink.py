@@ -8,25 +8,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
 
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
-
 from lvsctl.errors import KernelError
 from lvsctl.kernel import decode, encode, modules, probe
+from lvsctl.kernel.channel import Refused, asked_again
 from lvsctl.kernel.family import resolve
-from lvsctl.kernel.genl import GenericSocket, Interrupted, Refused
+from lvsctl.kernel.genl import GenericSocket
 from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
 from lvsctl.kernel.totals import read_totals
 from lvsctl.model import Entry, Info, Op, Refusal, Seen, ServiceCounters, ServiceKey, Table, Timeouts
-
-# Only a listing is asked again: it changes nothing, and the next attempt has a new socket.
-_retried = retry(
-    retry=retry_if_exception_type(Interrupted),
-    stop=stop_after_attempt(5),
-    wait=wait_exponential(multiplier=0.005, max=0.1),
-    reraise=True,
-)
 
 
 async def open_ipvs() -> GenericSocket:
@@ -47,7 +38,7 @@ class NetlinkIpvs:
         self._socket: GenericSocket | None = None
         self._memory = ServerMemory()
 
-    @_retried
+    @asked_again
     async def read(self) -> Table:
         """See `Ipvs.read`. Parts that did not change since the last read are the same objects as then.
 
@@ -66,7 +57,7 @@ class NetlinkIpvs:
             self._memory.forget(but=table)
             return table
 
-    @_retried
+    @asked_again
     async def look(self) -> Seen:
         """See `Ipvs.look`; the table is as that of `read`, from the same listings as the counters."""
         async with self._conversation() as kernel:

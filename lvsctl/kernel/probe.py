@@ -7,7 +7,8 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from lvsctl.kernel import encode
-from lvsctl.kernel.genl import GenericSocket, Refused
+from lvsctl.kernel.channel import Refused
+from lvsctl.kernel.genl import GenericSocket
 from lvsctl.kernel.numbers import Command
 from lvsctl.model import AddressKey, AddService, DeleteService, Protocol, ServiceAttrs
 

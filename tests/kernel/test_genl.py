@@ -11,8 +11,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from lvsctl.errors import KernelError
-from lvsctl.kernel import encode, family, genl, wire
-from lvsctl.kernel.genl import BATCH, BREATH, GenericSocket, Refused
+from lvsctl.kernel import channel, encode, family, wire
+from lvsctl.kernel.channel import BATCH, Refused
+from lvsctl.kernel.genl import BREATH, GenericSocket
 from lvsctl.kernel.listing import ListReader
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import AddServer, AddService, Entry, Forward, Op, RealAttrs, RealKey, Refusal, ServiceAttrs
@@ -174,7 +175,7 @@ async def test_a_kernel_that_does_not_answer_is_given_up(
     far = kernel([], [lambda s: answer(s, errno.EEXIST)], *LISTING)
     ipvs = NetlinkIpvs(far.open)
     with monkeypatch.context() as impatient:
-        impatient.setattr(genl, "PATIENCE", 0.0)
+        impatient.setattr(channel, "PATIENCE", 0.0)
         for question in (ipvs.read(), ipvs.apply([AddService(SHOP, RR)] * 2)):  # to the second order, no answer
             with pytest.raises(KernelError) as caught:
                 await question
