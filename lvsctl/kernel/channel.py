@@ -1,4 +1,4 @@
-"""A netlink socket on the asyncio loop, whatever is spoken on it: orders, many to a datagram, and what comes back.
+"""A netlink socket on the asyncio loop, whatever is spoken on it; and orders, many to a datagram.
 
 The kernel does what it is asked within `send`, so its answers are there when `send` returns: receiving is tried
 first, and the loop is only waited for where there is nothing yet.
@@ -46,15 +46,11 @@ asked_again = retry(
 )
 
 
-class Channel(ABC):
-    """Not for two conversations at once: the caller has a lock.
-
-    A conversation that does not come to its end leaves answers behind that nobody wants: close the socket then.
-    """
+class Channel:
+    """What is sent and what comes."""
 
     def __init__(self, connection: socket.socket) -> None:
         """connection: to the kernel, or to something that speaks for it."""
-        self._sequence = 0
         self._buffer = memoryview(bytearray(BUFFER))
         self._socket = connection
         self._socket.setblocking(False)
@@ -62,46 +58,6 @@ class Channel(ABC):
     def close(self) -> None:
         """Release the socket."""
         self._socket.close()
-
-    async def order(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
-        """Carry out (command, body), in order, a batch to a datagram; the errno of each, 0 for done."""
-        answers: list[int] = []
-        for start in range(0, len(orders), BATCH):
-            answers += await self._order_batch(orders[start : start + BATCH])
-            await asyncio.sleep(0)  # thousands of orders must not keep the loop from its probes
-        return answers
-
-    @abstractmethod
-    def _request(self, command: int, body: bytes, *, flags: int, sequence: int) -> bytes:
-        """A message to the kernel; the flag REQUEST need not be among `flags`."""
-
-    async def _order_batch(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
-        """What fails is answered whether it asks or not, so only the last order asks; by its answer all others are in.
-
-        (Fetching an answer to every order took longer than carrying the orders out. Should the kernel ever be unable
-        to leave an answer, it says so: receiving fails with ENOBUFS.)
-        """
-        first = self._next(len(orders))
-        last = first + len(orders) - 1
-        parts = [
-            self._request(command, body, flags=wire.ACK if sequence == last else 0, sequence=sequence)
-            for sequence, (command, body) in enumerate(orders, first)
-        ]
-        await self._send(b"".join(parts))
-        answers: dict[int, int] = {}
-        while last not in answers:
-            for message in wire.messages(await self._receive()):
-                if message.type == wire.ERROR:
-                    answers[message.sequence] = wire.error_number(message)
-        return [answers.get(sequence, 0) for sequence in range(first, last + 1)]
-
-    def _next(self, count: int) -> int:
-        """The first of `count` sequence numbers; they start again long before 32 bits are full."""
-        if self._sequence > 0x7FFFFFFF:
-            self._sequence = 0
-        first = self._sequence + 1
-        self._sequence += count
-        return first
 
     async def _send(self, datagram: bytes) -> None:
         while True:
@@ -144,6 +100,57 @@ class Channel(ABC):
             remove(number)
         if not ready.done():
             raise KernelError(f"netlink: no answer from the kernel within {patience:.0f} s")
+
+
+class Conversation(Channel, ABC):
+    """Questions, orders and answers. Not two conversations at once: the caller has a lock.
+
+    One that does not come to its end leaves answers behind that nobody wants: close the socket then.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self._sequence = 0
+
+    async def order(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
+        """Carry out (command, body), in order, a batch to a datagram; the errno of each, 0 for done."""
+        answers: list[int] = []
+        for start in range(0, len(orders), BATCH):
+            answers += await self._order_batch(orders[start : start + BATCH])
+            await asyncio.sleep(0)  # thousands of orders must not keep the loop from its probes
+        return answers
+
+    @abstractmethod
+    def _request(self, command: int, body: bytes, *, flags: int, sequence: int) -> bytes:
+        """A message to the kernel; the flag REQUEST need not be among `flags`."""
+
+    async def _order_batch(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
+        """What fails is answered whether it asks or not, so only the last order asks; by its answer all others are in.
+
+        (Fetching an answer to every order took longer than carrying the orders out. Should the kernel ever be unable
+        to leave an answer, it says so: receiving fails with ENOBUFS.)
+        """
+        first = self._next(len(orders))
+        last = first + len(orders) - 1
+        parts = [
+            self._request(command, body, flags=wire.ACK if sequence == last else 0, sequence=sequence)
+            for sequence, (command, body) in enumerate(orders, first)
+        ]
+        await self._send(b"".join(parts))
+        answers: dict[int, int] = {}
+        while last not in answers:
+            for message in wire.messages(await self._receive()):
+                if message.type == wire.ERROR:
+                    answers[message.sequence] = wire.error_number(message)
+        return [answers.get(sequence, 0) for sequence in range(first, last + 1)]
+
+    def _next(self, count: int) -> int:
+        """The first of `count` sequence numbers; they start again long before 32 bits are full."""
+        if self._sequence > 0x7FFFFFFF:
+            self._sequence = 0
+        first = self._sequence + 1
+        self._sequence += count
+        return first
 
 
 def connect(protocol: int) -> socket.socket:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from lvsctl.errors import KernelError
 from lvsctl.kernel import wire
-from lvsctl.kernel.channel import Channel, Interrupted, connect, expect_success
+from lvsctl.kernel.channel import Conversation, Interrupted, connect, expect_success
 
 NETLINK_GENERIC: Final = 16
 BREATH: Final = 4  # datagrams of a listing, some hundred servers, that are read in one go
@@ -25,7 +25,7 @@ class Reader(Protocol):
         """Read the attributes of one message."""
 
 
-class GenericSocket(Channel):
+class GenericSocket(Conversation):
     """A socket that speaks to one generic netlink family."""
 
     def __init__(self, family: int, connection: socket.socket | None = None) -> None:

@@ -34,14 +34,14 @@ def service_refusal(service: ServiceKey | None, number: int) -> Refusal:
     """The same for an operation that has no attributes, such as zeroing; None: it was for all services."""
     if number == errno.ESRCH and service is not None:
         return Refusal(number, _no_service(service))
-    return Refusal(number, NOT_PERMITTED if number == errno.EPERM else _other(number))
+    return Refusal(number, NOT_PERMITTED if number == errno.EPERM else other(number))
 
 
 def timeouts_refusal(number: int) -> Refusal:
     """The same for setting the timeouts."""
     if number in (errno.EINVAL, errno.ERANGE):
         return Refusal(number, "a timeout is out of range: give whole seconds, 0 to leave one as it is")
-    return Refusal(number, NOT_PERMITTED if number == errno.EPERM else _other(number))
+    return Refusal(number, NOT_PERMITTED if number == errno.EPERM else other(number))
 
 
 def _sentence(op: Op, number: int) -> str:
@@ -57,7 +57,7 @@ def _sentence(op: Op, number: int) -> str:
         case DeleteServer(service, server) if number == errno.ENOENT:
             return _no_server(service, server)
         case DeleteService() | DeleteServer():
-            return _other(number)
+            return other(number)
 
 
 def _about_service(service: ServiceKey, attrs: ServiceAttrs, number: int) -> str:
@@ -76,7 +76,7 @@ def _about_service(service: ServiceKey, attrs: ServiceAttrs, number: int) -> str
             return f"service {service} is invalid: check its scheduler name, persistence timeout and netmask"
         case errno.EAFNOSUPPORT:
             return f"service {service}: this kernel's IPVS has no IPv6"
-    return _other(number)
+    return other(number)
 
 
 def _about_server(service: ServiceKey, server: RealKey, attrs: RealAttrs, number: int) -> str:
@@ -95,7 +95,7 @@ def _about_server(service: ServiceKey, server: RealKey, attrs: RealAttrs, number
                 f"server {server} is invalid: give a unicast address, a tunnel where its family is not the service's, "
                 "and a port to a gue tunnel"
             )
-    return _other(number)
+    return other(number)
 
 
 def _no_service(service: ServiceKey) -> str:
@@ -106,5 +106,6 @@ def _no_server(service: ServiceKey, server: RealKey) -> str:
     return f"there is no server {server} in service {service}: {NEXT_ROUND}"
 
 
-def _other(number: int) -> str:
+def other(number: int) -> str:
+    """For an errno that no sentence was made for."""
     return f"the kernel refused: {os.strerror(number)} ({errno.errorcode.get(number, number)})"

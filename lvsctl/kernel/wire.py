@@ -22,6 +22,8 @@ MULTI: Final = 0x2
 ACK: Final = 0x4
 DUMP_INTERRUPTED: Final = 0x10
 DUMP: Final = 0x300
+EXCLUSIVE: Final = 0x200
+CREATE: Final = 0x400
 
 MESSAGE: Final = Struct("=IHHII")  # length, type, flags, sequence, port
 GENERIC: Final = Struct("=BBH")  # command, version, reserved
@@ -58,6 +60,11 @@ def request(*, family: int, flags: int, sequence: int, command: int, body: bytes
     """A generic netlink message (version 1, which is the only one IPVS has had) to the kernel."""
     length = _REQUEST.size + len(body)
     return _REQUEST.pack(length, family, REQUEST | flags, sequence, 0, command, 1, 0) + body
+
+
+def message(kind: int, body: bytes, *, flags: int, sequence: int) -> bytes:
+    """A message to the kernel that is not generic."""
+    return MESSAGE.pack(MESSAGE.size + len(body), kind, REQUEST | flags, sequence, 0) + body
 
 
 def error_number(message: Message) -> int:
@@ -127,6 +134,10 @@ class Attributes:
 
     def __contains__(self, kind: int) -> bool:
         return kind in self._payloads
+
+    def whole(self, kind: int) -> bytes:
+        """All of the attribute; nothing where it is missing."""
+        return self._payloads.get(kind, b"")
 
     def bytes(self, kind: int, size: int) -> bytes:
         """The first `size` bytes of the attribute."""

@@ -25,8 +25,10 @@ from lvsctl.model.alerting import (
     Route,
     Silence,
 )
+from lvsctl.model.announcing import Announcing
 from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
+from lvsctl.model.link import MAX_LABEL, Effect, Interface, Interfaces, LinkAnswer, LinkChange, LinkEvent, Vip
 from lvsctl.model.metrics import Compat, Listener, MetricsSpec
 from lvsctl.model.ops import (
     AddServer,
@@ -73,6 +75,7 @@ from lvsctl.model.spec import (
     Share,
     Spec,
 )
+from lvsctl.model.sync import MAX_SYNC_ID, SYNC_GROUP, SYNC_PORT, SyncDaemon, SyncRole
 from lvsctl.model.table import (
     MAX_THRESHOLD,
     MAX_WEIGHT,
@@ -98,6 +101,8 @@ from lvsctl.model.table import (
 
 __all__ = [
     "LOUD",
+    "MAX_LABEL",
+    "MAX_SYNC_ID",
     "MAX_THRESHOLD",
     "MAX_WEIGHT",
     "NO_FLAGS",
@@ -105,6 +110,8 @@ __all__ = [
     "PAGERDUTY",
     "PRIORITY_SCHEDULERS",
     "RESEND",
+    "SYNC_GROUP",
+    "SYNC_PORT",
     "Action",
     "AddServer",
     "AddService",
@@ -114,6 +121,7 @@ __all__ = [
     "AlertSeverity",
     "Alerting",
     "Alertmanager",
+    "Announcing",
     "CapacityWarning",
     "Channel",
     "Check",
@@ -125,6 +133,7 @@ __all__ = [
     "DeleteService",
     "EditServer",
     "EditService",
+    "Effect",
     "Email",
     "Entry",
     "Family",
@@ -135,9 +144,14 @@ __all__ = [
     "Health",
     "Info",
     "Instance",
+    "Interface",
+    "Interfaces",
     "Labels",
     "Level",
     "Limits",
+    "LinkAnswer",
+    "LinkChange",
+    "LinkEvent",
     "Listener",
     "MailSecurity",
     "MarkKey",
@@ -189,6 +203,8 @@ __all__ = [
     "Spec",
     "Status",
     "Step",
+    "SyncDaemon",
+    "SyncRole",
     "Table",
     "Target",
     "Teams",
@@ -201,6 +217,7 @@ __all__ = [
     "Verdict",
     "VirtualAddress",
     "VrrpVersion",
+    "Vip",
     "Webhook",
     "WebhookFormat",
     "endpoint",
