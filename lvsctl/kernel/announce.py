@@ -76,7 +76,7 @@ def _neighbour_advertisement(address: IPv6Address, mac: bytes, *, router: bool) 
 
 def internet_checksum(data: bytes) -> int:
     """RFC 1071, of an even number of bytes."""
-    total = sum(Struct(f"!{len(data) // 2}H").unpack(data))
+    total: int = sum(Struct(f"!{len(data) // 2}H").unpack(data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
