@@ -20,8 +20,10 @@ from lvsctl.kernel.numbers import (
     OPERATOR_FLAGS,
     PERSISTENT,
     PROTOCOL_OF,
+    SYNC_ROLE_OF,
     TUNNEL_OF,
     About,
+    Daemon,
     Dest,
     Stat,
     Svc,
@@ -29,6 +31,8 @@ from lvsctl.kernel.numbers import (
 )
 from lvsctl.kernel.wire import Attributes
 from lvsctl.model import (
+    SYNC_GROUP,
+    SYNC_PORT,
     Address,
     AddressKey,
     Family,
@@ -41,6 +45,7 @@ from lvsctl.model import (
     ServiceAttrs,
     ServiceFlag,
     ServiceKey,
+    SyncDaemon,
     Timeouts,
     Traffic,
     Tunnel,
@@ -131,6 +136,29 @@ def timeouts(attributes: bytes) -> Timeouts:
     answer = Attributes(attributes)
     kinds = (Top.TIMEOUT_TCP, Top.TIMEOUT_TCP_FIN, Top.TIMEOUT_UDP)
     return Timeouts(*(answer.number(kind, 4) for kind in kinds))
+
+
+def sync_daemon(attributes: bytes) -> SyncDaemon | None:
+    """A sync daemon as GET_DAEMON dumps it; None for one in a role of which we know nothing."""
+    daemon = Attributes(attributes).nested(Top.DAEMON)
+    role = SYNC_ROLE_OF.get(daemon.number(Daemon.STATE, 4))
+    if role is None:
+        return None
+    return SyncDaemon(
+        role,
+        daemon.text(Daemon.INTERFACE),
+        daemon.number(Daemon.SYNC_ID, 4),
+        daemon.number(Daemon.MAX_LENGTH, 2, 0),
+        _read_group(daemon),
+        daemon.number(Daemon.PORT, 2, SYNC_PORT),
+        daemon.number(Daemon.TTL, 1, 1),
+    )
+
+
+def _read_group(daemon: Attributes) -> Address:
+    if Daemon.GROUP6 in daemon:
+        return IPv6Address(daemon.bytes(Daemon.GROUP6, 16))
+    return IPv4Address(daemon.bytes(Daemon.GROUP, 4)) if Daemon.GROUP in daemon else SYNC_GROUP
 
 
 def _read_service_key(svc: Attributes) -> ServiceKey | None:

@@ -17,13 +17,16 @@ from lvsctl.kernel.numbers import (
     OPERATOR_FLAGS,
     PERSISTENT,
     PROTOCOL,
+    SYNC_ROLE,
     TUNNEL,
     Command,
+    Daemon,
     Dest,
     Svc,
     Top,
 )
 from lvsctl.model import (
+    MAX_SYNC_ID,
     AddressKey,
     AddServer,
     AddService,
@@ -40,6 +43,8 @@ from lvsctl.model import (
     RealKey,
     ServiceAttrs,
     ServiceKey,
+    SyncDaemon,
+    SyncRole,
     Timeouts,
     Tunnel,
 )
@@ -116,6 +121,31 @@ def timeouts(seconds: Timeouts) -> bytes:
         + wire.u32(Top.TIMEOUT_TCP_FIN, seconds.tcp_fin)
         + wire.u32(Top.TIMEOUT_UDP, seconds.udp)
     )
+
+
+def sync_daemon(daemon: SyncDaemon) -> bytes:
+    """All that NEW_DAEMON can be told. Raises one of `NO_BYTES` for numbers that do not fit.
+
+    The kernel takes any sync id, but sends a byte of it.
+    """
+    if daemon.sync_id > MAX_SYNC_ID:
+        raise ValueError(daemon.sync_id)
+    group = Daemon.GROUP if daemon.group.version == 4 else Daemon.GROUP6
+    return wire.nested(
+        Top.DAEMON,
+        wire.u32(Daemon.STATE, SYNC_ROLE[daemon.role])
+        + wire.text(Daemon.INTERFACE, daemon.interface)
+        + wire.u32(Daemon.SYNC_ID, daemon.sync_id)
+        + wire.u16(Daemon.MAX_LENGTH, daemon.max_length)
+        + wire.attribute(group, daemon.group.packed)
+        + wire.u16(Daemon.PORT, daemon.port)
+        + wire.attribute(Daemon.TTL, daemon.ttl.to_bytes(1, sys.byteorder)),
+    )
+
+
+def sync_role(role: SyncRole) -> bytes:
+    """What DEL_DAEMON has to know."""
+    return wire.nested(Top.DAEMON, wire.u32(Daemon.STATE, SYNC_ROLE[role]))
 
 
 def _service_key(service: ServiceKey) -> bytes:

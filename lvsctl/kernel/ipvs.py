@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 from typing import Protocol
 
-from lvsctl.model import Info, Op, Refusal, Seen, ServiceKey, Table, Timeouts
+from lvsctl.model import Info, Op, Refusal, Seen, ServiceKey, SyncDaemon, SyncRole, Table, Timeouts
 
 
 class Ipvs(Protocol):
@@ -34,6 +34,15 @@ class Ipvs(Protocol):
 
     async def set_timeouts(self, timeouts: Timeouts) -> Refusal | None:
         """Set the idle timeouts; 0 leaves one as it is."""
+
+    async def sync_daemons(self) -> Sequence[SyncDaemon]:
+        """The connection sync daemons that run, the master first; at most one of each role."""
+
+    async def start_sync(self, daemon: SyncDaemon) -> Refusal | None:
+        """Start one. Its interface must be there; another of this role must not (EEXIST), whatever it does."""
+
+    async def stop_sync(self, role: SyncRole) -> Refusal | None:
+        """Stop that of this role; ESRCH if none runs."""
 
     async def zero(self, service: ServiceKey | None = None) -> Refusal | None:
         """Zero the traffic counters of one service, or of all."""

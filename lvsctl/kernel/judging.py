@@ -39,8 +39,7 @@ def judge_service(key: ServiceKey, attrs: ServiceAttrs, schedulers: Collection[s
 
 def judge_server(key: ServiceKey, server: RealKey, attrs: RealAttrs, generation: Generation) -> int:
     """errno, or 0. What is judged of a new server alone: `is_unicast`."""
-    family = Family.INET if server.address.version == 4 else Family.INET6
-    if family is not key.family and attrs.forward is not Forward.TUNNEL:
+    if mixes_families(key, server) and attrs.forward is not Forward.TUNNEL:
         return errno.EINVAL
     if not 0 <= attrs.weight <= MAX_WEIGHT or attrs.lower > attrs.upper:
         return errno.ERANGE
@@ -49,6 +48,11 @@ def judge_server(key: ServiceKey, server: RealKey, attrs: RealAttrs, generation:
     if attrs.forward is Forward.TUNNEL and attrs.tunnel.type is TunnelType.GUE and attrs.tunnel.port == 0:
         return errno.EINVAL
     return 0
+
+
+def mixes_families(service: ServiceKey, server: RealKey) -> bool:
+    """Whether the server is of another family than the service; only a tunnel leads to it, and it is not synced."""
+    return server.address.version != (4 if service.family is Family.INET else 6)
 
 
 def is_unicast(address: Address) -> bool:

@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 from lvsctl.kernel import encode
 from lvsctl.kernel.connections import Connection, Connections, End
 from lvsctl.kernel.director import Director, Virtual
-from lvsctl.kernel.judging import is_unicast, judge_server, judge_service
+from lvsctl.kernel.judging import is_unicast, judge_server, judge_service, mixes_families
 from lvsctl.kernel.refusals import refusal, service_refusal, timeouts_refusal
+from lvsctl.kernel.remembered_sync import ETHERNET, SyncMemory
 from lvsctl.model import (
     Address,
     AddServer,
@@ -52,13 +53,13 @@ Refuse: TypeAlias = Callable[[int, Op], int]
 """A hook of tests: number of the operation since the start, from 1, and the operation -> errno, or 0."""
 
 
-class MemoryIpvs:
+class MemoryIpvs(SyncMemory):
     """A table of its own, empty or as given; what is given may hold what the kernel would refuse.
 
     schedulers: those that this "kernel" has; set anew as modules come and go. local: addresses that are its own; a real
     server with one of them is kept as Forward.LOCAL, as kernels before 2.6.37 did (later ones keep the method and look
     when a packet comes). refuse: see `Refuse`. generation: see `Generation`. expire_quiescent: the sysctl
-    expire_quiescent_template.
+    expire_quiescent_template. interfaces: see `SyncMemory`.
 
     written: how many orders were given since the start: operations, zeroing, timeouts.
 
@@ -76,8 +77,9 @@ class MemoryIpvs:
         refuse: Refuse | None = None,
         generation: Generation = Generation.NEW,
         expire_quiescent: bool = False,
+        interfaces: Mapping[str, int] = ETHERNET,
     ) -> None:
-        self.written = 0
+        super().__init__(interfaces)
         self.refuse = refuse
         self.schedulers = frozenset(schedulers)
         self._local = frozenset(local)
@@ -174,6 +176,10 @@ class MemoryIpvs:
         """The connection table, to look at."""
         return self._director.connections
 
+    def _mixes_families(self) -> bool:
+        services = self._director.services.items()
+        return any(mixes_families(key, server) for key, service in services for server in service.servers)
+
     def _answer(self, op: Op) -> Refusal | None:
         try:
             encode.operation(op)  # what has no bytes does not reach the kernel either
@@ -222,6 +228,8 @@ class MemoryIpvs:
         number = judge_server(key, server, attrs, self._generation)
         if number:
             return number
+        if self._syncs and mixes_families(key, server):
+            return errno.EINVAL
         if new == (server in service.servers):
             return errno.EEXIST if new else errno.ENOENT
         if new and not is_unicast(server.address):

@@ -16,8 +16,21 @@ from lvsctl.kernel.genl import GenericSocket
 from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
+from lvsctl.kernel.sync_refusals import no_sync_refusal, sync_refusal
 from lvsctl.kernel.totals import read_totals
-from lvsctl.model import Entry, Info, Op, Refusal, Seen, ServiceCounters, ServiceKey, Table, Timeouts
+from lvsctl.model import (
+    Entry,
+    Info,
+    Op,
+    Refusal,
+    Seen,
+    ServiceCounters,
+    ServiceKey,
+    SyncDaemon,
+    SyncRole,
+    Table,
+    Timeouts,
+)
 
 
 async def open_ipvs() -> GenericSocket:
@@ -110,6 +123,35 @@ class NetlinkIpvs:
             return timeouts_refusal(errno.ERANGE)
         (number,) = await self._order([(Command.SET_CONFIG, order)])
         return timeouts_refusal(number) if number else None
+
+    @asked_again
+    async def sync_daemons(self) -> Sequence[SyncDaemon]:
+        """See `Ipvs.sync_daemons`."""
+        async with self._conversation() as kernel:
+            daemons = ListReader(decode.sync_daemon)
+            await kernel.dump(Command.GET_DAEMON, b"", daemons)
+            return daemons.found
+
+    async def start_sync(self, daemon: SyncDaemon) -> Refusal | None:
+        """See `Ipvs.start_sync`."""
+        try:
+            order = encode.sync_daemon(daemon)
+        except encode.NO_BYTES:
+            return sync_refusal(daemon, errno.ERANGE)
+        (number,) = await self._order([(Command.NEW_DAEMON, order)])
+        return sync_refusal(daemon, number) if number else None
+
+    async def stop_sync(self, role: SyncRole) -> Refusal | None:
+        """See `Ipvs.stop_sync`.
+
+        One that was started a moment ago, and has not run yet, is stopped with EINTR, on which netlink says nothing at
+        all, not even when it is asked to: so something else is asked for behind it, whose answer comes in any case.
+        """
+        async with self._conversation() as kernel:
+            self.written += 1
+            stop = (Command.DEL_DAEMON, encode.sync_role(role))
+            number, _ = await kernel.order([stop, (Command.GET_CONFIG, b"")])
+        return no_sync_refusal(role, number) if number else None
 
     async def zero(self, service: ServiceKey | None = None) -> Refusal | None:
         """See `Ipvs.zero`."""

@@ -10,6 +10,8 @@ Its quirks, which stay within encode.py and decode.py, each held by a test in te
 - a mark service is dumped without address, port and protocol;
 - NEW and SET of a server want every attribute; a server of the other family must say its own;
 - the port of a gue tunnel is in network byte order, its neighbours are not;
+- a sync daemon that is stopped before it ran is stopped without an answer;
+- one goes on, and is dumped, when its interface is deleted, and does not take to another of the same name;
 - 64-bit counters came with Linux 4.1; before there were only 32-bit ones, which wrap.
 """
 
@@ -19,7 +21,7 @@ import socket
 from enum import IntEnum
 from typing import Final
 
-from lvsctl.model import Family, Forward, Protocol, ServiceFlag, TunnelChecksum, TunnelType
+from lvsctl.model import Family, Forward, Protocol, ServiceFlag, SyncRole, TunnelChecksum, TunnelType
 
 FAMILY_NAME: Final = "IPVS"
 
@@ -35,6 +37,9 @@ class Command(IntEnum):
     SET_DEST = 6
     DEL_DEST = 7
     GET_DEST = 8
+    NEW_DAEMON = 9
+    DEL_DAEMON = 10
+    GET_DAEMON = 11
     SET_CONFIG = 12
     GET_CONFIG = 13
     GET_INFO = 15
@@ -46,6 +51,7 @@ class Top(IntEnum):
 
     SERVICE = 1
     DEST = 2
+    DAEMON = 3
     TIMEOUT_TCP = 4
     TIMEOUT_TCP_FIN = 5
     TIMEOUT_UDP = 6
@@ -95,6 +101,19 @@ class Dest(IntEnum):
     TUNNEL_FLAGS = 15
 
 
+class Daemon(IntEnum):
+    """Attributes of a sync daemon; those from MAX_LENGTH on came with Linux 4.3."""
+
+    STATE = 1
+    INTERFACE = 2
+    SYNC_ID = 3
+    MAX_LENGTH = 4
+    GROUP = 5
+    GROUP6 = 6
+    PORT = 7
+    TTL = 8
+
+
 class Stat(IntEnum):
     """Attributes of STATS (32 bits each, 64 for bytes) and STATS64 (all 64)."""
 
@@ -112,12 +131,14 @@ FORWARD_MASK: Final = 0x7
 FAMILY: Final = {Family.INET: int(socket.AF_INET), Family.INET6: int(socket.AF_INET6)}
 PROTOCOL: Final = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 FORWARD: Final = {Forward.MASQUERADE: 0, Forward.LOCAL: 1, Forward.TUNNEL: 2, Forward.ROUTE: 3}
+SYNC_ROLE: Final = {SyncRole.MASTER: 1, SyncRole.BACKUP: 2}
 TUNNEL: Final = {TunnelType.IPIP: 0, TunnelType.GUE: 1, TunnelType.GRE: 2}
 CHECKSUM: Final = {TunnelChecksum.NONE: 0, TunnelChecksum.CHECKSUM: 1, TunnelChecksum.REMOTE: 2}
 
 # The kernel's closed sets in our words. What has no word here can be written only by tools that are not ipvsadm.
 FAMILY_OF: Final = {number: word for word, number in FAMILY.items()}
 PROTOCOL_OF: Final = {number: word for word, number in PROTOCOL.items()}
+SYNC_ROLE_OF: Final = {number: word for word, number in SYNC_ROLE.items()}
 FORWARD_OF: Final = {number: word for word, number in FORWARD.items()}
 TUNNEL_OF: Final = {number: word for word, number in TUNNEL.items()}
 CHECKSUM_OF: Final = {number: word for word, number in CHECKSUM.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from lvsctl.kernel.judging import mixes_families
 from lvsctl.model import (
     MAX_WEIGHT,
     AddServer,
@@ -13,6 +14,7 @@ from lvsctl.model import (
     DeleteService,
     EditServer,
     EditService,
+    Forward,
     Op,
     RealAttrs,
     RealKey,
@@ -22,6 +24,7 @@ from lvsctl.model import (
 )
 
 NOT_PERMITTED = "not permitted: give lvsctl CAP_NET_ADMIN in this network namespace"
+MIXED = "; its family must be the service's where connections are synchronised (ipvsadm -L --daemon)"
 NEXT_ROUND = "somebody else changed the table, the next round puts it right"
 
 
@@ -91,9 +94,10 @@ def _about_server(service: ServiceKey, server: RealKey, attrs: RealAttrs, number
                 f"give a weight from 0 to {MAX_WEIGHT} and a lower threshold not above the upper"
             )
         case errno.EINVAL:
+            mixed = attrs.forward is Forward.TUNNEL and mixes_families(service, server)
             return (
                 f"server {server} is invalid: give a unicast address, a tunnel where its family is not the service's, "
-                "and a port to a gue tunnel"
+                f"and a port to a gue tunnel{MIXED if mixed else ''}"
             )
     return other(number)
 

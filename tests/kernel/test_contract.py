@@ -196,6 +196,7 @@ NEXT_ROUND = "somebody else changed the table, the next round puts it right"
 UNKNOWN = MarkKey(Family.INET, 404)
 NINE = real("10.0.0.9")
 INVALID = "give a unicast address, a tunnel where its family is not the service's, and a port to a gue tunnel"
+UNMIXED = "its family must be the service's where connections are synchronised (ipvsadm -L --daemon)"
 LIMITS = "give a weight from 0 to 2147483647 and a lower threshold not above the upper"
 GUE0 = RealAttrs(Forward.TUNNEL, 1, tunnel=Tunnel(TunnelType.GUE))
 NO_SERVICE = f"there is no service mark 404: {NEXT_ROUND}"
@@ -261,13 +262,17 @@ REFUSED: list[tuple[Op, int, str]] = [
     (
         AddServer(SHOP, real("fe80::1"), RealAttrs(Forward.TUNNEL, 1)),
         errno.EINVAL,
-        f"server [fe80::1]:80 is invalid: {INVALID}",
+        f"server [fe80::1]:80 is invalid: {INVALID}; {UNMIXED}",
     ),
-    (AddServer(SHOP, real("::"), RealAttrs(Forward.TUNNEL, 1)), errno.EINVAL, f"server [::]:80 is invalid: {INVALID}"),
+    (
+        AddServer(SHOP, real("::"), RealAttrs(Forward.TUNNEL, 1)),
+        errno.EINVAL,
+        f"server [::]:80 is invalid: {INVALID}; {UNMIXED}",
+    ),
     (
         AddServer(SHOP, real("::ffff:10.0.0.9"), RealAttrs(Forward.TUNNEL, 1)),
         errno.EINVAL,
-        f"server [::ffff:a00:9]:80 is invalid: {INVALID}",
+        f"server [::ffff:a00:9]:80 is invalid: {INVALID}; {UNMIXED}",
     ),
     (EditServer(UNKNOWN, NINE, ROUTE), errno.ESRCH, NO_SERVICE),
     (EditServer(SHOP, NINE, ROUTE), errno.ENOENT, NO_SERVER),
