@@ -9,6 +9,7 @@ import pytest
 
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import Family, Protocol
+from tests.kernel.cable import Cable
 from tests.kernel.kernel_log import KernelLog
 from tests.kernel.scripted import Answer, ScriptedKernel
 from tests.kernel.shop import PORT, Shop, furnish
@@ -28,6 +29,20 @@ async def kernel() -> AsyncIterator[Callable[..., ScriptedKernel]]:
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture(scope="package")
+def hosts() -> Iterator[Cable]:
+    """Made once: that takes longer than most of what is done with them."""
+    with Cable().hosts() as made:
+        yield made
+
+
+@pytest.fixture
+def cable(hosts: Cable) -> Iterator[Cable]:
+    """Plugged in; the test is inside `near`."""
+    with hosts.plugged():
+        yield hosts
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 CAP_NET_ADMIN = 12
+CAP_NET_RAW = 13
 SYS = {"x86_64": (117, 126), "aarch64": (147, 91)}[os.uname().machine]  # setresuid, capset
 PR_SET_KEEPCAPS = 8
 VERSION_3 = 0x20080522
