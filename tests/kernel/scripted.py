@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from lvsctl.kernel import wire
 from lvsctl.kernel.genl import GenericSocket
+from lvsctl.kernel.rtnetlink import RouteSocket
 from tests.kernel.golden import FAMILY
 
 Answer: TypeAlias = Callable[[int], bytes]
@@ -26,12 +27,19 @@ class ScriptedKernel:
 
     async def open(self) -> GenericSocket:
         """For NetlinkIpvs: a new socket to this kernel."""
+        return GenericSocket(FAMILY, self._connect())
+
+    async def open_route(self) -> RouteSocket:
+        """For Rtnetlink: the same."""
+        return RouteSocket(self._connect())
+
+    def _connect(self) -> socket.socket:
         self.opened += 1
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         far.setblocking(False)
         self._far.append(far)
         asyncio.get_running_loop().add_reader(far.fileno(), self._answer, far)
-        return GenericSocket(FAMILY, near)
+        return near
 
     def close(self) -> None:
         for far in self._far:
