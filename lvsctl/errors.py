@@ -36,7 +36,7 @@ class ConfigError(LvsctlError):
 
 
 class KernelError(LvsctlError):
-    """IPVS cannot be asked: the module is missing, the capability is missing, or the netlink socket failed."""
+    """IPVS, or links and addresses, cannot be asked: no module, no capability, or the socket failed."""
 
 
 class DaemonUnreachable(LvsctlError):
