@@ -88,14 +88,17 @@ async def test_over_the_kernel(netns: None, change: tuple[Table, Table], stop_af
 
 
 def test_the_changes_are_worth_testing() -> None:
-    """At least some of what is generated keeps a live service alive through a change."""
+    """At least some of what is generated keeps a live service alive through a change.
+
+    How many of the first few varies with all that is imported, where hypothesis looks for constants.
+    """
     seen: list[bool] = []
 
-    @few
+    @settings(few, max_examples=200)
     @given(change=changes())
     def look(change: tuple[Table, Table]) -> None:
         have, want = change
         seen.append(any(live(have, key) and live(want, key) and have[key] != want[key] for key in have))
 
     look()
-    assert seen.count(True) >= 5
+    assert seen.count(True) >= 10
