@@ -22,10 +22,12 @@ class Announcer:
     sent: frames so far. An interface that was deleted and made again needs a new one.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, connection: socket.socket | None = None) -> None:
+        """connection: to something that stands for the interface (default: to the interface)."""
         self.sent = 0
         self._name = name
-        self._socket = _bound(name)
+        self._socket = _bound(name) if connection is None else connection
+        self._socket.setblocking(False)
 
     async def send(self, frames: Iterable[bytes]) -> Refusal | None:
         """All of them, or those before the first that was refused."""
@@ -59,7 +61,6 @@ def _bound(name: str) -> socket.socket:
         if connection is not None:
             connection.close()
         raise KernelError(f"cannot announce addresses on {name}: {_sentence(name, error.errno or 0)}") from error
-    connection.setblocking(False)
     return connection
 
 

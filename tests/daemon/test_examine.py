@@ -259,6 +259,12 @@ def test_sysctls_that_are_there(here: Host) -> None:
     }
 
 
+def test_a_sysctl_of_an_interface_with_a_dot(here: Host) -> None:
+    here.write("proc/sys/net/ipv4/conf/eth0.7/arp_ignore", "1\n")
+    name = "net.ipv4.conf.eth0/7.arp_ignore"
+    assert networking(here.root, [name], []).sysctls == {name: "1"}
+
+
 # --- other writers ------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from lvsctl.kernel.addresses import Addresses
 from lvsctl.kernel.announcer import Announcer
 from lvsctl.kernel.macvlan import Macvlans, virtual_mac
 from lvsctl.kernel.rtnetlink import Rtnetlink
+from lvsctl.kernel.watch import Watch
 from lvsctl.model import Effect, Family, Refusal, Vip
 from tests.e2e.netns import ip
 from tests.kernel.cable import ETH0, NEAR_MAC, Cable, shown
@@ -165,6 +166,8 @@ def test_two_capabilities_are_enough_and_are_needed(cable: Cable) -> None:
         rtnetlink = Rtnetlink()
         addresses, macvlans = Addresses(rtnetlink), Macvlans(rtnetlink)
         assert await addresses.look("eth0") is not None
+        async with Watch(["eth0"]) as watch:
+            assert (await anext(watch))["eth0"] is not None
         not_permitted = Refusal(errno.EPERM, "not permitted: give lvsctl CAP_NET_ADMIN in this network namespace")
         assert list(await addresses.add(VIPS)) == [not_permitted] * 2
         assert list(await addresses.remove(VIPS)) == [not_permitted] * 2

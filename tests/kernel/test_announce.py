@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import struct
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from lvsctl.errors import KernelError
 from lvsctl.kernel.announce import ArpForm, announcement, internet_checksum
-from lvsctl.kernel.announcer import Announcer
+from lvsctl.kernel.announcer import BREATH, Announcer
 from lvsctl.kernel.macvlan import Macvlans, virtual_mac
 from lvsctl.kernel.rtnetlink import Rtnetlink
 from lvsctl.model import Effect, Family, Refusal
@@ -77,6 +78,58 @@ def test_a_gratuitous_arp_names_its_sender_alone(address: IPv4Address, mac: byte
 def test_a_mac_has_six_bytes() -> None:
     with pytest.raises(ValueError, match="a MAC has 6 bytes, not 0"):
         announcement(VIP, b"")
+
+
+# --- the sender ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wire() -> Iterator[tuple[Announcer, socket.socket]]:
+    """An announcer, and what it sends to, which has room for a few frames."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    far.setblocking(False)
+    announcer = Announcer("eth0", near)
+    yield announcer, far
+    announcer.close()
+    far.close()
+
+
+async def test_a_full_queue_holds_up_nobody_else(wire: tuple[Announcer, socket.socket]) -> None:
+    announcer, far = wire
+    frames = [announcement(VIP + number, MAC) for number in range(200)]
+    sending = asyncio.create_task(announcer.send(frames))
+    for frame in frames:
+        assert await asyncio.get_running_loop().sock_recv(far, 2048) == frame
+    assert await sending is None
+
+
+async def test_a_queue_that_stays_full_is_given_up(
+    wire: tuple[Announcer, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvsctl.kernel.announcer.PATIENCE", 0.01)
+    sent = await wire[0].send([announcement(VIP, MAC)] * 200)
+    assert sent == Refusal(errno.ETIMEDOUT, "eth0 takes no more packets: its queue was full for 0 s")
+    assert 0 < wire[0].sent < 200
+
+
+async def test_a_long_burst_lets_the_loop_turn() -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    announcer = Announcer("eth0", near)
+    turning = asyncio.create_task(turn())
+    assert await announcer.send([announcement(VIP, MAC)] * 200) is None
+    turning.cancel()
+    announcer.close()
+    far.close()
+    assert turns >= 200 // BREATH
 
 
 # --- on the real kernel -------------------------------------------------------------------------------------------

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Final
 
 from lvsctl.daemon.examine.host import text_of
 from lvsctl.daemon.examine.routes import NOT_UNDERSTOOD, RTF_LOCAL, lines_v6, ways
 from lvsctl.decide.doctor.facts import Networking
 from lvsctl.model import Address
 
+_PATH: Final = str.maketrans("./", "/.")
+
 
 def networking(root: Path, sysctls: Iterable[str], addresses: Iterable[Address]) -> Networking:
-    """sysctls: dotted names to read. addresses: for which to find the interface that leads there."""
-    values = {name: text_of(root / "proc/sys" / name.replace(".", "/")).strip() for name in sysctls}
+    """sysctls: dotted names to read, with a slash for an interface's own dot.
+
+    addresses: for which to find the interface that leads there.
+    """
+    values = {name: text_of(root / "proc/sys" / name.translate(_PATH)).strip() for name in sysctls}
     four, six = root / "proc/net/fib_trie", root / "proc/net/ipv6_route"
     return Networking(
         sysctls={name: value for name, value in values.items() if value},

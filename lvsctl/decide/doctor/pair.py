@@ -1,0 +1,58 @@
+"""What is to be said of the sysctls that a director pair depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lvsctl.decide.doctor.facts import Area, Finding, Level
+from lvsctl.decide.doctor.network import SYSCTLS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class PairNeeds:
+    """What a pair does on this host. copies: connections are synchronised. virtual: interfaces below a virtual MAC."""
+
+    copies: bool = False
+    virtual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSysctl:
+    """bad: the values that harm; good: the one to set instead. A name has a slash where an interface's has a dot."""
+
+    name: str
+    bad: frozenset[str]
+    good: str
+    level: Level
+    harm: str
+
+
+def wanted_sysctls(needs: PairNeeds) -> tuple[WantedSysctl, ...]:
+    """In the order in which they are told."""
+    wanted: list[WantedSysctl] = []
+    if needs.copies:
+        harm = "after a takeover, connections that were not copied yet are cut"
+        wanted.append(WantedSysctl("net.ipv4.vs.sloppy_tcp", frozenset("0"), "1", Level.WARNING, harm))
+    if needs.virtual:
+        harm = "packets to a virtual MAC are dropped, for the way back is by the interface below"
+        wanted.append(WantedSysctl("net.ipv4.conf.all.rp_filter", frozenset("1"), "2", Level.ERROR, harm))
+    for interface in needs.virtual:
+        name = f"net.ipv4.conf.{interface.replace('.', '/')}.arp_ignore"
+        harm = "it answers ARP for virtual addresses with its own MAC, beside the virtual one"
+        wanted.append(WantedSysctl(name, frozenset("0"), "1", Level.ERROR, harm))
+    return tuple(wanted)
+
+
+def judge_pair(needs: PairNeeds, sysctls: Mapping[str, str]) -> Iterator[Finding]:
+    """sysctls: name -> value, of those that could be read."""
+    for wanted in wanted_sysctls(needs):
+        value = sysctls.get(wanted.name)
+        if value is None:
+            continue
+        text = f"{wanted.name} is {value}"
+        if value not in wanted.bad:
+            yield Finding(Level.OK, Area.NETWORK, wanted.name, text)
+            continue
+        mend = f"echo '{wanted.name} = {wanted.good}' >> {SYSCTLS_FILE} && sysctl -p {SYSCTLS_FILE}"
+        yield Finding(wanted.level, Area.NETWORK, wanted.name, f"{text}: {wanted.harm}", mend)
