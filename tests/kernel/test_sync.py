@@ -17,6 +17,7 @@ from lvsctl.model import (
     AddressKey,
     AddServer,
     AddService,
+    DeleteService,
     Forward,
     Protocol,
     RealAttrs,
@@ -56,6 +57,8 @@ async def far(cable: Cable) -> AsyncIterator[NetlinkIpvs]:
 
 
 async def clear(ipvs: NetlinkIpvs) -> None:
+    """The hosts stay, and would keep ip_vs from being unloaded by the test of that."""
+    await ipvs.apply([DeleteService(service) for service in await ipvs.read()])
     for role in SyncRole:
         await ipvs.stop_sync(role)
     await ipvs.close()
