@@ -117,6 +117,7 @@ bench: packages $(VENV)/ready
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.vrrp
 	$(LAB) --require --timeout 1800 -- $(BIN)/python -m tests.bench.kernel
+	$(LAB) --require -- unshare --net $(BIN)/python -m tests.bench.addresses
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
 	@tests/lab/packages $(STOCK)

@@ -1,1 +1,1 @@
-"""What is there: Table <-> netlink."""
+"""What is there: tables, sync daemons, links and addresses <-> netlink."""

@@ -1,6 +1,6 @@
 """What a takeover waits for: the time to put virtual addresses on an interface, our way and pyroute2's, in one run.
 
-    .venv/bin/python -m tests.lab -- .venv/bin/python -m tests.bench.addresses [rounds]
+    .venv/bin/python -m tests.lab -- unshare --net .venv/bin/python -m tests.bench.addresses [rounds]
 
 Both open their socket beforehand, as the daemon would. pyroute2 is asked address by address, which is what its
 documentation shows, and for all at once (asyncio.gather). The sides take turns; medians are printed, the ratios of
@@ -23,6 +23,7 @@ from lvsctl.kernel.addresses import Addresses
 from lvsctl.model import Effect, Vip
 
 COUNTS = (1, 200)
+Side = Callable[[list[str]], Awaitable[None]]
 
 
 async def main(rounds: int) -> None:
@@ -32,8 +33,19 @@ async def main(rounds: int) -> None:
     await theirs.setup_endpoint()
     interface = await ours.look("eth0")
     assert interface is not None
-    index = interface.index
+    for count in COUNTS:
+        addresses = [str(IPv4Address("198.18.0.1") + number) for number in range(count)]
+        took: dict[str, list[tuple[float, float]]] = {}
+        for _ in range(rounds):
+            for name, side in sides(ours, theirs, interface.index).items():
+                took.setdefault(name, []).append(await timed(side, addresses))
+                await ours.remove([Vip(IPv4Address(address), "eth0") for address in addresses])
+        show(count, took)
+    theirs.close()
+    await ours.close()
 
+
+def sides(ours: Addresses, theirs: AsyncIPRoute, index: int) -> dict[str, Side]:
     async def add_ours(addresses: list[str]) -> None:
         answers = await ours.add([Vip(IPv4Address(address), "eth0") for address in addresses])
         assert set(answers) == {Effect.CHANGED}
@@ -45,23 +57,18 @@ async def main(rounds: int) -> None:
     async def add_theirs_at_once(addresses: list[str]) -> None:
         await asyncio.gather(*(theirs.addr("add", index=index, address=each, prefixlen=32) for each in addresses))
 
-    for count in COUNTS:
-        addresses = [str(IPv4Address("198.18.0.1") + number) for number in range(count)]
-        took: dict[str, list[tuple[float, float]]] = {}
-        for _ in range(rounds):
-            for side in (add_ours, add_theirs, add_theirs_at_once):
-                took.setdefault(side.__name__, []).append(await timed(side, addresses))
-                await ours.remove([Vip(IPv4Address(address), "eth0") for address in addresses])
-        base = statistics.median(seconds for seconds, _ in took["add_ours"])
-        for name, times in took.items():
-            whole, stuck = (statistics.median(column) for column in zip(*times, strict=True))
-            milliseconds = f"({whole * 1000:.1f} ms, stuck {stuck * 1000:.1f})"
-            print(f"{count:4} addresses  {name:<20} {whole / base:6.1f} x  {milliseconds}")
-    theirs.close()
-    await ours.close()
+    return {"lvsctl": add_ours, "pyroute2": add_theirs, "pyroute2, gathered": add_theirs_at_once}
 
 
-async def timed(side: Callable[[list[str]], Awaitable[None]], addresses: list[str]) -> tuple[float, float]:
+def show(count: int, took: dict[str, list[tuple[float, float]]]) -> None:
+    base = statistics.median(seconds for seconds, _ in took["lvsctl"])
+    for name, times in took.items():
+        whole, stuck = (statistics.median(column) for column in zip(*times, strict=True))
+        milliseconds = f"({whole * 1000:.1f} ms, stuck {stuck * 1000:.1f})"
+        print(f"{count:4} addresses  {name:<18} {whole / base:6.1f} x  {milliseconds}")
+
+
+async def timed(side: Side, addresses: list[str]) -> tuple[float, float]:
     """Seconds that it took, and the longest in which the loop did not turn."""
     longest, running = 0.0, True
 
