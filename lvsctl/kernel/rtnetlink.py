@@ -1,9 +1,9 @@
 """rtnetlink on the asyncio loop: links and addresses of the network namespace in which it is first used.
 
 Our own, over the socket that IPVS is spoken to with, and not pyroute2's: a takeover waits for the addresses. Measured
-on user-mode-linux (tests/bench/addresses.py), 200 of them took pyroute2 38 to 49 times as long one by one, and 33 to 41
-times all at once, which kept the loop from turning for 145 ms and more; one address took twice as long. Importing it
-took two to four times as long as importing this.
+on user-mode-linux (tests/bench/addresses.py), 200 of them took pyroute2 more than 30 times as long, one by one as well
+as all at once, which moreover kept the loop from turning for 145 ms and more; one address took twice as long. Importing
+it took two to four times as long as importing this.
 """
 
 from __future__ import annotations
