@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Collection
@@ -27,14 +28,17 @@ class Watch:
 
     A notification only wakes: what is yielded was asked for afterwards, so several changes may be told as one, and
     one that was undone before anybody looked is not told. Should the kernel have had no room for a notification,
-    everything is looked at anew. (Of `forwards_v6` there is no notification.) Raises KernelError; begin anew then.
+    everything is looked at anew. (Of `forwards_v6` there is no notification.)
+
+    Raises KernelError. Whoever got that, or was cancelled, may go on: what he missed is looked at then.
     """
 
     def __init__(self, names: Collection[str], connection: socket.socket | None = None) -> None:
         """connection: to something that speaks for the kernel (default: to the kernel)."""
         self._names = tuple(names)
         self._connection = connection
-        self._told: Interfaces | None = None
+        self._told: Interfaces = {}
+        self._stale = True
 
     async def __aenter__(self) -> Watch:
         self._addresses = Addresses()
@@ -52,16 +56,18 @@ class Watch:
 
     async def __anext__(self) -> Interfaces:
         while True:
-            if self._told is not None:
-                await self._woken(self._told)
+            if not self._stale:
+                await self._woken()
+                self._stale = True
             now = {name: await self._addresses.look(name) for name in self._names}
+            self._stale = False
             if now != self._told:
                 self._told = now
                 return now
 
-    async def _woken(self, told: Interfaces) -> None:
+    async def _woken(self) -> None:
         """Until there is reason to look again."""
-        indices = {interface.index for interface in told.values() if interface is not None}
+        indices = {interface.index for interface in self._told.values() if interface is not None}
         with contextlib.suppress(Interrupted):
             while not any(self._concerns(message, indices) for message in await self._notifications.next()):
                 pass
@@ -79,6 +85,7 @@ class Notifications(Channel):
 
     async def next(self) -> list[Message]:
         """What is told next."""
+        await asyncio.sleep(0)  # others may have much to tell that is none of ours
         while (datagram := self._take()) is None:
             await self._wait(None)
         return list(wire.messages(datagram))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_interface
 from pathlib import Path
 
 import pytest
 
 from lvsctl.decide.links import link_events
+from lvsctl.errors import KernelError
 from lvsctl.kernel.addresses import Addresses
 from lvsctl.kernel.watch import Watch
 from lvsctl.model import Interface, Interfaces, LinkChange, LinkEvent, Vip
@@ -87,6 +88,27 @@ async def test_an_interface_is_renamed_and_another_takes_its_name(cable: Cable, 
     ip("link add eth0 type dummy", "link set eth0 up", "link del eth9")
     again = await until(watch, lambda now: now["eth0"] is not None and eth0(now).up and now["eth9"] is None)
     assert link_events(first, again) == (LinkEvent("eth0", LinkChange.GONE), LinkEvent("eth0", LinkChange.APPEARED))
+
+
+async def test_a_look_that_failed_is_made_up_for(cable: Cable, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = Addresses()
+    await anext(watch)
+    await addresses.add(VIPS)
+    for failure in (KernelError("netlink: no answer"), asyncio.CancelledError()):
+        with monkeypatch.context() as failing:
+            failing.setattr(watch._addresses, "look", raising(failure))
+            with pytest.raises(type(failure)):
+                await anext(watch)
+    assert eth0(await anext(watch)).holds(VIPS[0].address)
+    await addresses.remove(VIPS)
+    await addresses.close()
+
+
+def raising(failure: BaseException) -> Callable[[str], Awaitable[Interface | None]]:
+    async def look(name: str) -> Interface | None:
+        raise failure
+
+    return look
 
 
 async def test_more_than_the_kernel_has_room_for(cable: Cable, watch: Watch) -> None:
