@@ -15,6 +15,7 @@ from lvsctl.errors import KernelError
 from lvsctl.kernel import links, wire
 from lvsctl.kernel.addresses import Addresses
 from lvsctl.kernel.links import Ifa, Ifla, Rtm
+from lvsctl.kernel.macvlan import Macvlans
 from lvsctl.kernel.rtnetlink import Rtnetlink
 from lvsctl.kernel.watch import Watch
 from lvsctl.kernel.wire import Message
@@ -241,6 +242,42 @@ async def test_a_mistaken_answer_is_a_kernel_error(kernel: Kernels, answered: An
     with pytest.raises(KernelError) as caught:
         await addresses.look("eth0")
     assert str(caught.value) == error
+
+
+MACVLAN = message(Rtm.NEW_LINK, new_link(name="vr.51", index=3))
+
+
+def made(answers: dict[int, int]) -> Answer:
+    """The four orders that make a macvlan: number -> errno of those that are answered."""
+    return lambda sequence: b"".join(answer(sequence + number, errno_) for number, errno_ in answers.items())
+
+
+async def test_a_host_without_ipv6_needs_no_ipv6_set(kernel: Kernels) -> None:
+    far = kernel([LINK], [NO_LINK], [made({2: errno.EAFNOSUPPORT, 3: 0})])
+    rtnetlink = Rtnetlink(far.open_route)
+    assert await Macvlans(rtnetlink).add("vr.51", "eth0", MAC) is Effect.CHANGED
+    await rtnetlink.close()
+
+
+@pytest.mark.parametrize("answers", [{1: errno.EPERM, 3: 0}, {2: errno.EPERM, 3: 0}, {3: errno.EPERM}])
+async def test_nothing_is_left_of_a_macvlan_that_is_not_as_it_should_be(
+    kernel: Kernels, answers: dict[int, int]
+) -> None:
+    far = kernel([LINK], [NO_LINK], [made(answers)], [MACVLAN], [lambda s: answer(s, 0)])
+    rtnetlink = Rtnetlink(far.open_route)
+    not_permitted = Refusal(errno.EPERM, "not permitted: give lvsctl CAP_NET_ADMIN in this network namespace")
+    assert await Macvlans(rtnetlink).add("vr.51", "eth0", MAC) == not_permitted
+    assert (far.asked[-1].type, links.index_of(far.asked[-1])) == (Rtm.DELETE_LINK, 3)
+    await rtnetlink.close()
+
+
+async def test_one_that_was_not_made_is_not_deleted(kernel: Kernels) -> None:
+    """Somebody else was faster, and what has the name is his."""
+    far = kernel([LINK], [NO_LINK], [made({0: errno.EEXIST, 3: 0})])
+    rtnetlink = Rtnetlink(far.open_route)
+    refusal = await Macvlans(rtnetlink).add("vr.51", "eth0", MAC)
+    assert isinstance(refusal, Refusal) and refusal.errno == errno.EEXIST
+    await rtnetlink.close()
 
 
 # --- what wakes a watch -------------------------------------------------------------------------------------------
