@@ -6,12 +6,25 @@ suspects himself, or is cut off - overthrows nobody: he only makes way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from lvsctl.model.pairing import Digest
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 FRESH = 3
 """A digest counts for so many of the intervals in which digests are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One director's verdicts, as it tells them to the other.
+
+    at: when it was made, on the reader's own clock once it has arrived. blind: why this director does not trust its own
+    eyes, "" if it does. verdicts: by service and server, as text that is equal on both (`shop`, `192.0.2.21:80`):
+    whether the server is up; only those that every check has spoken of.
+    """
+
+    at: float
+    blind: str = ""
+    verdicts: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

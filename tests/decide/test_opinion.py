@@ -1,7 +1,6 @@
 import pytest
 
-from lvsctl.decide.opinion import better_here, compare, lowering
-from lvsctl.model.pairing import Digest
+from lvsctl.decide.opinion import Digest, better_here, compare, lowering
 
 WEB = [("shop", f"192.0.2.{n}:80") for n in (21, 22, 23)]
 

@@ -1,13 +1,9 @@
-"""What the health of services and the view of the other director have to say about who of a pair should be active."""
+"""How services stand, as far as the choice of a director goes, and what that takes from its priority."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-
-OWNER = 255
-"""The priority of who owns the virtual addresses (RFC 9568, section 5.2.4)."""
 
 LOWEST = 1
 """The lowest priority of who still takes part."""
@@ -52,17 +48,3 @@ class Steadiness:
 
     patience: float = 0.0
     hold: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """One director's verdicts, as it tells them to the other.
-
-    at: when it was made, on the reader's own clock once it has arrived. blind: why this director does not trust its own
-    eyes, "" if it does. verdicts: by service and server, as text that is equal on both (`shop`, `192.0.2.21:80`):
-    whether the server is up; only those that every check has spoken of.
-    """
-
-    at: float
-    blind: str = ""
-    verdicts: Mapping[tuple[str, str], bool] = field(default_factory=dict)
