@@ -13,7 +13,7 @@ COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
 .PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench packages \
-	packages-if-possible watchers watchers-if-possible neighbours-if-possible lock clean
+	packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +43,9 @@ watchers-if-possible:
 	@tests/lab/packages $(WATCHERS) || true
 
 # Other routers, with which ours has to get along; without them those tests are skipped.
+neighbours:
+	@tests/lab/packages $(NEIGHBOURS)
+
 neighbours-if-possible:
 	@tests/lab/packages $(NEIGHBOURS) || true
 
@@ -66,7 +69,7 @@ demo: packages $(VENV)/ready module
 	@$(LAB) --require -- $(BIN)/python -m tests.demo
 
 # While the unit tests wait, as they mostly do, a kernel has its core; two at a time, as there may be no more cores.
-test: check watchers-if-possible module
+test: check watchers-if-possible neighbours-if-possible module
 	@$(MAKE) --jobs 2 --output-sync=target unit kernel-e2e kernel-rooms
 
 check: $(VENV)/ready
