@@ -60,6 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+HEADINGS = 3
+"""Lines of /proc/net/ip_vs before the first service."""
+
 CLONE_NEWNET = 0x40000000
 
 
@@ -71,9 +74,19 @@ def netns() -> Iterator[None]:
     try:
         if libc.unshare(CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        yield
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield
+        finally:
+            _forget_services()
     finally:
         if libc.setns(before, CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         os.close(before)
+
+
+def _forget_services() -> None:
+    """Take away those of this namespace: they hold their modules, and it lives on while a connection is not over."""
+    table = Path("/proc/thread-self/net/ip_vs")
+    if table.exists() and len(table.read_text().splitlines()) > HEADINGS:
+        subprocess.run(["ipvsadm", "--clear"], check=True)

@@ -33,7 +33,7 @@ class Modules:
     async def hide(self) -> None:
         """Nothing is found from now on, and hprio is not there."""
         LOADER.write_text("/bin/false\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while Path("/sys/module/ip_vs_hprio").exists():  # namespaces of earlier tests end when the kernel has time
                 subprocess.run(["rmmod", "ip_vs_hprio"], capture_output=True, check=False)
                 await asyncio.sleep(0.05)
