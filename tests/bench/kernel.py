@@ -16,14 +16,13 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import look_and_decide
+from lvsctl.daemon.world import World
 from lvsctl.decide.health import assume_up
-from lvsctl.decide.ladder import Ladder
-from lvsctl.decide.quiet import Since
 from lvsctl.kernel.netlink import NetlinkIpvs
 from lvsctl.model import (
     AddressKey,
@@ -32,11 +31,9 @@ from lvsctl.model import (
     Check,
     CheckId,
     Forward,
-    Health,
     OnDown,
     OnExit,
     Op,
-    Override,
     Pool,
     Protocol,
     Question,
@@ -48,27 +45,12 @@ from lvsctl.model import (
     ServiceAttrs,
     ServiceKey,
     Spec,
-    Table,
     Target,
 )
 
 SERVICES = 100
 ROUTE = RealAttrs(Forward.ROUTE, 5, 50, 20)
 WLC = ServiceAttrs("wlc")
-
-
-@dataclass
-class View:
-    """What a round looks at: a Spec of which everything is up."""
-
-    spec: Spec
-    health: dict[CheckId, Health]
-    owned: frozenset[ServiceKey] = frozenset()
-    left: Table | None = None
-    ladder: Ladder = field(default_factory=Ladder)
-    overrides: Sequence[Override] = ()
-    quiet: Since = field(default_factory=dict)
-    settled: float | None = None
 
 
 @dataclass
@@ -147,11 +129,12 @@ async def writes(clock: Clock, spec: Spec, rounds: int) -> None:
 
 async def reads(clock: Clock, spec: Spec, rounds: int) -> None:
     ipvs = NetlinkIpvs()
-    view = View(spec, assume_up(spec))
-    view.left = (await look_and_decide(view, ipvs, 0.0)).have
+    nobody: frozenset[ServiceKey] = frozenset()
+    world = World(spec, health=assume_up(spec), owned=nobody, clock=lambda: 0.0, tell=lambda _: None)
+    world.left = (await look_and_decide(world, ipvs, 0.0)).have
 
     async def settled() -> None:
-        decision = await look_and_decide(view, ipvs, 0.0)
+        decision = await look_and_decide(world, ipvs, 0.0)
         assert decision.plan == ()
 
     for _ in range(rounds):

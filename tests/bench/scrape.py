@@ -98,7 +98,7 @@ async def measure(daemon: Daemon) -> None:
 
     body = answer()
     library = CollectorRegistry()
-    library.register(Given(body.decode()))  # type: ignore[arg-type]
+    library.register(Given(body.decode()))
     times: dict[str, list[float]] = {"answer": [], "library": [], "round": [], "on the loop": [], "beside it": []}
     for _ in range(ROUNDS):
         times["answer"].append(seconds(answer))
