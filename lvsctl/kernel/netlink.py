@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 
-from lvsctl.errors import KernelError
 from lvsctl.kernel import decode, encode, modules, probe
-from lvsctl.kernel.channel import Refused, asked_again
+from lvsctl.kernel.channel import asked_again
 from lvsctl.kernel.family import resolve
 from lvsctl.kernel.genl import GenericSocket
+from lvsctl.kernel.line import Line
 from lvsctl.kernel.listing import CountingReader, ListReader, ServerMemory, ServerReader
 from lvsctl.kernel.numbers import Command
 from lvsctl.kernel.refusals import NOT_PERMITTED, refusal, service_refusal, timeouts_refusal
@@ -46,9 +45,7 @@ class NetlinkIpvs:
 
     def __init__(self, open_socket: Callable[[], Awaitable[GenericSocket]] = open_ipvs) -> None:
         self.written = 0
-        self._open = open_socket
-        self._lock = asyncio.Lock()
-        self._socket: GenericSocket | None = None
+        self._line = Line(open_socket, _cannot_ask)
         self._memory = ServerMemory()
 
     @asked_again
@@ -58,7 +55,7 @@ class NetlinkIpvs:
         Services and the servers of each are separate listings, and the kernel has no way to tie them together: what
         somebody changes in between may be seen half. The next round sees it whole.
         """
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             services = ListReader(decode.service)
             await kernel.dump(Command.GET_SERVICE, b"", services)
             table: dict[ServiceKey, Entry] = {}
@@ -73,7 +70,7 @@ class NetlinkIpvs:
     @asked_again
     async def look(self) -> Seen:
         """See `Ipvs.look`; the table is as that of `read`, from the same listings as the counters."""
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             services = ListReader(decode.counted_service)
             await kernel.dump(Command.GET_SERVICE, b"", services)
             table: dict[ServiceKey, Entry] = {}
@@ -107,12 +104,12 @@ class NetlinkIpvs:
 
     async def info(self) -> Info:
         """See `Ipvs.info`."""
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             return decode.info(await kernel.ask(Command.GET_INFO))
 
     async def timeouts(self) -> Timeouts:
         """See `Ipvs.timeouts`."""
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             return decode.timeouts(await kernel.ask(Command.GET_CONFIG))
 
     async def set_timeouts(self, timeouts: Timeouts) -> Refusal | None:
@@ -127,7 +124,7 @@ class NetlinkIpvs:
     @asked_again
     async def sync_daemons(self) -> Sequence[SyncDaemon]:
         """See `Ipvs.sync_daemons`."""
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             daemons = ListReader(decode.sync_daemon)
             await kernel.dump(Command.GET_DAEMON, b"", daemons)
             return daemons.found
@@ -147,7 +144,7 @@ class NetlinkIpvs:
         One that was started a moment ago, and has not run yet, is stopped with EINTR, on which netlink says nothing at
         all, not even when it is asked to: so something else is asked for behind it, whose answer comes in any case.
         """
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             self.written += 1
             stop = (Command.DEL_DAEMON, encode.sync_role(role))
             number, _ = await kernel.order([stop, (Command.GET_CONFIG, b"")])
@@ -161,7 +158,7 @@ class NetlinkIpvs:
 
     async def has_scheduler(self, name: str) -> bool:
         """See `Ipvs.has_scheduler`."""
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             return await probe.has_scheduler(kernel, name)
 
     def scheduler_signs(self, names: Collection[str]) -> Hashable | None:
@@ -170,28 +167,12 @@ class NetlinkIpvs:
 
     async def close(self) -> None:
         """See `Ipvs.close`."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        await self._line.close()
 
     async def _order(self, orders: Sequence[tuple[int, bytes]]) -> list[int]:
-        async with self._conversation() as kernel:
+        async with self._line.conversation() as kernel:
             self.written += len(orders)
             return await kernel.order(orders)
-
-    @asynccontextmanager
-    async def _conversation(self) -> AsyncIterator[GenericSocket]:
-        """The socket, for one conversation at a time. One that ends badly takes the socket with it."""
-        async with self._lock:
-            try:
-                if self._socket is None:
-                    self._socket = await self._open()
-                yield self._socket
-            except BaseException as error:
-                await self.close()
-                if isinstance(error, Refused):
-                    raise KernelError(_cannot_ask(error.number)) from error
-                raise
 
 
 def _cannot_ask(number: int) -> str:

@@ -14,13 +14,13 @@ import errno
 import itertools
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from lvsctl.errors import KernelError
 from lvsctl.kernel import wire
-from lvsctl.kernel.channel import SOL_NETLINK, Conversation, Interrupted, Refused, connect, expect_success
+from lvsctl.kernel.channel import SOL_NETLINK, Conversation, Interrupted, connect, expect_success
+from lvsctl.kernel.line import Line
 from lvsctl.kernel.links import Rtm
 from lvsctl.kernel.refusals import NOT_PERMITTED
 from lvsctl.kernel.wire import Message
@@ -72,37 +72,16 @@ async def open_route() -> RouteSocket:
     return RouteSocket()
 
 
-class Rtnetlink:
-    """Opens its socket when it is first asked, and a new one after any failure."""
+class Rtnetlink(Line[RouteSocket]):
+    """What links and addresses are asked of."""
 
     def __init__(self, open_socket: Callable[[], Awaitable[RouteSocket]] = open_route) -> None:
-        self._open = open_socket
-        self._lock = asyncio.Lock()
-        self._socket: RouteSocket | None = None
-
-    @asynccontextmanager
-    async def conversation(self) -> AsyncIterator[RouteSocket]:
-        """The socket, for one conversation at a time. One that ends badly takes the socket with it."""
-        async with self._lock:
-            try:
-                if self._socket is None:
-                    self._socket = await self._open()
-                yield self._socket
-            except BaseException as error:
-                await self.close()
-                if isinstance(error, Refused):
-                    raise KernelError(f"cannot ask for links and addresses: {_reason(error.number)}") from error
-                raise
-
-    async def close(self) -> None:
-        """Release the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        super().__init__(open_socket, _cannot_ask)
 
 
-def _reason(number: int) -> str:
-    return NOT_PERMITTED if number in (errno.EPERM, errno.EACCES) else os.strerror(number)
+def _cannot_ask(number: int) -> str:
+    reason = NOT_PERMITTED if number in (errno.EPERM, errno.EACCES) else os.strerror(number)
+    return f"cannot ask for links and addresses: {reason}"
 
 
 def _connect() -> socket.socket:
