@@ -16,6 +16,10 @@ MIN_WINDOW = 5.0
 MEMORY = 60.0
 """Seconds, at least, for which failures that count as one may still become a suspicion; later they are history."""
 
+NEIGHBOURS = 5.0
+"""Seconds within which the MAC address of who is there is found. The kernel asks up to three times, a second apart
+(mcast_solicit and retrans_time_ms of net/ipv4/neigh), and gives each check that waits for it up meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failures:
@@ -108,10 +112,13 @@ def windows(spec: Spec, health: Mapping[CheckId, Health], now: float) -> tuple[f
 
 
 def recovery_time(spec: Spec, health: Mapping[CheckId, Health]) -> float:
-    """Seconds within which the checks that fail would bring up what came back at the same instant as the others."""
+    """Seconds within which the checks that fail would bring up what came back at the same instant as the others.
+
+    After a cable was plugged in again, each server's MAC address has to be found anew first.
+    """
     asked = [(check.rise, spec.questions[check.question]) for check in _failing(spec, health)]
     paces = (rise * (max(one.down_interval, one.fast_interval) * (1 + JITTER) + one.timeout) for rise, one in asked)
-    return max(paces, default=0.0)
+    return NEIGHBOURS + max(paces, default=0.0)
 
 
 def _failing(spec: Spec, health: Mapping[CheckId, Health]) -> Sequence[Check]:

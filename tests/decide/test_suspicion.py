@@ -289,20 +289,20 @@ def test_a_canary_that_answers_ends_it_at_once() -> None:
 
 
 def test_a_canary_that_failed_with_them_gives_the_servers_time_to_come_back_as_well() -> None:
-    """rise 2, down_interval 5 s, timeout 1 s: 13 s."""
+    """rise 2, down_interval 5 s, timeout 1 s: 13 s, and 5 s for their MAC addresses."""
     wanted, health = town(*THREE), failed(*ALL)
     back = {**health, CANARY: replace(DOWN, streak=0, up=True, last=PASS, failing=101.0)}
     trust, news = consider(begun(wanted, health), wanted, back, {CANARY: 110.0}, 110.0)
     assert trust.suspicion is not None
-    assert (trust.suspicion.ends, news) == (123.0, None)
+    assert (trust.suspicion.ends, news) == (128.0, None)
     lost = {**back, CANARY: replace(UP, streak=1, last=FAIL, failing=111.0)}
     again, _ = consider(trust, wanted, lost, {CANARY: 110.0}, 112.0)
     assert again.suspicion is not None
     assert again.suspicion.ends == 103.0 + HOLD, "it fails again"
     _, news = consider(trust, wanted, failed(*[0] * 6) | {CANARY: UP}, {CANARY: 111.0}, 112.0)
     assert news == DirectorTrusted("the servers are back: 6 of 6 pass their checks", 9.0)
-    _, news = consider(trust, wanted, back, {CANARY: 122.0}, 123.0)
-    assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 20.0)
+    _, news = consider(trust, wanted, back, {CANARY: 127.0}, 128.0)
+    assert news == DirectorTrusted("canary tcp 192.0.2.254:22 answers", 25.0)
 
 
 @pytest.mark.parametrize(
@@ -395,16 +395,16 @@ def test_it_ends_when_the_servers_are_back() -> None:
 
 
 def test_when_most_are_back_the_others_have_as_long_as_their_checks_take() -> None:
-    """rise 2, down_interval 5 s, timeout 1 s: 13 s."""
+    """rise 2, down_interval 5 s, timeout 1 s: 13 s, and 5 s for their MAC addresses."""
     wanted, half = town(*THREE), failed(0, 0, 0, 101, 102, 102)
     trust, news = consider(begun(wanted, failed(*ALL)), wanted, half, {}, 110.0)
     assert trust.suspicion is not None
-    assert (trust.suspicion.ends, news) == (123.0, None)
-    assert consider(trust, wanted, half, {}, 122.9) == (trust, None)
-    ended, news = consider(trust, wanted, half, {}, 123.0)
-    assert news == DirectorTrusted("the servers are back: 3 of 6 pass their checks", 20.0)
+    assert (trust.suspicion.ends, news) == (128.0, None)
+    assert consider(trust, wanted, half, {}, 127.9) == (trust, None)
+    ended, news = consider(trust, wanted, half, {}, 128.0)
+    assert news == DirectorTrusted("the servers are back: 3 of 6 pass their checks", 25.0)
     assert ended.excused == {real(4), real(5), real(6)}
-    again, news = consider(trust, wanted, failed(112, 0, 0, 101, 102, 102), {}, 122.9)
+    again, news = consider(trust, wanted, failed(112, 0, 0, 101, 102, 102), {}, 127.9)
     assert again.suspicion is not None
     assert (again.suspicion.ends, news) == (103.0 + HOLD, None), "they fail again"
 
