@@ -54,7 +54,7 @@ class Instance:
     hop limit a peer's advert is still taken; below 255 it may have come through a router. group: the instances that
     move together have one. password: version 2's, in clear (RFC 2338, type 1): against mistakes, not against attackers.
     keys: adverts are sealed with the first and taken with any of them, so that one can be replaced by another while
-    both are accepted; for unicast only.
+    both are accepted; for unicast only. track: further interfaces without which this director cannot serve.
     """
 
     name: str
@@ -74,3 +74,4 @@ class Instance:
     checksum: ChecksumForm = ChecksumForm.KEEPALIVED
     password: Secret | None = None
     keys: tuple[Secret, ...] = ()
+    track: tuple[str, ...] = ()

@@ -1,0 +1,25 @@
+"""What a speaker needs of the kernel, beside its own sockets: whoever starts it hands this over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from lvsctl.model import Address, Interfaces, LinkAnswer, Refusal, Vip
+
+
+class Ground(Protocol):
+    """Interfaces and addresses. Every method may raise KernelError; none may block the loop."""
+
+    def watch(self, names: Collection[str]) -> AbstractAsyncContextManager[AsyncIterator[Interfaces]]:
+        """First as they are, then again after changes. Who got a KernelError from the iterator may go on."""
+
+    async def add(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
+        """One answer each; what is there already is Effect.NONE."""
+
+    async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
+        """One answer each; what is not there is Effect.NONE."""
+
+    async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
+        """One frame for each, in this order, or those before the first that was refused."""

@@ -1,0 +1,174 @@
+"""Raw sockets for protocol 112 on one interface, for one family: adverts in and out.
+
+SO_BINDTODEVICE ties them to the interface as it is now: one that was deleted and made again needs a new port.
+CAP_NET_RAW suffices.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Family, Instance
+from lvsctl.pair.datagram import HOPS, PROTOCOL, Datagram, from_ipv4
+from lvsctl.pair.filter import Wanted, program
+from lvsctl.pair.packet import GROUPS
+
+QUEUE: Final = 131072
+"""Bytes of SO_RCVBUF; the kernel doubles them, and counts 512 for the smallest datagram at least."""
+
+WAITING: Final = 512
+"""The most datagrams that can wait in a queue: who has taken so many has taken all that was there when he began."""
+
+LONGEST: Final = 4608  # bytes; no advert is longer: 255 IPv6 addresses, and a seal
+
+_SO_ATTACH_FILTER: Final = 26
+_SO_MEMINFO: Final = 55
+_MEMINFO: Final = struct.Struct("=9I")
+_DROPS: Final = 8  # in SO_MEMINFO
+_IP_PKTINFO: Final = 8
+_CONTROL: Final = 7  # SO_PRIORITY: TC_PRIO_CONTROL
+_INTERNETWORK_CONTROL: Final = 0xC0  # the type of service that routing protocols have
+_MEMBERSHIP4: Final = struct.Struct("=4s4si")
+_PKTINFO4: Final = struct.Struct("=i4s4s")  # in_pktinfo
+_PKTINFO6: Final = struct.Struct("=16si")
+_ANCILLARY: Final = socket.CMSG_SPACE(_PKTINFO6.size) + socket.CMSG_SPACE(4)
+
+
+class Port:
+    """What instances of one family on one interface hear and say. index: of the interface; see `Interface`."""
+
+    def __init__(self, interface: str, index: int, instances: Sequence[Instance]) -> None:
+        """Raises LvsctlError with what to do."""
+        self.index = index
+        self._instances = instances
+        self._six = instances[0].family is Family.INET6
+        self.adverts = self._open(interface, Wanted.ADVERTS)
+        try:
+            self.strays = self._open(interface, Wanted.STRAYS)
+        except BaseException:
+            self.adverts.close()
+            raise
+
+    def close(self) -> None:
+        self.adverts.close()
+        self.strays.close()
+
+    @property
+    def lost(self) -> tuple[int, int]:
+        """Datagrams for which the queues of adverts and of strays had no room, so far (modulo 2^32)."""
+        return _drops(self.adverts), _drops(self.strays)
+
+    def take(self, queue: socket.socket) -> Datagram | None:
+        """The next datagram in one of the two queues; None: there is no more. Raises OSError."""
+        while True:
+            try:
+                datagram = self._six_from(queue) if self._six else from_ipv4(queue.recv(LONGEST))
+            except BlockingIOError:
+                return None
+            if datagram is not None:
+                return datagram
+
+    def send(self, datagram: Datagram) -> int:
+        """0, or the errno of what was not sent."""
+        try:
+            if self._six:
+                info = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(datagram.source, self.index))
+                where = (socket.inet_ntop(socket.AF_INET6, datagram.destination), 0, 0, self._scope(datagram))
+                self.adverts.sendmsg((datagram.payload,), (info,), 0, where)
+            else:
+                four = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(self.index, datagram.source, bytes(4)))
+                self.adverts.sendmsg((datagram.payload,), (four,), 0, (socket.inet_ntoa(datagram.destination), 0))
+        except OSError as error:
+            return error.errno or errno.EIO
+        return 0
+
+    def _scope(self, datagram: Datagram) -> int:
+        first, second = datagram.destination[:2]
+        return self.index if first == 0xFF or (first == 0xFE and second & 0xC0 == 0x80) else 0
+
+    def _six_from(self, queue: socket.socket) -> Datagram | None:
+        payload, ancillary, flags, sender = queue.recvmsg(LONGEST, _ANCILLARY)
+        given = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
+        if flags & socket.MSG_TRUNC or not {socket.IPV6_PKTINFO, socket.IPV6_HOPLIMIT} <= given.keys():
+            return None
+        destination, _ = _PKTINFO6.unpack(given[socket.IPV6_PKTINFO])
+        hops = int.from_bytes(given[socket.IPV6_HOPLIMIT], sys.byteorder)
+        return Datagram(payload, socket.inet_pton(socket.AF_INET6, sender[0].partition("%")[0]), destination, hops)
+
+    def _open(self, interface: str, wanted: Wanted) -> socket.socket:
+        made = None
+        try:
+            kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+            made = socket.socket(socket.AF_INET6 if self._six else socket.AF_INET, kind, PROTOCOL)
+            made.setblocking(False)
+            _attach(made, program(self._instances, wanted))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+            _forget(made)
+            for level, option, value in self._options():
+                made.setsockopt(level, option, value)
+        except OSError as error:
+            if made is not None:
+                made.close()
+            raise LvsctlError(f"cannot speak VRRP on {interface}: {_sentence(interface, error)}") from error
+        return made
+
+    def _options(self) -> Iterator[tuple[int, int, int | bytes]]:
+        yield socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE
+        yield socket.SOL_SOCKET, socket.SO_PRIORITY, _CONTROL
+        multicast = not all(instance.peers for instance in self._instances)
+        if self._six:
+            level, group = socket.IPPROTO_IPV6, GROUPS[Family.INET6].packed
+            yield level, socket.IPV6_UNICAST_HOPS, HOPS
+            yield level, socket.IPV6_MULTICAST_HOPS, HOPS
+            yield level, socket.IPV6_MULTICAST_LOOP, 0
+            yield level, socket.IPV6_TCLASS, _INTERNETWORK_CONTROL
+            yield level, socket.IPV6_RECVPKTINFO, 1
+            yield level, socket.IPV6_RECVHOPLIMIT, 1
+            if multicast:
+                yield level, socket.IPV6_JOIN_GROUP, _PKTINFO6.pack(group, self.index)
+        else:
+            level, group = socket.IPPROTO_IP, GROUPS[Family.INET].packed
+            yield level, socket.IP_TTL, HOPS
+            yield level, socket.IP_MULTICAST_TTL, HOPS
+            yield level, socket.IP_MULTICAST_LOOP, 0
+            yield level, socket.IP_TOS, _INTERNETWORK_CONTROL
+            if multicast:
+                yield level, socket.IP_ADD_MEMBERSHIP, _MEMBERSHIP4.pack(group, bytes(4), self.index)
+
+
+def _attach(made: socket.socket, instructions: bytes) -> None:
+    """struct sock_fprog: how many, and where they are."""
+    buffer = ctypes.create_string_buffer(instructions, len(instructions))
+    made.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(instructions) // 8, ctypes.addressof(buffer))
+    )
+
+
+def _forget(made: socket.socket) -> None:
+    """What came from elsewhere before the socket was tied to its interface."""
+    with suppress(BlockingIOError):
+        for _ in range(WAITING):
+            made.recv(1)
+
+
+def _drops(made: socket.socket) -> int:
+    return int(_MEMINFO.unpack(made.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS])
+
+
+def _sentence(interface: str, error: OSError) -> str:
+    match error.errno:
+        case errno.EPERM:
+            return "not permitted: give lvsctl CAP_NET_RAW in this network namespace"
+        case errno.ENODEV | errno.ENXIO:
+            return f"there is no interface {interface}"
+        case errno.EAFNOSUPPORT | errno.EPROTONOSUPPORT:
+            return "the kernel does not speak this address family here"
+    return error.strerror or str(error)

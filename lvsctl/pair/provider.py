@@ -1,0 +1,54 @@
+"""Who says what role this director has, whichever of them it is: the protocol that they share, and what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lvsctl.model import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An instance took another role. None: it takes part no more, or did not before.
+
+    why: in words. priority: the one it has, 0 where nobody knows.
+    """
+
+    instance: str
+    role: Role | None
+    previous: Role | None
+    why: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that an operator should know. times: how often it was so since it was last told."""
+
+    instance: str
+    what: str
+    times: int = 1
+
+
+class RoleProvider(Protocol):
+    """Says what role each instance has.
+
+    Transitions are told one by one, each when the addresses are where they belong, as far as that is the provider's
+    business. Callbacks get them; they must neither block nor raise.
+    """
+
+    async def run(self) -> None:
+        """Take part until `stop`, or until cancelled. Raises LvsctlError where that cannot be."""
+
+    def stop(self) -> None:
+        """Hand over where this director is active; `run` returns when that is done."""
+
+    def role(self, instance: str) -> Role | None:
+        """As it is now; None: not known yet, or it takes no part. Raises KeyError for an instance it does not have."""
+
+    def set_priority(self, instance: str, priority: int) -> None:
+        """From now on, with all that move together with it: 1 to 255. Raises LvsctlError where it cannot be set."""
+
+    def release(self) -> None:
+        """Hand over to the peer, and stay behind it until it falls silent. Raises LvsctlError where it cannot."""

@@ -1,0 +1,221 @@
+"""The virtual routers of one director: clock, timers and links drive the machines, and what they ask for is done.
+
+The order on waking up, which `lvsctl.pair` asks for: before any timer is served, everything that was waiting in the
+sockets is heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from lvsctl.errors import KernelError
+from lvsctl.model import Announcing, Instance, Interfaces, Role
+from lvsctl.pair import group
+from lvsctl.pair.datagram import Datagram
+from lvsctl.pair.fitness import faults, watched
+from lvsctl.pair.ground import Ground
+from lvsctl.pair.ports import Ports
+from lvsctl.pair.provider import Transition, Trouble
+from lvsctl.pair.state import (
+    Announce,
+    Became,
+    Cause,
+    Event,
+    Fit,
+    GiveUp,
+    Heard,
+    Send,
+    SetPriority,
+    Start,
+    Stop,
+    Tick,
+    Unfit,
+)
+from lvsctl.pair.station import Station
+from lvsctl.pair.tally import Counts
+
+FAREWELL: Final = 5.0
+"""Seconds within which the addresses must be off after the farewell."""
+
+AGAIN: Final = 1.0
+"""Seconds after which what could not be looked at, or opened, is tried again."""
+
+
+def boottime() -> float:
+    """Seconds; goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def microseconds() -> int:
+    """Of the time of day."""
+    return time.time_ns() // 1000
+
+
+class Party:
+    """A sync group as it is now, or an instance that moves alone."""
+
+    def __init__(self, stations: Sequence[Station]) -> None:
+        self.stations = stations
+        self.members = tuple(station.instance for station in stations)
+        self.states = group.initial(self.members)
+
+
+class Speaker:
+    """The provider `vrrp` (see `RoleProvider`). Transitions are told when the addresses have moved."""
+
+    def __init__(
+        self,
+        instances: Sequence[Instance],
+        ground: Ground,
+        *,
+        told: Callable[[Transition], None],
+        wrong: Callable[[Trouble], None],
+        announcing: Announcing | None = None,
+        number: Callable[[], int] = microseconds,
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        """number: greater each time, over restarts too (see `seal`). clock: seconds (see `lvsctl.pair`)."""
+        plan = announcing or Announcing()
+        self._stations = {
+            me.name: Station(me, ground, plan, told=told, wrong=wrong, number=number, clock=clock) for me in instances
+        }
+        moving: dict[str, list[Station]] = {}
+        for me in instances:
+            moving.setdefault(f"group {me.group}" if me.group else me.name, []).append(self._stations[me.name])
+        self._parties = [Party(stations) for stations in moving.values()]
+        self._where = {station: (party, at) for party in self._parties for at, station in enumerate(party.stations)}
+        self._ports = Ports(list(self._stations.values()), heard=self._heard, after=self._wind_up)
+        self._ground = ground
+        self._now = clock
+        self._interfaces: Interfaces | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopping = asyncio.Event()
+
+    # --- RoleProvider -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Takes part from the first look at the interfaces on, until `stop` or cancelled: either way it hands over."""
+        async with asyncio.TaskGroup() as tasks:
+            movers = [tasks.create_task(station.mover.run()) for station in self._stations.values()]
+            watching = tasks.create_task(self._watch())
+            try:
+                await self._stopping.wait()
+            finally:
+                watching.cancel()
+                self._all(Stop())
+                self._silence()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FAREWELL):
+                        for station in self._stations.values():
+                            await station.mover.settled()
+                for mover in movers:
+                    mover.cancel()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def role(self, instance: str) -> Role | None:
+        return self._stations[instance].role
+
+    def set_priority(self, instance: str, priority: int) -> None:
+        party, _ = self._where[self._stations[instance]]
+        self._step(party, SetPriority(priority))
+        self._wind_up()
+
+    def release(self) -> None:
+        self._all(GiveUp())
+        self._wind_up()
+
+    # --- what is to be seen ---------------------------------------------------------------------------------------
+
+    def counts(self) -> Mapping[str, Counts]:
+        """By the name of the instance."""
+        return {name: station.counts() for name, station in self._stations.items()}
+
+    # --- what happens ---------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with self._ground.watch(watched([s.instance for s in self._stations.values()])) as watch:
+                    async for interfaces in watch:
+                        self._news(interfaces)
+            except KernelError as error:
+                for station in self._stations.values():
+                    station.trouble(str(error))
+            await asyncio.sleep(AGAIN)
+
+    def _news(self, interfaces: Interfaces) -> None:
+        first, self._interfaces = self._interfaces is None, interfaces
+        if not self._ports.follow(interfaces):
+            asyncio.get_running_loop().call_later(AGAIN, self._again, interfaces)
+        self._ports.hear_all()
+        for station, (party, at) in self._where.items():
+            own = faults(station.instance, interfaces) | (frozenset() if station.port else {Cause.INTERFACE})
+            before = party.states[at].faults - {Cause.GROUP}
+            for cause in sorted(own - before):
+                self._step(party, Unfit(cause), at)
+            for cause in sorted(before - own):
+                self._step(party, Fit(cause), at)
+            station.mover.look(interfaces)
+        if first:
+            self._all(Start())
+        self._wind_up()
+
+    def _again(self, interfaces: Interfaces) -> None:
+        if interfaces is self._interfaces and not self._stopping.is_set():
+            self._news(interfaces)
+
+    def _heard(self, station: Station, datagram: Datagram) -> None:
+        advert = station.hear(datagram)
+        if advert is not None:
+            party, at = self._where[station]
+            self._step(party, Heard(advert), at)
+
+    def _ring(self) -> None:
+        self._ports.hear_all()
+        now = self._now()
+        for party in self._parties:
+            for at in range(len(party.members)):
+                timer = party.states[at].timer
+                if timer is not None and timer <= now:
+                    self._step(party, Tick(), at)
+        self._wind_up()
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def _all(self, event: Event) -> None:
+        for party in self._parties:
+            self._step(party, event)
+
+    def _step(self, party: Party, event: Event, at: int | None = None) -> None:
+        party.states, done = group.step(party.members, party.states, event, self._now(), at=at)
+        for number, action in done:
+            station = party.stations[number]
+            match action:
+                case Send(priority):
+                    station.send(priority)
+                case Became():
+                    station.became(action, party.states[number].priority)
+                case Announce():
+                    station.mover.announce()
+
+    def _wind_up(self) -> None:
+        """One timer, for what is due next."""
+        if self._timer is not None:
+            self._timer.cancel()
+        timers = [state.timer for party in self._parties for state in party.states if state.timer is not None]
+        self._timer = None
+        if timers:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, min(timers) - self._now()), self._ring)
+
+    def _silence(self) -> None:
+        self._ports.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

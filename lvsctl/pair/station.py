@@ -1,0 +1,89 @@
+"""One instance at work: what it sends, what it takes in, what is counted and told of it, and its addresses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from lvsctl.model import Announcing, Instance, Role
+from lvsctl.pair.datagram import Datagram
+from lvsctl.pair.ground import Ground
+from lvsctl.pair.mover import Mover
+from lvsctl.pair.packet import Advert, Codec
+from lvsctl.pair.port import Port
+from lvsctl.pair.provider import Transition, Trouble
+from lvsctl.pair.state import Became
+from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
+
+
+class Station:
+    """role: as the machine has it; the mover may be behind. port: None as long as its interface cannot be used."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        ground: Ground,
+        announcing: Announcing,
+        *,
+        told: Callable[[Transition], None],
+        wrong: Callable[[Trouble], None],
+        number: Callable[[], int],
+        clock: Callable[[], float],
+    ) -> None:
+        self.instance = instance
+        self.role: Role | None = None
+        self.port: Port | None = None
+        self.mover = Mover(instance, ground, announcing, told=told, wrong=self.trouble)
+        self._codec = Codec(instance)
+        self._tally = Tally()
+        self._seldom = Seldom()
+        self._newest: dict[bytes, int] = {}
+        self._wrong = wrong
+        self._number = number
+        self._clock = clock
+
+    def hear(self, datagram: Datagram) -> Advert | None:
+        """The advert that it is; None: it is none for us, and counted as that."""
+        found = self._codec.decode(datagram, self._newest)
+        if not isinstance(found, Advert):
+            self._tally.refused[found] += 1
+            self._notice(found, datagram.source, "refused an advert of {}: {}")
+            return None
+        self._newest[datagram.source] = found.number
+        self._tally.heard(found)
+        for oddity in found.oddities:
+            self._notice(oddity, datagram.source, "{} is configured otherwise than this director: {}")
+        return found
+
+    def send(self, priority: int) -> None:
+        """To every destination; what cannot be sent is counted."""
+        number = self._number() if self.instance.keys else 0
+        for datagram in self._codec.encode(priority, number):
+            failure = self.port.send(datagram) if self.port else os.EX_UNAVAILABLE
+            if not failure:
+                self._tally.sent(priority)
+                continue
+            self._tally.unsent()
+            if self.port:
+                self.trouble(f"cannot send adverts: {os.strerror(failure)}")
+
+    def became(self, action: Became, priority: int) -> None:
+        self._tally.became(action.role, self.role)
+        previous, self.role = self.role, action.role
+        self.mover.become(Transition(self.instance.name, action.role, previous, action.why, priority))
+
+    def trouble(self, what: str) -> None:
+        """Told unless the same was told a moment ago."""
+        self._tell(what, what)
+
+    def counts(self) -> Counts:
+        return self._tally.counts(*(self.port.lost if self.port else (0, 0)))
+
+    def _notice(self, kind: Kind, source: bytes, sentence: str) -> None:
+        self._tell(kind, sentence.format(ip_address(source), kind))
+
+    def _tell(self, kind: Kind, what: str) -> None:
+        times = self._seldom.worth_telling(kind, self._clock())
+        if times:
+            self._wrong(Trouble(self.instance.name, what, times))

@@ -1,0 +1,46 @@
+"""A director that only speaks VRRP, as a program: `python -m tests.pair.director PICKLED`, a line for what happens.
+
+PICKLED: hexadecimal, of a tuple of Instances. Lines: seconds on CLOCK_MONOTONIC, then what happened. SIGTERM stops it,
+SIGUSR1 makes it release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+import sys
+import time
+
+from lvsctl.daemon.ground import KernelGround
+from lvsctl.pair.provider import Transition, Trouble
+from lvsctl.pair.speaker import Speaker
+
+
+def say(*words: object) -> None:
+    print(f"{time.monotonic():.6f}", *words, flush=True)
+
+
+def told(transition: Transition) -> None:
+    say(transition.instance, transition.role or "stopped", "-", transition.why)
+
+
+def wrong(trouble: Trouble) -> None:
+    say("!", trouble.instance, trouble.times, trouble.what)
+
+
+async def main() -> None:
+    ground = KernelGround()
+    speaker = Speaker(pickle.loads(bytes.fromhex(sys.argv[1])), ground, told=told, wrong=wrong)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, speaker.stop)
+    loop.add_signal_handler(signal.SIGUSR1, speaker.release)
+    say("# started")
+    await speaker.run()
+    for name, counts in speaker.counts().items():
+        say("#", name, counts)
+    await ground.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
