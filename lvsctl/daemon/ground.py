@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from lvsctl.kernel.addresses import Addresses
+from lvsctl.kernel.addresses import Addresses, find
 from lvsctl.kernel.announce import announcement
 from lvsctl.kernel.announcer import Announcer
+from lvsctl.kernel.rtnetlink import Rtnetlink
 from lvsctl.kernel.watch import Watch
 from lvsctl.model import Address, Interface, Interfaces, LinkAnswer, Refusal, Vip
 
@@ -16,7 +17,8 @@ class KernelGround:
     """Interfaces and addresses of the network namespace in which it is first used (see `lvsctl.pair.ground`)."""
 
     def __init__(self) -> None:
-        self._addresses = Addresses()
+        self._rtnetlink = Rtnetlink()
+        self._addresses = Addresses(self._rtnetlink)
         self._announcers: dict[str, tuple[Interface, Announcer]] = {}
 
     def watch(self, names: Collection[str]) -> AbstractAsyncContextManager[AsyncIterator[Interfaces]]:
@@ -30,7 +32,8 @@ class KernelGround:
 
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         """Frames with the MAC that the interface has now."""
-        found = await self._addresses.look(interface)
+        async with self._rtnetlink.conversation() as kernel:
+            found = await find(kernel, interface)
         if found is None:
             return None  # the instance is in fault, as its own watch is about to tell it
         frames = (announcement(address, found.mac, router=found.forwards_v6) for address in addresses)

@@ -1,9 +1,15 @@
 """Who is active: VRRP in, role out.
 
-Read in this order: datagram (what came, by its IP header), packet (adverts as bytes; seal: our addition), state (the
-nouns), vrrp (one virtual router), group (those that move together). All of it is without I/O and without a clock.
+Three providers say what role this director has (provider): speaker, which speaks VRRP itself; beside, which listens to
+a keepalived (keepalived: its words); manual, which is told.
 
-Whoever owns the sockets drives it so:
+VRRP, in this order: datagram (what came, by its IP header), packet (adverts as bytes; seal: our addition), state (the
+nouns), vrrp (one virtual router), group (those that move together). All of it is without I/O and without a clock. Then
+what drives it: filter (what the kernel hands over), port and ports (sockets), fitness (what is a fault), ground (what
+others have to give: links and addresses), mover (addresses follow the role), tally, station (one instance with all
+that), speaker.
+
+Whoever owns the sockets drives the machines so:
 
 - Time is CLOCK_BOOTTIME in seconds: it counts a suspended machine's sleep, and no wall clock's jumps.
 - On waking up, for whatever reason: first read the sockets, for as many datagrams as were waiting, then the news of

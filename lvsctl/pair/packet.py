@@ -83,16 +83,6 @@ class Advert:
     number: int = 0
 
 
-def first_byte(me: Instance) -> int:
-    """Of every advert that the instance takes."""
-    return me.version << 4 | _ADVERTISEMENT
-
-
-def fixed_size(me: Instance) -> int:
-    """Bytes of every advert that the instance takes, without its addresses."""
-    return _HEADER.size + (_AUTHENTICATION if me.version is VrrpVersion.V2 else 0) + (seal.SIZE if me.keys else 0)
-
-
 class Codec:
     """The adverts of one instance: prepared once, and without memory. Of a flood, most is refused by one comparison."""
 
@@ -102,7 +92,7 @@ class Codec:
         self._peers = frozenset(peer.packed for peer in me.peers)
         self._heard_at = self._source if me.peers else GROUPS[me.family].packed
         self._sends_to = tuple(peer.packed for peer in me.peers) or (self._heard_at,)
-        self._first = first_byte(me)
+        self._first = me.version << 4 | _ADVERTISEMENT
         self._addresses = b"".join(address.packed for address in me.addresses)
         self._address: type[IPv4Address | IPv6Address] = IPv4Address if me.family is Family.INET else IPv6Address
         self._size = len(self._source)
@@ -114,8 +104,8 @@ class Codec:
             (me.password.reveal() if me.password else "").encode()[:_AUTHENTICATION].ljust(_AUTHENTICATION, b"\0")
         )
         self._keys = tuple(key.reveal().encode() for key in me.keys)
+        self._fixed = _HEADER.size + (_AUTHENTICATION if me.version is VrrpVersion.V2 else 0)
         self._trailer = seal.SIZE if self._keys else 0
-        self._fixed = fixed_size(me) - self._trailer
         self._least_hops = me.least_hops if me.peers else HOPS
 
     def encode(self, priority: int, number: int = 0) -> tuple[Datagram, ...]:

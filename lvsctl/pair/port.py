@@ -21,10 +21,10 @@ from lvsctl.pair.datagram import HOPS, PROTOCOL, Datagram, from_ipv4
 from lvsctl.pair.filter import Wanted, program
 from lvsctl.pair.packet import GROUPS
 
-QUEUE: Final = 131072
-"""Bytes of SO_RCVBUF; the kernel doubles them, and counts 512 for the smallest datagram at least."""
+QUEUES: Final = {Wanted.EXPECTED: 131072, Wanted.REST: 32768}
+"""Bytes of SO_RCVBUF. The kernel doubles them, and counts 512 for the smallest datagram at least."""
 
-WAITING: Final = 512
+WAITING: Final = {wanted: size * 2 // 512 for wanted, size in QUEUES.items()}
 """The most datagrams that can wait in a queue: who has taken so many has taken all that was there when he began."""
 
 LONGEST: Final = 4608  # bytes; no advert is longer: 255 IPv6 addresses, and a seal
@@ -50,31 +50,33 @@ class Port:
         self.index = index
         self._instances = instances
         self._six = instances[0].family is Family.INET6
-        self.adverts = self._open(interface, Wanted.ADVERTS)
+        self.queues = {Wanted.EXPECTED: self._open(interface, Wanted.EXPECTED)}
         try:
-            self.strays = self._open(interface, Wanted.STRAYS)
+            self.queues[Wanted.REST] = self._open(interface, Wanted.REST)
         except BaseException:
-            self.adverts.close()
+            self.close()
             raise
+        self._mouth = self.queues[Wanted.EXPECTED]
 
     def close(self) -> None:
-        self.adverts.close()
-        self.strays.close()
+        for queue in self.queues.values():
+            queue.close()
 
-    @property
-    def lost(self) -> tuple[int, int]:
-        """Datagrams for which the queues of adverts and of strays had no room, so far (modulo 2^32)."""
-        return _drops(self.adverts), _drops(self.strays)
+    def lost(self, wanted: Wanted) -> int:
+        """Datagrams for which this queue had no room, so far (modulo 2^32)."""
+        given = self.queues[wanted].getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        return int(_MEMINFO.unpack(given)[_DROPS])
 
-    def take(self, queue: socket.socket) -> Datagram | None:
-        """The next datagram in one of the two queues; None: there is no more. Raises OSError."""
-        while True:
+    def take(self, wanted: Wanted, most: int) -> Iterator[Datagram]:
+        """What waits in this queue, as far as it is understood; at most so many are looked at."""
+        queue = self.queues[wanted]
+        for _ in range(most):
             try:
                 datagram = self._six_from(queue) if self._six else from_ipv4(queue.recv(LONGEST))
-            except BlockingIOError:
-                return None
+            except OSError:  # BlockingIOError: that was all. Another: what had gone wrong before, told once.
+                return
             if datagram is not None:
-                return datagram
+                yield datagram
 
     def send(self, datagram: Datagram) -> int:
         """0, or the errno of what was not sent."""
@@ -82,10 +84,10 @@ class Port:
             if self._six:
                 info = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(datagram.source, self.index))
                 where = (socket.inet_ntop(socket.AF_INET6, datagram.destination), 0, 0, self._scope(datagram))
-                self.adverts.sendmsg((datagram.payload,), (info,), 0, where)
+                self._mouth.sendmsg((datagram.payload,), (info,), 0, where)
             else:
                 four = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(self.index, datagram.source, bytes(4)))
-                self.adverts.sendmsg((datagram.payload,), (four,), 0, (socket.inet_ntoa(datagram.destination), 0))
+                self._mouth.sendmsg((datagram.payload,), (four,), 0, (socket.inet_ntoa(datagram.destination), 0))
         except OSError as error:
             return error.errno or errno.EIO
         return 0
@@ -112,6 +114,7 @@ class Port:
             _attach(made, program(self._instances, wanted))
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
             _forget(made)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUES[wanted])
             for level, option, value in self._options():
                 made.setsockopt(level, option, value)
         except OSError as error:
@@ -121,7 +124,6 @@ class Port:
         return made
 
     def _options(self) -> Iterator[tuple[int, int, int | bytes]]:
-        yield socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE
         yield socket.SOL_SOCKET, socket.SO_PRIORITY, _CONTROL
         multicast = not all(instance.peers for instance in self._instances)
         if self._six:
@@ -155,12 +157,8 @@ def _attach(made: socket.socket, instructions: bytes) -> None:
 def _forget(made: socket.socket) -> None:
     """What came from elsewhere before the socket was tied to its interface."""
     with suppress(BlockingIOError):
-        for _ in range(WAITING):
+        for _ in range(WAITING[Wanted.EXPECTED]):
             made.recv(1)
-
-
-def _drops(made: socket.socket) -> int:
-    return int(_MEMINFO.unpack(made.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS])
 
 
 def _sentence(interface: str, error: OSError) -> str:

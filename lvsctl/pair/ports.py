@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Family, Interface, Interfaces
 from lvsctl.pair.datagram import Datagram
+from lvsctl.pair.filter import Wanted
 from lvsctl.pair.port import WAITING, Port
 from lvsctl.pair.station import Station
 
 AT_ONCE: Final = 64
-"""Datagrams that are taken before the loop turns; so a flood holds nobody up."""
+"""Datagrams of a queue that are taken before the loop turns: a flood holds nobody up."""
 
 _Place: TypeAlias = tuple[str, Family]
 
@@ -42,12 +42,14 @@ class Ports:
 
     def follow(self, interfaces: Interfaces) -> bool:
         """Have a port on every interface that is there. False: one could not be opened; try again."""
-        return all([self._follow(place, interfaces.get(place[0])) for place in self._at])
+        followed = [self._follow(place, interfaces.get(place[0])) for place in self._at]
+        return all(followed)
 
     def hear_all(self) -> None:
-        """Every advert that was waiting when this began."""
+        """Everything that was waiting when this began."""
         for place in self._open:
-            self._hear(place, WAITING)
+            for wanted, most in WAITING.items():
+                self._hear(place, wanted, most)
 
     def close(self) -> None:
         for place in list(self._open):
@@ -72,40 +74,26 @@ class Ports:
             return False
         self._open[place] = port
         for station in stations:
-            station.port = port
-        loop = asyncio.get_running_loop()
-        loop.add_reader(port.adverts, self._wake, place)
-        loop.add_reader(port.strays, self._count, place)
+            station.have(port)
+        for wanted, queue in port.queues.items():
+            asyncio.get_running_loop().add_reader(queue, self._wake, place, wanted)
         return True
 
     def _close(self, place: _Place) -> None:
         port = self._open.pop(place)
         for station in self._at[place].values():
-            station.port = None
-        loop = asyncio.get_running_loop()
-        for queue in (port.adverts, port.strays):
-            loop.remove_reader(queue)
+            station.have(None)
+        for queue in port.queues.values():
+            asyncio.get_running_loop().remove_reader(queue)
         port.close()
 
-    def _wake(self, place: _Place) -> None:
-        self._hear(place, AT_ONCE)
+    def _wake(self, place: _Place, wanted: Wanted) -> None:
+        self._hear(place, wanted, AT_ONCE)
         self._after()
 
-    def _hear(self, place: _Place, most: int) -> None:
-        port = self._open[place]
-        for station, datagram in self._taken(place, port, port.adverts, most):
-            self._heard(station, datagram)
-
-    def _count(self, place: _Place) -> None:
-        port = self._open[place]
-        for station, datagram in self._taken(place, port, port.strays, AT_ONCE):
-            station.hear(datagram)
-
-    def _taken(self, place: _Place, port: Port, queue: socket.socket, most: int) -> Iterator[tuple[Station, Datagram]]:
-        for _ in range(most):
-            datagram = port.take(queue)
-            if datagram is None:
-                return
-            station = self._at[place].get(datagram.payload[1]) if len(datagram.payload) > 1 else None
+    def _hear(self, place: _Place, wanted: Wanted, most: int) -> None:
+        stations = self._at[place]
+        for datagram in self._open[place].take(wanted, most):
+            station = stations.get(datagram.payload[1])  # the filters take nothing shorter
             if station is not None:
-                yield station, datagram
+                self._heard(station, datagram)

@@ -48,7 +48,10 @@ class RoleProvider(Protocol):
         """As it is now; None: not known yet, or it takes no part. Raises KeyError for an instance it does not have."""
 
     def set_priority(self, instance: str, priority: int) -> None:
-        """From now on, with all that move together with it: 1 to 255. Raises LvsctlError where it cannot be set."""
+        """From now on, with all that move together with it: 1 to 255. Who follows somebody else's word ignores it."""
 
     def release(self) -> None:
-        """Hand over to the peer, and stay behind it until it falls silent. Raises LvsctlError where it cannot."""
+        """Hand over to the peer, and stay behind it until it falls silent.
+
+        Raises LvsctlError where somebody else has to be told.
+        """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from lvsctl.errors import KernelError
@@ -18,6 +17,7 @@ from lvsctl.pair import group
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
+from lvsctl.pair.numbers import microseconds
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.state import (
@@ -31,6 +31,7 @@ from lvsctl.pair.state import (
     Send,
     SetPriority,
     Start,
+    State,
     Stop,
     Tick,
     Unfit,
@@ -48,11 +49,6 @@ AGAIN: Final = 1.0
 def boottime() -> float:
     """Seconds; goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def microseconds() -> int:
-    """Of the time of day."""
-    return time.time_ns() // 1000
 
 
 class Party:
@@ -105,15 +101,14 @@ class Speaker:
             try:
                 await self._stopping.wait()
             finally:
+                self._stopping.set()
                 watching.cancel()
                 self._all(Stop())
                 self._silence()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(FAREWELL):
-                        for station in self._stations.values():
-                            await station.mover.settled()
-                for mover in movers:
-                    mover.cancel()
+                settled = [asyncio.create_task(station.mover.settled()) for station in self._stations.values()]
+                await asyncio.wait(settled, timeout=FAREWELL)
+                for task in (*settled, *movers):
+                    task.cancel()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -131,6 +126,11 @@ class Speaker:
         self._wind_up()
 
     # --- what is to be seen ---------------------------------------------------------------------------------------
+
+    def state(self, instance: str) -> State:
+        """Raises KeyError for an instance that it does not have."""
+        party, at = self._where[self._stations[instance]]
+        return party.states[at]
 
     def counts(self) -> Mapping[str, Counts]:
         """By the name of the instance."""

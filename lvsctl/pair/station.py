@@ -18,7 +18,7 @@ from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
 
 
 class Station:
-    """role: as the machine has it; the mover may be behind. port: None as long as its interface cannot be used."""
+    """role: as the machine has it; its addresses may still be on their way. port: see `have`."""
 
     def __init__(
         self,
@@ -43,6 +43,12 @@ class Station:
         self._number = number
         self._clock = clock
 
+    def have(self, port: Port | None) -> None:
+        """From now on; None: its interface cannot be used."""
+        if self.port is not None:
+            self._tally.closing(self.port)
+        self.port = port
+
     def hear(self, datagram: Datagram) -> Advert | None:
         """The advert that it is; None: it is none for us, and counted as that."""
         found = self._codec.decode(datagram, self._newest)
@@ -65,7 +71,7 @@ class Station:
                 self._tally.sent(priority)
                 continue
             self._tally.unsent()
-            if self.port:
+            if self.port and priority:  # a farewell is said because the interface is down, as a rule
                 self.trouble(f"cannot send adverts: {os.strerror(failure)}")
 
     def became(self, action: Became, priority: int) -> None:
@@ -78,7 +84,7 @@ class Station:
         self._tell(what, what)
 
     def counts(self) -> Counts:
-        return self._tally.counts(*(self.port.lost if self.port else (0, 0)))
+        return self._tally.counts(self.port)
 
     def _notice(self, kind: Kind, source: bytes, sentence: str) -> None:
         self._tell(kind, sentence.format(ip_address(source), kind))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lvsctl.model import Role
+from lvsctl.pair.filter import Wanted
 from lvsctl.pair.packet import Advert, Oddity, Refused
+
+if TYPE_CHECKING:
+    from lvsctl.pair.port import Port
 
 QUIET: Final = 60.0
 """Seconds for which one kind of trouble of an instance is not told again."""
@@ -20,8 +24,8 @@ Kind: TypeAlias = Refused | Oddity | str
 class Counts:
     """Since the start. refused: what came and is no advert for us. odd: taken all the same. unsent: the kernel refused.
 
-    lost, lost_strays: what there was no room for, of what looked like adverts and of what did not; of the interface's
-    whole queue, which instances of one family share.
+    lost, lost_rest: for what of the interface there was no room in the queues, which its instances of one family share
+    (see `filter`): expected adverts, and the rest.
     """
 
     sent: int = 0
@@ -34,7 +38,7 @@ class Counts:
     refused: Mapping[Refused, int] = field(default_factory=dict)
     odd: Mapping[Oddity, int] = field(default_factory=dict)
     lost: int = 0
-    lost_strays: int = 0
+    lost_rest: int = 0
 
 
 class Tally:
@@ -44,6 +48,7 @@ class Tally:
         self.refused: Counter[Refused] = Counter()
         self._odd: Counter[Oddity] = Counter()
         self._counted: Counter[str] = Counter()
+        self._lost: Counter[Wanted] = Counter()
 
     def sent(self, priority: int) -> None:
         self._counted["sent"] += 1
@@ -61,10 +66,21 @@ class Tally:
         self._counted["became_active"] += role is Role.ACTIVE
         self._counted["gave_up"] += previous is Role.ACTIVE
 
-    def counts(self, lost: int, lost_strays: int) -> Counts:
-        """As they are now."""
-        mappings = {"refused": dict(self.refused), "odd": dict(self._odd)}
-        return Counts(**self._counted, **mappings, lost=lost, lost_strays=lost_strays)  # type: ignore[arg-type]
+    def closing(self, port: Port) -> None:
+        """What it has lost is kept."""
+        for wanted in Wanted:
+            self._lost[wanted] += port.lost(wanted)
+
+    def counts(self, port: Port | None) -> Counts:
+        """As they are now. port: the one that is open."""
+        lost = {wanted: self._lost[wanted] + (port.lost(wanted) if port else 0) for wanted in Wanted}
+        return Counts(
+            **self._counted,
+            refused=dict(self.refused),
+            odd=dict(self._odd),
+            lost=lost[Wanted.EXPECTED],
+            lost_rest=lost[Wanted.REST],
+        )
 
 
 class Seldom:
