@@ -52,6 +52,7 @@ NET: Final = 0xFFF00000  # SKF_NET_OFF
 WHOLE: Final = 0x40000  # how much of a datagram is handed over
 
 _INSTRUCTION: Final = struct.Struct("=HBBI")
+INSTRUCTION_SIZE: Final = _INSTRUCTION.size
 _NEXT: Final = ""
 _WORD: Final = 4
 _HALF: Final = 2
@@ -84,7 +85,7 @@ _Lines: TypeAlias = Iterator[_Line | str]
 def program(instances: Sequence[Instance], wanted: Wanted) -> bytes:
     """struct sock_filter, one after the other. instances: of one family, each with another VRID."""
     whole = _program(instances, wanted, sums=True)
-    return whole if len(whole) <= MOST_INSTRUCTIONS * _INSTRUCTION.size else _program(instances, wanted, sums=False)
+    return whole if len(whole) <= MOST_INSTRUCTIONS * INSTRUCTION_SIZE else _program(instances, wanted, sums=False)
 
 
 def _program(instances: Sequence[Instance], wanted: Wanted, *, sums: bool) -> bytes:

@@ -18,7 +18,7 @@ from typing import Final
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Family, Instance
 from lvsctl.pair.datagram import HOPS, PROTOCOL, Datagram, from_ipv4
-from lvsctl.pair.filter import Wanted, program
+from lvsctl.pair.filter import INSTRUCTION_SIZE, Wanted, program
 from lvsctl.pair.packet import GROUPS
 
 QUEUES: Final = {Wanted.EXPECTED: 131072, Wanted.REST: 32768}
@@ -150,7 +150,9 @@ def _attach(made: socket.socket, instructions: bytes) -> None:
     """struct sock_fprog: how many, and where they are."""
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
     made.setsockopt(
-        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(instructions) // 8, ctypes.addressof(buffer))
+        socket.SOL_SOCKET,
+        _SO_ATTACH_FILTER,
+        struct.pack("HP", len(instructions) // INSTRUCTION_SIZE, ctypes.addressof(buffer)),
     )
 
 

@@ -17,7 +17,6 @@ from lvsctl.pair import group
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
-from lvsctl.pair.numbers import microseconds
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.state import (
@@ -70,11 +69,11 @@ class Speaker:
         *,
         told: Callable[[Transition], None],
         wrong: Callable[[Trouble], None],
+        number: Callable[[], int],
         announcing: Announcing | None = None,
-        number: Callable[[], int] = microseconds,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        """number: greater each time, over restarts too (see `seal`). clock: seconds (see `lvsctl.pair`)."""
+        """number: greater each time, over restarts too (see `Numbers`). clock: seconds (see `lvsctl.pair`)."""
         plan = announcing or Announcing()
         self._stations = {
             me.name: Station(me, ground, plan, told=told, wrong=wrong, number=number, clock=clock) for me in instances

@@ -13,6 +13,7 @@ import sys
 import time
 
 from lvsctl.daemon.ground import KernelGround
+from lvsctl.pair.numbers import microseconds
 from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.speaker import Speaker
 
@@ -31,7 +32,7 @@ def wrong(trouble: Trouble) -> None:
 
 async def main() -> None:
     ground = KernelGround()
-    speaker = Speaker(pickle.loads(bytes.fromhex(sys.argv[1])), ground, told=told, wrong=wrong)
+    speaker = Speaker(pickle.loads(bytes.fromhex(sys.argv[1])), ground, told=told, wrong=wrong, number=microseconds)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, speaker.stop)
     loop.add_signal_handler(signal.SIGUSR1, speaker.release)
