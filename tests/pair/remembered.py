@@ -1,0 +1,89 @@
+"""Links and addresses remembered, for a speaker without a kernel; test_ground holds it to what the kernel does."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_interface
+
+from lvsctl.errors import KernelError
+from lvsctl.model import Address, Effect, Interface, Interfaces, LinkAnswer, Refusal, Vip
+
+ETH0 = Interface("eth0", 2, bytes.fromhex("020000000002"), up=True, carrier=True)
+
+
+class RememberedGround:
+    """log: what was done, in words. broken: while it is set, the kernel cannot be asked. held: orders wait for it."""
+
+    def __init__(self, *interfaces: Interface) -> None:
+        self.interfaces: dict[str, Interface] = {interface.name: interface for interface in interfaces}
+        self.log: list[str] = []
+        self.broken = False
+        self.held: asyncio.Event | None = None
+        self._changed: list[asyncio.Event] = []
+
+    def put(self, interface: Interface) -> None:
+        """As it is from now on."""
+        self.interfaces[interface.name] = interface
+        self._tell()
+
+    def drop(self, name: str) -> None:
+        """There is none of this name any more."""
+        del self.interfaces[name]
+        self._tell()
+
+    @asynccontextmanager
+    async def watch(self, names: Collection[str]) -> AsyncIterator[AsyncIterator[Interfaces]]:
+        changed = asyncio.Event()
+        self._changed.append(changed)
+        try:
+            yield self._looks(names, changed)
+        finally:
+            self._changed.remove(changed)
+
+    async def add(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
+        await self._ask("add", vips)
+        return [self._set(vip, there=True) for vip in vips]
+
+    async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
+        await self._ask("remove", vips)
+        return [self._set(vip, there=False) for vip in vips]
+
+    async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
+        self.log.append(f"announce {' '.join(map(str, addresses))}")
+        return None
+
+    async def _ask(self, what: str, vips: Sequence[Vip]) -> None:
+        self.log.append(f"{what} {' '.join(str(vip.address) for vip in vips)}")
+        if self.held is not None:
+            await self.held.wait()
+        if self.broken:
+            raise KernelError("netlink: no answer from the kernel within 10 s")
+
+    def _set(self, vip: Vip, *, there: bool) -> LinkAnswer:
+        interface = self.interfaces.get(vip.interface)
+        if interface is None:
+            return Refusal(errno.ENODEV, f"there is no interface {vip.interface}: create it, or correct the name")
+        address = ip_interface(vip.address)
+        if (address in interface.addresses) is there:
+            return Effect.NONE
+        rest = tuple(held for held in interface.addresses if held != address)
+        self.put(replace(interface, addresses=(*rest, address) if there else rest))
+        return Effect.CHANGED
+
+    async def _looks(self, names: Collection[str], changed: asyncio.Event) -> AsyncIterator[Interfaces]:
+        told: Interfaces | None = None
+        while True:
+            now = {name: self.interfaces.get(name) for name in names}
+            if now != told:
+                told = now
+                yield now
+            await changed.wait()
+            changed.clear()
+
+    def _tell(self) -> None:
+        for changed in self._changed:
+            changed.set()
