@@ -1,0 +1,106 @@
+"""Directors as programs in their hosts, and what they say: started, killed, frozen, waited for."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from lvsctl.model import Instance
+from tests.e2e.netns import inside
+from tests.kernel.cable import shown
+
+BUSY = 3.0
+"""Seconds by which a busy machine may be late; what is asserted beside it is the protocol's."""
+
+
+class Director:
+    """A running tests.pair.director. lines: what it has said. said: (when, instance, role), of CLOCK_MONOTONIC."""
+
+    def __init__(self, host: str, *instances: Instance) -> None:
+        command = [sys.executable, "-m", "tests.pair.director", pickle.dumps(instances).hex()]
+        with inside(host):
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self._out = self.process.stdout
+        self._text = b""
+        self._ended = False
+
+    @property
+    def lines(self) -> list[str]:
+        if not self._ended and select.select([self._out], [], [], 0)[0]:
+            read = self._out.read()
+            self._ended = not read
+            self._text += read or b""
+        return self._text.decode().rpartition("\n")[0].splitlines()
+
+    @property
+    def said(self) -> list[tuple[float, str, str]]:
+        words = [line.split() for line in self.lines]
+        return [(float(when), name, role) for when, name, role, *_ in words if name not in ("#", "!")]
+
+    def role(self, instance: str) -> str:
+        """The last that it has told; "" before the first."""
+        return next((role for _, name, role in reversed(self.said) if name == instance), "")
+
+    def until(self, instance: str, role: str, *, within: float) -> float:
+        """When it told of this role, which it has now."""
+        waited(lambda: self.role(instance) == role, within + BUSY, lambda: "\n".join(self.lines))
+        return next(when for when, name, _ in reversed(self.said) if name == instance)
+
+    def signal(self, number: signal.Signals) -> float:
+        """When."""
+        now = time.monotonic()
+        self.process.send_signal(number)
+        return now
+
+    def close(self) -> list[str]:
+        """All that it has said, to the end."""
+        self.process.terminate()
+        self.process.wait(20)
+        while not self._ended:
+            lines = self.lines
+        self._out.close()
+        return lines
+
+
+@contextmanager
+def director(host: str, *instances: Instance) -> Iterator[Director]:
+    """Killed at the end, if it is still there."""
+    made = Director(host, *instances)
+    try:
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait(20)
+        made.close()
+
+
+def waited(holds: Callable[[], bool], within: float, otherwise: Callable[[], str]) -> None:
+    """Until it holds."""
+    end = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < end, otherwise()
+        time.sleep(0.002)
+
+
+def addresses(host: str) -> set[str]:
+    """Of its eth0."""
+    [link] = shown("addr", "show", "dev", "eth0", netns=host)
+    return {address["local"] for address in link["addr_info"]}
+
+
+def holds(host: str, *instances: Instance) -> bool:
+    """Whether it has the virtual addresses: all of them, or none."""
+    wanted = {str(ip_address(address.ip)) for instance in instances for address in instance.addresses}
+    found = wanted & addresses(host)
+    assert found in (wanted, set()), found
+    return bool(found)
