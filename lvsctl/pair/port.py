@@ -34,7 +34,7 @@ _SO_MEMINFO: Final = 55
 _MEMINFO: Final = struct.Struct("=9I")
 _DROPS: Final = 8  # in SO_MEMINFO
 _IP_PKTINFO: Final = 8
-_CONTROL: Final = 7  # SO_PRIORITY: TC_PRIO_CONTROL
+_FIRST: Final = 6  # SO_PRIORITY: the highest that needs no capability
 _INTERNETWORK_CONTROL: Final = 0xC0  # the type of service that routing protocols have
 _MEMBERSHIP4: Final = struct.Struct("=4s4si")
 _PKTINFO4: Final = struct.Struct("=i4s4s")  # in_pktinfo
@@ -63,7 +63,10 @@ class Port:
             queue.close()
 
     def lost(self, wanted: Wanted) -> int:
-        """Datagrams for which this queue had no room, so far (modulo 2^32)."""
+        """Datagrams for which this queue had no room, so far (modulo 2^32).
+
+        Since Linux 6.2 (seen: 6.18) also those that came while it was full and that its program would have refused.
+        """
         given = self.queues[wanted].getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
         return int(_MEMINFO.unpack(given)[_DROPS])
 
@@ -124,7 +127,6 @@ class Port:
         return made
 
     def _options(self) -> Iterator[tuple[int, int, int | bytes]]:
-        yield socket.SOL_SOCKET, socket.SO_PRIORITY, _CONTROL
         multicast = not all(instance.peers for instance in self._instances)
         if self._six:
             level, group = socket.IPPROTO_IPV6, GROUPS[Family.INET6].packed
@@ -144,6 +146,7 @@ class Port:
             yield level, socket.IP_TOS, _INTERNETWORK_CONTROL
             if multicast:
                 yield level, socket.IP_ADD_MEMBERSHIP, _MEMBERSHIP4.pack(group, bytes(4), self.index)
+        yield socket.SOL_SOCKET, socket.SO_PRIORITY, _FIRST  # IP_TOS has changed it
 
 
 def _attach(made: socket.socket, instructions: bytes) -> None:

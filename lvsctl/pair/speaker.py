@@ -88,6 +88,7 @@ class Speaker:
         self._now = clock
         self._interfaces: Interfaces | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._stopping = asyncio.Event()
 
     # --- RoleProvider -------------------------------------------------------------------------------------------------
@@ -103,6 +104,7 @@ class Speaker:
                 self._stopping.set()
                 watching.cancel()
                 self._all(Stop())
+                self._ports.close()
                 self._silence()
                 settled = [asyncio.create_task(station.mover.settled()) for station in self._stations.values()]
                 await asyncio.wait(settled, timeout=FAREWELL)
@@ -176,6 +178,7 @@ class Speaker:
             self._step(party, Heard(advert), at)
 
     def _ring(self) -> None:
+        self._timer = None
         self._ports.hear_all()
         now = self._now()
         for party in self._parties:
@@ -204,17 +207,18 @@ class Speaker:
                     station.mover.announce()
 
     def _wind_up(self) -> None:
-        """One timer, for what is due next."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """One timer, for what is due next. One that comes too early is left alone: it finds nothing to do.
+
+        Were it wound up anew whenever somebody was heard, a flood could put it off for ever.
+        """
         timers = [state.timer for party in self._parties for state in party.states if state.timer is not None]
-        self._timer = None
-        if timers:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, min(timers) - self._now()), self._ring)
+        if not timers or (self._timer is not None and self._due <= min(timers)):
+            return
+        self._silence()
+        self._due = min(timers)
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._due - self._now()), self._ring)
 
     def _silence(self) -> None:
-        self._ports.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -56,7 +56,8 @@ class Station:
             self._tally.refused[found] += 1
             self._notice(found, datagram.source, "refused an advert of {}: {}")
             return None
-        self._newest[datagram.source] = found.number
+        if self.instance.keys:
+            self._newest[datagram.source] = found.number
         self._tally.heard(found)
         for oddity in found.oddities:
             self._notice(oddity, datagram.source, "{} is configured otherwise than this director: {}")

@@ -12,12 +12,13 @@ from dataclasses import replace
 import pytest
 
 from lvsctl.model import ChecksumForm, Family, Instance, Secret
-from lvsctl.pair.datagram import PROTOCOL, Datagram
+from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.filter import INSTRUCTION_SIZE, MOST_INSTRUCTIONS, Wanted, program
 from lvsctl.pair.packet import Advert, Codec, Refused
 from tests.pair.bpf import run
 from tests.pair.golden import GOLDEN
 from tests.pair.making import OURS, OURS6, THEIRS, THEIRS6, V2, V3, V6, from_hex, me
+from tests.pair.packets import packet, six
 from tests.pair.test_flood import forged
 
 SO_ATTACH_FILTER = 26
@@ -34,20 +35,6 @@ FORMS = {
     "IPv6": V6,
     "IPv6, unicast": UNICAST6,
 }
-
-
-def packet(datagram: Datagram, options: bytes = b"") -> bytes:
-    """With its IPv4 header."""
-    size = 20 + len(options)
-    first, total = 0x40 | size // 4, size + len(datagram.payload)
-    fields = (first, 0, total, 0, 0, datagram.hops, PROTOCOL, 0, datagram.source, datagram.destination)
-    return struct.pack("!BBHHHBBH4s4s", *fields) + options + datagram.payload
-
-
-def six(datagram: Datagram) -> bytes:
-    """Its IPv6 header."""
-    fields = (6 << 28, len(datagram.payload), PROTOCOL, datagram.hops, datagram.source, datagram.destination)
-    return struct.pack("!IHBB16s16s", *fields)
 
 
 def handed(ours: Instance, wanted: Wanted, datagram: Datagram) -> bool:

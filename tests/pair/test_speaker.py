@@ -1,179 +1,224 @@
-"""Speakers on a real cable: who is active after what, and who has the addresses."""
+"""A speaker on a cable in this process: what wakes it, in which order it does what, and what it does not believe."""
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_interface
 
 import pytest
 
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Instance
-from lvsctl.pair.filter import Wanted
-from lvsctl.pair.packet import Advert, Codec
-from lvsctl.pair.port import Port
-from tests.e2e.netns import inside, ip
-from tests.kernel.privileges import CAP_NET_RAW, run_as
-from tests.pair.making import OURS, THEIRS, V3, V6, ip_address, me
-from tests.pair.stage import BUSY, addresses, director, holds, waited
-from tests.pair.wire import cable, hosts
+from lvsctl.model import Instance, Role
+from lvsctl.pair.packet import Codec, Refused
+from lvsctl.pair.provider import Transition, Trouble
+from lvsctl.pair.speaker import Speaker
+from lvsctl.pair.state import Cause
+from tests.pair.linked import Link, LinkedPort
+from tests.pair.making import OURS, THEIRS, V3, me
+from tests.pair.remembered import ETH0, RememberedGround
 
-pytestmark = pytest.mark.kernel
-
-NOBODY = 65534
-INTERVAL = 0.1
-SKEW = (256 - 100) / 256 * INTERVAL
-"""Of the weaker one."""
+FAST = me(V3, interval=0.02)
+THEM = me(FAST, source=THEIRS)
 
 
-def group(number: int, priority: int) -> tuple[Instance, Instance]:
-    """IPv4 and IPv6, which move together, on the host with this number."""
-    common = {"priority": priority, "interval": INTERVAL, "group": "both"}
-    return (
-        me(V3, name="web4", source=ip_address(f"192.0.2.{number}"), **common),
-        me(V6, name="web6", source=ip_address(f"fe80::{number}"), **common),
-    )
+class Host:
+    """A speaker with its ground. now: what it is told the time is, from the loop's clock on."""
+
+    def __init__(self, link: Link, *instances: Instance) -> None:
+        own = tuple(ip_interface(f"{instance.source}/24") for instance in instances)
+        self.link = link
+        self.ground = RememberedGround(replace(ETH0, addresses=own))
+        self.troubles: list[Trouble] = []
+        self.slept = 0.0
+        self.speaker = Speaker(
+            instances,
+            self.ground,
+            told=self._told,
+            wrong=self.troubles.append,
+            number=itertools.count(1).__next__,
+            clock=lambda: asyncio.get_running_loop().time() + self.slept,
+        )
+
+    async def until(self, role: Role | None, instance: str = "web") -> None:
+        await until(lambda: self.speaker.role(instance) is role)
+
+    def _told(self, transition: Transition) -> None:
+        self.ground.log.append(f"told {transition.role}: {transition.why}")
 
 
-STRONG, WEAK = group(1, 150), group(2, 100)
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
-def two() -> Iterator[tuple[str, str]]:
-    with cable():
-        yield hosts()
+def link(monkeypatch: pytest.MonkeyPatch) -> Link:
+    made = Link()
+    monkeypatch.setattr("lvsctl.pair.ports.Port", made.port)
+    return made
 
 
-def test_the_active_one_is_killed_comes_back_and_hands_over(two: tuple[str, str]) -> None:
-    first, second = two
-    with director(second, *WEAK) as weak:
-        with director(first, *STRONG) as strong:
-            strong.until("web6", "active", within=4 * INTERVAL)
-            weak.until("web6", "standby", within=INTERVAL)
-            assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
-            killed = strong.signal(signal.SIGKILL)
-            took = {name: weak.until(name, "active", within=3 * INTERVAL + SKEW) - killed for name in ("web4", "web6")}
-            print(f"killed: takeover after {max(took.values()) / INTERVAL:.2f} intervals")
-            assert all(2 * INTERVAL < after < 3 * INTERVAL + SKEW + BUSY for after in took.values())
-            assert holds(second, *WEAK)
-        with director(first, *STRONG) as strong:  # the addresses are still where its first life left them
-            strong.until("web4", "standby", within=1)
-            assert not holds(first, *STRONG)
-            strong.until("web4", "active", within=4 * INTERVAL)
-            weak.until("web4", "standby", within=INTERVAL)
-            assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
-            stopped = strong.signal(signal.SIGTERM)
-            after = weak.until("web6", "active", within=SKEW) - stopped
-            print(f"stopped: takeover after {after / INTERVAL:.2f} intervals")
-            assert strong.until("web6", "stopped", within=INTERVAL)
-            assert (holds(first, *STRONG), holds(second, *WEAK)) == (False, True)
-
-
-def test_links_and_addresses_come_and_go(two: tuple[str, str]) -> None:
-    first, second = two
-    with director(first, *STRONG) as strong, director(second, *WEAK) as weak:
-        strong.until("web4", "active", within=4 * INTERVAL)
-        weak.until("web4", "standby", within=1)
-        ip("addr del 192.0.2.100/32 dev eth0", netns=first)
-        waited(lambda: holds_all(first, *STRONG), BUSY, lambda: str(addresses(first)))
-        ip("addr del 192.0.2.1/24 dev eth0", netns=first)
-        strong.until("web6", "fault", within=0)
-        weak.until("web6", "active", within=SKEW)
-        assert (holds(first, *STRONG), holds(second, *WEAK)) == (False, True)
-        ip("addr add 192.0.2.1/24 dev eth0", netns=first)
-        strong.until("web6", "active", within=4 * INTERVAL)
-        ip("link del eth0", netns=first)
-        for one in (strong, weak):
-            one.until("web4", "fault", within=0)
-        rebuild(first, second)
-        strong.until("web6", "active", within=4 * INTERVAL)
-        weak.until("web6", "standby", within=1)
-        assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
-
-
-def holds_all(host: str, *instances: Instance) -> bool:
-    return {str(address.ip) for one in instances for address in one.addresses} <= addresses(host)
-
-
-def rebuild(first: str, second: str) -> None:
-    """Another cable of the same name."""
-    ip(f"link add eth0 netns {first} type veth peer name eth0 netns {second}")
-    for number, name in ((1, first), (2, second)):
-        lines = (f"addr add 192.0.2.{number}/24 dev eth0", f"addr add fe80::{number}/64 dev eth0 nodad")
-        ip("link set eth0 addrgenmode none", "link set eth0 up", *lines, netns=name)
-
-
-def test_a_flood_of_forged_adverts_moves_nobody(two: tuple[str, str]) -> None:
-    first, second = two
-    with director(first, *STRONG) as strong, director(second, *WEAK) as weak:
-        strong.until("web4", "active", within=4 * INTERVAL)
-        weak.until("web4", "standby", within=1)
-        with inside(first):
-            flood = subprocess.run([sys.executable, "-m", "tests.pair.flooding", "2"], capture_output=True, check=True)
-        print(flood.stdout.decode())
-        assert [role for _, name, role in weak.said if name == "web4"] == ["standby"]
-        assert [role for _, name, role in strong.said if name == "web4"] == ["standby", "active"]
-        strong.process.kill()
-        lines = weak.close()
-        told = [line for line in lines if line.split()[1] == "!"]
-        assert 1 <= len(told) <= 20, "each kind once"
-        [counts] = [line for line in lines if "# web4" in line]
-        print(counts)
-        assert " lost=0," in counts, "no advert was pushed out"
-        assert "<Refused.CHECKSUM" in counts and "<Refused.HOPS" in counts
-
-
-def test_one_capability_is_enough_for_the_sockets(two: tuple[str, str]) -> None:
-    host = two[1]
-    index = 0
-
-    def speak() -> None:
-        with closing(Port("eth0", index, [V3])) as port:
-            assert [port.send(datagram) for datagram in Codec(me(V3, source=OURS)).encode(100)] == [0]
-
-    with inside(host):
-        index = socket.if_nametoindex("eth0")
-        run_as(NOBODY, frozenset({CAP_NET_RAW}), speak)
-        with pytest.raises(LvsctlError) as refused:
-            run_as(NOBODY, frozenset(), speak)
-        assert str(refused.value) == (
-            "cannot speak VRRP on eth0: not permitted: give lvsctl CAP_NET_RAW in this network namespace"
-        )
-        with pytest.raises(LvsctlError) as refused:
-            Port("eth9", 99, [V3])
-        assert str(refused.value) == "cannot speak VRRP on eth9: there is no interface eth9"
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (me(V3), me(V3, source=THEIRS)),
-        (me(V3, peers=(THEIRS,)), me(V3, source=THEIRS, peers=(OURS,))),
-        (me(V6), me(V6, source=ip_address("fe80::1"))),
-    ],
-    ids=["IPv4", "unicast", "IPv6"],
-)
-def test_ports_hear_one_another_and_know_where_it_came_from(
-    two: tuple[str, str], one: Instance, other: Instance
-) -> None:
-    ports = []
-    for host, instance in zip(two, (other, one), strict=True):
-        with inside(host):
-            ports.append(Port("eth0", socket.if_nametoindex("eth0"), [instance]))
-    their, our = ports
+@asynccontextmanager
+async def running(host: Host) -> AsyncIterator[Host]:
+    task = asyncio.create_task(host.speaker.run())
     try:
-        [sent] = Codec(other).encode(120)
-        assert their.send(sent) == 0
-        [odd] = Codec(me(other, addresses=other.addresses[:1])).encode(120)
-        assert their.send(odd) == 0
-        heard = {wanted: [*our.take(wanted, 10)] for wanted in Wanted}
-        assert heard == {Wanted.EXPECTED: [sent], Wanted.REST: [odd]}
-        assert all(isinstance(Codec(one).decode(datagram), Advert) for datagram in (sent, odd))
-        assert [*their.take(Wanted.EXPECTED, 10)] == [*their.take(Wanted.REST, 10)] == [], "its own"
+        yield host
     finally:
-        for port in ports:
-            port.close()
+        host.speaker.stop()
+        async with asyncio.timeout(20):
+            await task
+
+
+def holds(host: Host) -> bool:
+    return host.ground.interfaces["eth0"].holds(FAST.addresses[0].ip)
+
+
+async def test_the_weaker_one_takes_over_and_gives_back(link: Link) -> None:
+    strong, weak = Host(link, me(THEM, priority=150)), Host(link, FAST)
+    async with running(weak):
+        await weak.until(Role.ACTIVE)
+        async with running(strong):
+            await strong.until(Role.ACTIVE)
+            await weak.until(Role.STANDBY)
+            await until(lambda: holds(strong) and not holds(weak))
+        assert not holds(strong)
+        assert strong.ground.log[-2:] == ["remove 192.0.2.100 192.0.2.101", "told None: stopped"]
+        await weak.until(Role.ACTIVE)
+    assert weak.speaker.role("web") is None
+    assert [line for line in weak.ground.log if line.startswith("told")] == [
+        "told standby: started",
+        "told active: nobody is active",
+        "told standby: a router of higher priority is active",
+        "told active: the active router released",
+        "told None: stopped",
+    ]
+    counts = weak.speaker.counts()["web"]
+    assert (counts.became_active, counts.gave_up, counts.zero_heard, counts.zero_sent) == (2, 2, 1, 1)
+
+
+async def test_cancelled_it_hands_over_as_well(link: Link) -> None:
+    host, heard = Host(link, FAST), link.port("eth0", 2, [THEM])
+    task = asyncio.create_task(host.speaker.run())
+    await host.until(Role.ACTIVE)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [datagram.payload[2] for wanted in heard.queues for datagram in heard.take(wanted, 99)][-1] == 0
+    assert not holds(host)
+    heard.close()
+
+
+async def test_faults_come_and_go_with_the_link(link: Link) -> None:
+    host = Host(link, me(FAST, track=("eth1",)))
+    good = host.ground.interfaces["eth0"]
+    async with running(host):
+        await host.until(Role.FAULT)
+        assert host.speaker.state("web").faults == {Cause.TRACKED}
+        host.ground.put(replace(ETH0, name="eth1"))
+        await host.until(Role.ACTIVE)
+        host.ground.put(replace(good, carrier=False))
+        await host.until(Role.FAULT)
+        host.ground.put(replace(good, index=7))
+        await host.until(Role.ACTIVE)
+        await until(lambda: holds(host))
+        host.ground.drop("eth0")
+        await host.until(Role.FAULT)
+        assert host.speaker.state("web").faults == {Cause.INTERFACE}
+        host.ground.put(good)
+        await host.until(Role.ACTIVE)
+
+
+async def test_a_port_that_cannot_be_opened_is_a_fault_and_tried_again(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> LinkedPort:
+        raise LvsctlError("cannot speak VRRP on eth0: a test")
+
+    monkeypatch.setattr("lvsctl.pair.speaker.AGAIN", 0.01)
+    with monkeypatch.context() as refusing:
+        refusing.setattr("lvsctl.pair.ports.Port", refuse)
+        host = Host(link, FAST)
+        task = asyncio.create_task(host.speaker.run())
+        await host.until(Role.FAULT)
+        await asyncio.sleep(0.05)
+        assert host.troubles == [Trouble("web", "cannot speak VRRP on eth0: a test")], "once, however often it is tried"
+    await host.until(Role.ACTIVE)
+    host.speaker.stop()
+    await task
+
+
+async def test_what_was_waiting_is_heard_before_a_timer_is_served(link: Link) -> None:
+    """An active one that slept finds that another has taken over, and says nothing more."""
+    host, other = Host(link, me(FAST, priority=200)), link.port("eth0", 2, [THEM])
+    async with running(host):
+        await host.until(Role.ACTIVE)
+        sent = host.speaker.counts()["web"].sent
+        for _ in range(300):
+            link.carry(Codec(me(FAST, source=THEIRS, addresses=FAST.addresses[:1])).encode(100)[0], other)
+        other.send(Codec(THEM).encode(100)[0])
+        host.slept += 10
+        host.speaker._ring()  # before the loop has looked at the sockets
+        assert host.speaker.role("web") is Role.STANDBY
+        counts = host.speaker.counts()["web"]
+        assert (counts.sent, counts.heard, counts.lost_rest) == (sent, 129, 172)
+    assert "told standby: this director did not send in time, and another has taken over" in host.ground.log
+    other.close()
+
+
+async def test_a_flood_without_a_pause_puts_no_timer_off_and_leaves_the_loop_to_others(link: Link) -> None:
+    host, other = Host(link, FAST), link.port("eth0", 2, [THEM])
+    [good] = Codec(THEM).encode(254)
+    forged = replace(good, payload=good.payload[:6] + b"\0\0" + good.payload[8:])
+
+    async with running(host):
+        for _ in range(5000):
+            for _ in range(130):
+                link.carry(forged, other)
+            await asyncio.sleep(0)  # one turn of the loop
+            if host.speaker.role("web") is Role.ACTIVE:
+                break
+        assert host.speaker.role("web") is Role.ACTIVE
+        counts = host.speaker.counts()["web"]
+        assert counts.lost == 0 and counts.lost_rest > 0 and counts.refused[Refused.CHECKSUM] > 100
+        assert [trouble.what for trouble in host.troubles] == [f"refused an advert of {THEIRS}: checksum"]
+    other.close()
+
+
+async def test_released_it_stays_behind_the_weaker_one(link: Link) -> None:
+    strong, weak = Host(link, me(THEM, priority=150)), Host(link, FAST)
+    async with running(strong), running(weak):
+        await strong.until(Role.ACTIVE)
+        strong.speaker.release()
+        await weak.until(Role.ACTIVE)
+        await asyncio.sleep(6 * FAST.interval)
+        assert (strong.speaker.role("web"), weak.speaker.role("web")) == (Role.STANDBY, Role.ACTIVE)
+
+
+async def test_priorities_are_set_for_all_that_move_together(link: Link) -> None:
+    pair = [me(FAST, name=name, vrid=vrid, group="both") for name, vrid in (("one", 1), ("two", 2))]
+    theirs = [replace(one, source=THEIRS, priority=50) for one in pair]
+    ours, other = Host(link, *pair), Host(link, *theirs)
+    async with running(ours), running(other):
+        await ours.until(Role.ACTIVE, "two")
+        await other.until(Role.STANDBY, "two")
+        ours.speaker.set_priority("two", 20)
+        assert {ours.speaker.state(name).priority for name in ("one", "two")} == {20}
+        await other.until(Role.ACTIVE, "one")
+        await ours.until(Role.STANDBY, "one")
+
+
+async def test_the_kernel_cannot_be_asked_for_a_while(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvsctl.pair.mover.RETRY", 0.01)
+    host = Host(link, me(FAST, source=OURS))
+    host.ground.broken = True
+    async with running(host):
+        await host.until(Role.ACTIVE)
+        assert not holds(host)
+        host.ground.broken = False
+        await until(lambda: holds(host))
+    assert [trouble.what for trouble in host.troubles] == ["netlink: no answer from the kernel within 10 s"]

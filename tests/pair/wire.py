@@ -52,7 +52,10 @@ def cable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def keepalived(folder: Path, instance: Instance, *lines: str) -> Iterator[None]:
-    """A keepalived configured as this instance, which is its peer; `lines` go into its vrrp_instance."""
+    """A keepalived configured as this instance, which is its peer; `lines` go into its vrrp_instance.
+
+    It has its process ids in `folder`/pid and vrrp.pid, and tells its transitions by `folder`/notify.
+    """
     addresses = "\n".join(str(address) for address in instance.addresses)
     body = [
         "interface eth0",
@@ -67,7 +70,8 @@ def keepalived(folder: Path, instance: Instance, *lines: str) -> Iterator[None]:
         f"virtual_ipaddress {{\n{addresses}\n}}",
     ]
     file, log = folder / "keepalived.conf", folder / "keepalived.log"
-    file.write_text("global_defs {\nrouter_id theirs\nvrrp_no_swap\n}\nvrrp_instance V {\n" + "\n".join(body) + "\n}\n")
+    head = ["global_defs {", "router_id theirs", "vrrp_no_swap", f"vrrp_notify_fifo {folder / 'notify'}", "}"]
+    file.write_text("\n".join([*head, "vrrp_instance V {", *body, "}"]) + "\n")
     command = ["keepalived", "--vrrp", "--dont-fork", "--log-console", "--use-file", str(file)]
     command += ["--pid", str(folder / "pid"), "--vrrp_pid", str(folder / "vrrp.pid")]
     with inside(hosts()[0]), log.open("w") as output:

@@ -1,0 +1,119 @@
+"""Speakers on a real cable: who is active after what, and who has the addresses."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lvsctl.model import Instance
+from tests.e2e.netns import inside, ip
+from tests.pair.making import V3, V6, ip_address, me
+from tests.pair.stage import BUSY, addresses, director, holds, waited
+from tests.pair.wire import cable, hosts
+
+pytestmark = pytest.mark.kernel
+
+INTERVAL = 0.1
+SKEW = (256 - 100) / 256 * INTERVAL
+"""Of the weaker one."""
+
+
+def group(number: int, priority: int) -> tuple[Instance, Instance]:
+    """IPv4 and IPv6, which move together, on the host with this number."""
+    common = {"priority": priority, "interval": INTERVAL, "group": "both"}
+    return (
+        me(V3, name="web4", source=ip_address(f"192.0.2.{number}"), **common),
+        me(V6, name="web6", source=ip_address(f"fe80::{number}"), **common),
+    )
+
+
+STRONG, WEAK = group(1, 150), group(2, 100)
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[str, str]]:
+    with cable():
+        yield hosts()
+
+
+def test_the_active_one_is_killed_comes_back_and_hands_over(two: tuple[str, str]) -> None:
+    first, second = two
+    with director(second, *WEAK) as weak:
+        with director(first, *STRONG) as strong:
+            strong.until("web6", "active", within=4 * INTERVAL)
+            weak.until("web6", "standby", within=INTERVAL)
+            assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
+            killed = strong.signal(signal.SIGKILL)
+            took = {name: weak.until(name, "active", within=3 * INTERVAL + SKEW) - killed for name in ("web4", "web6")}
+            print(f"killed: takeover after {max(took.values()) / INTERVAL:.2f} intervals")
+            assert all(2 * INTERVAL < after < 3 * INTERVAL + SKEW + BUSY for after in took.values())
+            assert holds(second, *WEAK)
+        with director(first, *STRONG) as strong:  # the addresses are still where its first life left them
+            strong.until("web4", "standby", within=1)
+            assert not holds(first, *STRONG)
+            strong.until("web4", "active", within=4 * INTERVAL)
+            weak.until("web4", "standby", within=INTERVAL)
+            assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
+            stopped = strong.signal(signal.SIGTERM)
+            after = weak.until("web6", "active", within=SKEW) - stopped
+            print(f"stopped: takeover after {after / INTERVAL:.2f} intervals")
+            assert strong.until("web6", "stopped", within=INTERVAL)
+            assert (holds(first, *STRONG), holds(second, *WEAK)) == (False, True)
+
+
+def test_links_and_addresses_come_and_go(two: tuple[str, str]) -> None:
+    first, second = two
+    with director(first, *STRONG) as strong, director(second, *WEAK) as weak:
+        strong.until("web4", "active", within=4 * INTERVAL)
+        weak.until("web4", "standby", within=1)
+        ip("addr del 192.0.2.100/32 dev eth0", netns=first)
+        waited(lambda: holds_all(first, *STRONG), BUSY, lambda: str(addresses(first)))
+        ip("addr del 192.0.2.1/24 dev eth0", netns=first)
+        strong.until("web6", "fault", within=0)
+        weak.until("web6", "active", within=SKEW)
+        assert (holds(first, *STRONG), holds(second, *WEAK)) == (False, True)
+        ip("addr add 192.0.2.1/24 dev eth0", netns=first)
+        strong.until("web6", "active", within=4 * INTERVAL)
+        ip("link del eth0", netns=first)
+        for one in (strong, weak):
+            one.until("web4", "fault", within=0)
+        rebuild(first, second)
+        strong.until("web6", "active", within=4 * INTERVAL)
+        weak.until("web6", "standby", within=1)
+        assert (holds(first, *STRONG), holds(second, *WEAK)) == (True, False)
+
+
+def holds_all(host: str, *instances: Instance) -> bool:
+    return {str(address.ip) for one in instances for address in one.addresses} <= addresses(host)
+
+
+def rebuild(first: str, second: str) -> None:
+    """Another cable of the same name."""
+    ip(f"link add eth0 netns {first} type veth peer name eth0 netns {second}")
+    for number, name in ((1, first), (2, second)):
+        lines = (f"addr add 192.0.2.{number}/24 dev eth0", f"addr add fe80::{number}/64 dev eth0 nodad")
+        ip("link set eth0 addrgenmode none", "link set eth0 up", *lines, netns=name)
+
+
+def test_a_flood_of_forged_adverts_moves_nobody(two: tuple[str, str]) -> None:
+    first, second = two
+    with director(first, *STRONG) as strong, director(second, *WEAK) as weak:
+        strong.until("web4", "active", within=4 * INTERVAL)
+        weak.until("web4", "standby", within=1)
+        with inside(first):
+            flood = subprocess.run([sys.executable, "-m", "tests.pair.flooding", "2"], capture_output=True, check=True)
+        print(flood.stdout.decode())
+        assert [role for _, name, role in weak.said if name == "web4"] == ["standby"]
+        assert [role for _, name, role in strong.said if name == "web4"] == ["standby", "active"]
+        strong.process.kill()
+        lines = weak.close()
+        told = [line for line in lines if line.split()[1] == "!"]
+        assert 1 <= len(told) <= 20, "each kind once"
+        [counts] = [line for line in lines if "# web4" in line]
+        print(counts)
+        assert " lost=0," in counts, "no advert was pushed out"
+        assert "<Refused.CHECKSUM" in counts and "<Refused.HOPS" in counts
