@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lvsctl.decide.announcing import announce, campaign
 from lvsctl.errors import KernelError
-from lvsctl.model import Announcing, Effect, Instance, Interfaces, Refusal, Role, Vip
+from lvsctl.model import Announcing, Effect, Instance, Interfaces, LinkAnswer, Refusal, Role, Vip
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.provider import Transition
 
@@ -52,6 +52,7 @@ class Mover:
         self._due.append(transition)
         self._wanted = transition.role is Role.ACTIVE
         if not self._wanted:
+            self._announce = False
             self._be_silent()
         self._wake()
 
@@ -90,40 +91,41 @@ class Mover:
     async def _settle(self) -> None:
         due, self._due = self._due, []
         wanted = self._wanted
-        moved = await self._move(wanted)
-        if wanted and self._wanted and (moved or self._announce):
+        answers = await self._move(wanted)
+        there = [vip for vip, answer in zip(self._vips, answers, strict=False) if isinstance(answer, Effect)]
+        if wanted and self._wanted and there and (self._announce or Effect.CHANGED in answers):
             self._announce = False
             self._be_silent()
             self._said.clear()
-            self._announcing = asyncio.create_task(self._campaign())
+            self._announcing = asyncio.create_task(self._campaign(there))
             await self._said.wait()
         for transition in due:
             self._told(transition)
 
-    async def _move(self, wanted: bool) -> bool:
-        """Whether anything changed."""
+    async def _move(self, wanted: bool) -> Sequence[LinkAnswer]:
+        """One answer for each address; none where the kernel could not be asked."""
         try:
             answers = await (self._ground.add(self._vips) if wanted else self._ground.remove(self._vips))
         except KernelError as error:
             self._failed(str(error))
-            return False
+            return ()
         for answer in answers:
             if isinstance(answer, Refusal):
                 self._failed(answer.message)
-        return Effect.CHANGED in answers
+        return answers
 
     def _failed(self, sentence: str) -> None:
         self._wrong(sentence)
         asyncio.get_running_loop().call_later(RETRY, self._awake.set)
 
-    async def _campaign(self) -> None:
+    async def _campaign(self, vips: Sequence[Vip]) -> None:
         now = asyncio.get_running_loop().time
         state = campaign(now())
         try:
             while state.due is not None:
                 await asyncio.sleep(state.due - now())
-                state, numbers = announce(state, self._plan, len(self._vips), now())
-                await self._say([self._vips[number] for number in numbers])
+                state, numbers = announce(state, self._plan, len(vips), now())
+                await self._say([vips[number] for number in numbers])
                 self._said.set()
         finally:
             self._said.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -67,7 +68,7 @@ class Station:
         """To every destination; what cannot be sent is counted."""
         number = self._number() if self.instance.keys else 0
         for datagram in self._codec.encode(priority, number):
-            failure = self.port.send(datagram) if self.port else os.EX_UNAVAILABLE
+            failure = self.port.send(datagram) if self.port else errno.ENODEV
             if not failure:
                 self._tally.sent(priority)
                 continue

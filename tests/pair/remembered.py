@@ -65,6 +65,8 @@ class RememberedGround:
 
     def _set(self, vip: Vip, *, there: bool) -> LinkAnswer:
         interface = self.interfaces.get(vip.interface)
+        if interface is None and not there:
+            return Effect.NONE
         if interface is None:
             return Refusal(errno.ENODEV, f"there is no interface {vip.interface}: create it, or correct the name")
         address = ip_interface(vip.address)

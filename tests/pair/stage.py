@@ -67,9 +67,9 @@ class Director:
         self.process.terminate()
         self.process.wait(20)
         while not self._ended:
-            lines = self.lines
+            self.lines  # noqa: B018 - reads on
         self._out.close()
-        return lines
+        return self.lines
 
 
 @contextmanager

@@ -53,4 +53,5 @@ async def test_contract(ground: Ground) -> None:
         elsewhere = [Vip(ip_address("192.0.2.100"), "eth9"), VIPS[0]]
         refused = Refusal(errno.ENODEV, "there is no interface eth9: create it, or correct the name")
         assert list(await ground.add(elsewhere)) == [refused, Effect.CHANGED]
+        assert list(await ground.remove(elsewhere)) == [Effect.NONE, Effect.CHANGED]
         assert await ground.announce("eth9", [VIPS[0].address]) is None

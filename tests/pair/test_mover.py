@@ -128,3 +128,20 @@ async def test_what_cannot_be_done_is_said_and_tried_again(monkeypatch) -> None:
             while ground.interfaces["eth0"].addresses:
                 await asyncio.sleep(0.005)
     assert ground.log.count("told standby") == 1
+
+
+async def test_what_could_not_be_put_on_is_not_announced_until_it_could(monkeypatch) -> None:
+    ground = RememberedGround(ETH0)
+    monkeypatch.setattr("lvsctl.pair.mover.RETRY", RETRY / 100)
+    async with moving(ground) as (mover, wrong):
+        ground.log.clear()
+        ground.broken = True
+        mover.become(to(Role.ACTIVE))
+        mover.announce()
+        await mover.settled()
+        assert ground.log == [f"add {BOTH}", "told active"]
+        ground.broken = False
+        async with asyncio.timeout(10):
+            while not ground.log[-1].startswith("announce"):
+                await asyncio.sleep(0.005)
+        assert len(wrong) == 1
