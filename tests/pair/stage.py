@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 
 from lvsctl.model import Instance
 from tests.e2e.netns import inside
@@ -98,9 +97,17 @@ def addresses(host: str) -> set[str]:
     return {address["local"] for address in link["addr_info"]}
 
 
-def holds(host: str, *instances: Instance) -> bool:
-    """Whether it has the virtual addresses: all of them, or none."""
-    wanted = {str(ip_address(address.ip)) for instance in instances for address in instance.addresses}
-    found = wanted & addresses(host)
-    assert found in (wanted, set()), found
-    return bool(found)
+def has(host: str, *instances: Instance) -> None:
+    """All the virtual addresses, soon."""
+    wanted = _virtual(instances)
+    waited(lambda: wanted <= addresses(host), BUSY, lambda: f"{wanted - addresses(host)} are missing")
+
+
+def lacks(host: str, *instances: Instance) -> None:
+    """All of them, soon."""
+    unwanted = _virtual(instances)
+    waited(lambda: not unwanted & addresses(host), BUSY, lambda: f"{unwanted & addresses(host)} are there")
+
+
+def _virtual(instances: Iterable[Instance]) -> set[str]:
+    return {str(address.ip) for instance in instances for address in instance.addresses}
