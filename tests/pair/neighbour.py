@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lvsctl.model import Instance
 from lvsctl.pair.keepalived import Lines, from_line
-from tests.pair.stage import BUSY, waited
+from tests.pair.stage import STARTING, waited
 from tests.pair.wire import keepalived
 
 
@@ -30,7 +30,7 @@ class Neighbour:
 
     def until(self, state: str, *, within: float) -> float:
         """When, on CLOCK_MONOTONIC, it was seen to be in this state."""
-        waited(lambda: self.state() == state, within + BUSY, (self._folder / "keepalived.log").read_text)
+        waited(lambda: self.state() == state, within + STARTING, (self._folder / "keepalived.log").read_text)
         return time.monotonic()
 
     def signal(self, number: signal.Signals) -> float:

@@ -11,13 +11,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from lvsctl.model import Instance
 from tests.e2e.netns import inside
 from tests.kernel.cable import shown
 
-BUSY = 3.0
+BUSY: Final = 3.0
 """Seconds by which a busy machine may be late; what is asserted beside it is the protocol's."""
+
+STARTING: Final = 15.0
+"""Seconds that a program may take to start there."""
 
 
 class Director:
@@ -51,8 +55,8 @@ class Director:
         return next((role for _, name, role in reversed(self.said) if name == instance), "")
 
     def until(self, instance: str, role: str, *, within: float) -> float:
-        """When it told of this role, which it has now."""
-        waited(lambda: self.role(instance) == role, within + BUSY, lambda: "\n".join(self.lines))
+        """When it told of this role, which it has now; it may just have been started."""
+        waited(lambda: self.role(instance) == role, within + STARTING, lambda: "\n".join(self.lines))
         return next(when for when, name, _ in reversed(self.said) if name == instance)
 
     def signal(self, number: signal.Signals) -> float:
