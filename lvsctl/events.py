@@ -21,6 +21,9 @@ from lvsctl.model import (
     ServiceState,
     Silence,
     Step,
+    SyncRole,
+    Transition,
+    Trouble,
 )
 
 # --- who is alive -----------------------------------------------------------------------------------------------
@@ -292,6 +295,114 @@ class DeliveryRecovered:
     lost: int
 
 
+# --- the pair ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """An instance of the pair took another role, and its addresses are where they belong, if that is our business."""
+
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityChanged:
+    """An instance offers another priority. reasons: what takes how much from it, the dearest first."""
+
+    instance: str
+    before: int
+    after: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairTroubled:
+    """Something of the pair that an operator should know; told seldom, however often it happens."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class HookDone:
+    """A program that a transition started has ended well. hook: on_active and so on."""
+
+    hook: str
+    instance: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """One failed, was killed at its deadline, or could not be started. output: the last of what it printed."""
+
+    hook: str
+    instance: str
+    why: str
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailed:
+    """A connection sync daemon that ought to run does not, or one that ought to be gone runs."""
+
+    role: SyncRole
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRestored:
+    """It is as it ought to be after a SyncFailed."""
+
+    role: SyncRole
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The other director does not answer, or what it says is not taken."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerBack:
+    """It answers after a PeerLost."""
+
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionsDiffer:
+    """The directors see servers differently, for longer than their checks' pace explains; again if others join them.
+
+    what: `shop/192.0.2.21:80 is up here and down at the peer`, in the order of their names.
+    """
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionsAgree:
+    """They see the same again."""
+
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class BothActive:
+    """Both directors say that they are active for an instance, for longer than a takeover lasts."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneActive:
+    """That is over."""
+
+    instance: str
+    duration: float
+
+
 Event: TypeAlias = (
     HealthChanged
     | ServerChanged
@@ -321,4 +432,17 @@ Event: TypeAlias = (
     | RoundDone
     | DeliveryFailed
     | DeliveryRecovered
+    | RoleChanged
+    | PriorityChanged
+    | PairTroubled
+    | HookDone
+    | HookFailed
+    | SyncFailed
+    | SyncRestored
+    | PeerLost
+    | PeerBack
+    | OpinionsDiffer
+    | OpinionsAgree
+    | BothActive
+    | OneActive
 )

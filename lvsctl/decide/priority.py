@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
-from lvsctl.model import OWNER
-from lvsctl.model.condition import LOWEST, Condition, Penalties, Steadiness
+from lvsctl.model import LOWEST, OWNER, Condition, Penalties, Steadiness
 
 FREE = Penalties()
 """What a service takes of which the configuration says nothing."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lvsctl import events as happened
 from lvsctl.decide.ladder import lacks, way_out
+from lvsctl.decide.record_pair import pair_record
 from lvsctl.events import Event
 from lvsctl.model import Action, Level, MatchOp, Override, Record, ServiceKey, ServiceState, Severity, Silence, Step
 from lvsctl.model.moment import rfc3339
@@ -38,7 +39,7 @@ def records(event: Event, names: Mapping[ServiceKey, str]) -> Iterator[Record]:
 
 
 def _one(event: Event) -> Record:
-    return _of_health(event) or _of_load(event) or _of_operators(event) or _of_the_director(event)
+    return _of_health(event) or _of_load(event) or _of_operators(event) or pair_record(event) or _of_the_director(event)
 
 
 def _of_health(event: Event) -> Record | None:

@@ -26,6 +26,7 @@ from lvsctl.model.alerting import (
     Silence,
 )
 from lvsctl.model.announcing import Announcing
+from lvsctl.model.condition import LOWEST, Condition, Penalties, Steadiness
 from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
 from lvsctl.model.link import MAX_LABEL, Effect, Interface, Interfaces, LinkAnswer, LinkChange, LinkEvent, Vip
@@ -43,7 +44,23 @@ from lvsctl.model.ops import (
     Step,
 )
 from lvsctl.model.override import Action, NewWeight, Override, OverrideSubject, PoolSubject, ServerSubject
-from lvsctl.model.pair import OWNER, ChecksumForm, Instance, Role, VirtualAddress, VrrpVersion
+from lvsctl.model.pair import (
+    OWNER,
+    ChecksumForm,
+    Followed,
+    Hooks,
+    Instance,
+    PairSpec,
+    Peer,
+    Provider,
+    Role,
+    Standby,
+    Syncing,
+    Transition,
+    Trouble,
+    VirtualAddress,
+    VrrpVersion,
+)
 from lvsctl.model.problem import Problem, Severity
 from lvsctl.model.receiver import (
     PAGERDUTY,
@@ -101,6 +118,7 @@ from lvsctl.model.table import (
 
 __all__ = [
     "LOUD",
+    "LOWEST",
     "MAX_LABEL",
     "MAX_SYNC_ID",
     "MAX_THRESHOLD",
@@ -128,6 +146,7 @@ __all__ = [
     "CheckId",
     "ChecksumForm",
     "Compat",
+    "Condition",
     "Counters",
     "DeleteServer",
     "DeleteService",
@@ -138,10 +157,12 @@ __all__ = [
     "Entry",
     "Family",
     "Flapping",
+    "Followed",
     "Forward",
     "Generation",
     "Grouping",
     "Health",
+    "Hooks",
     "Info",
     "Instance",
     "Interface",
@@ -167,12 +188,16 @@ __all__ = [
     "Override",
     "OverrideSubject",
     "PagerDuty",
+    "PairSpec",
+    "Peer",
+    "Penalties",
     "Plan",
     "Pool",
     "PoolSubject",
     "Problem",
     "Program",
     "Protocol",
+    "Provider",
     "Question",
     "QuestionId",
     "Quiet",
@@ -201,16 +226,21 @@ __all__ = [
     "Silence",
     "Slack",
     "Spec",
+    "Standby",
     "Status",
+    "Steadiness",
     "Step",
     "SyncDaemon",
     "SyncRole",
+    "Syncing",
     "Table",
     "Target",
     "Teams",
     "Timeouts",
     "Told",
     "Traffic",
+    "Transition",
+    "Trouble",
     "Tunnel",
     "TunnelChecksum",
     "TunnelType",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import TypeAlias
 
+from lvsctl.model.announcing import Announcing
+from lvsctl.model.condition import Penalties, Steadiness
+from lvsctl.model.link import Vip
 from lvsctl.model.receiver import Secret
+from lvsctl.model.sync import SYNC_GROUP, SYNC_PORT, SyncDaemon, SyncRole
 from lvsctl.model.table import Address, Family
 
 VirtualAddress: TypeAlias = IPv4Interface | IPv6Interface
@@ -23,6 +28,29 @@ class Role(StrEnum):
     ACTIVE = "active"
     STANDBY = "standby"
     FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An instance took another role. None: it takes part no more, or did not before.
+
+    why: in words. priority: the one it has, 0 where nobody knows.
+    """
+
+    instance: str
+    role: Role | None
+    previous: Role | None
+    why: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that an operator should know. times: how often it was so since it was last told."""
+
+    instance: str
+    what: str
+    times: int = 1
 
 
 class VrrpVersion(IntEnum):
@@ -75,3 +103,121 @@ class Instance:
     password: Secret | None = None
     keys: tuple[Secret, ...] = ()
     track: tuple[str, ...] = ()
+
+
+class Provider(StrEnum):
+    """Who says what role this director has. KEEPALIVED: one on this host. MANUAL: whoever says `lvsctl role`."""
+
+    VRRP = "vrrp"
+    KEEPALIVED = "keepalived"
+    MANUAL = "manual"
+
+
+class Standby(StrEnum):
+    """What a director does that is active for no instance. PROGRAM: keep its table as the active one does."""
+
+    PROGRAM = "program"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Programs, each with its arguments, () for none, and the seconds that each may take."""
+
+    on_active: tuple[str, ...] = ()
+    on_standby: tuple[str, ...] = ()
+    on_fault: tuple[str, ...] = ()
+    on_stop: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+    def of(self, role: Role | None) -> tuple[str, ...]:
+        """What runs when an instance takes this role; None: when it takes part no more."""
+        match role:
+            case Role.ACTIVE:
+                return self.on_active
+            case Role.STANDBY:
+                return self.on_standby
+            case Role.FAULT:
+                return self.on_fault
+            case None:
+                return self.on_stop
+
+
+@dataclass(frozen=True, slots=True)
+class Syncing:
+    """How connection entries are copied between the directors: a SyncDaemon without its role, which follows ours."""
+
+    interface: str
+    sync_id: int = 0
+    max_length: int = 0
+    group: Address = SYNC_GROUP
+    port: int = SYNC_PORT
+    ttl: int = 1
+
+    def daemon(self, role: SyncRole) -> SyncDaemon:
+        """What runs while it is `role`."""
+        return SyncDaemon(role, self.interface, self.sync_id, self.max_length, self.group, self.port, self.ttl)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What of a keepalived on this host is followed.
+
+    name: its vrrp_instance, or with `group` its vrrp_sync_group. fifo: its vrrp_notify_fifo, "" where only its script
+    tells. vips: where it has its addresses, to know the role before it tells of the first transition.
+    """
+
+    name: str
+    group: bool = False
+    fifo: str = ""
+    vips: tuple[Vip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other director, and how the two compare what they see.
+
+    listen: where this director is asked, by the peer alone; address: where it asks the peer. keys: what is said is
+    signed with the first and taken with any of them. interval: seconds between two questions. penalty: what this
+    director takes from its own priority while it sees less than the peer.
+    """
+
+    address: Address
+    port: int
+    listen: Address
+    listen_port: int
+    keys: tuple[Secret, ...]
+    interval: float = 1.0
+    penalty: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PairSpec:
+    """This director's part in a pair, as conf.d says.
+
+    instances: with the provider VRRP. follows: with KEEPALIVED. name: of the one instance that MANUAL has.
+    penalties: by the name of the service. sync, peer: None for none.
+    """
+
+    provider: Provider = Provider.VRRP
+    standby: Standby = Standby.PROGRAM
+    instances: tuple[Instance, ...] = ()
+    follows: Followed | None = None
+    name: str = "pair"
+    announcing: Announcing = Announcing()  # noqa: RUF009 - frozen
+    sync: Syncing | None = None
+    hooks: Hooks = Hooks()
+    penalties: Mapping[str, Penalties] = field(default_factory=dict)
+    steadiness: Steadiness = Steadiness()  # noqa: RUF009 - frozen
+    peer: Peer | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its instances, as transitions name them."""
+        match self.provider:
+            case Provider.VRRP:
+                return tuple(instance.name for instance in self.instances)
+            case Provider.KEEPALIVED:
+                return (self.follows.name,) if self.follows is not None else ()
+            case Provider.MANUAL:
+                return (self.name,)

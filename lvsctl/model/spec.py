@@ -10,6 +10,7 @@ from math import ceil, floor
 from lvsctl.model.alerting import Alerting
 from lvsctl.model.health import Check, CheckId, Question, QuestionId
 from lvsctl.model.metrics import NO_METRICS, MetricsSpec
+from lvsctl.model.pair import PairSpec
 from lvsctl.model.table import RealAttrs, RealKey, ServiceAttrs, ServiceKey
 
 
@@ -150,7 +151,7 @@ class Spec:
     """The compiled configuration: names resolved, defaults filled, ids given.
 
     period: seconds between rounds. maintenance: a directory whose files' names are servers to be drained, or "".
-    questions, checks: those of the servers and those of the canaries.
+    questions, checks: those of the servers and those of the canaries. pair: None for a director that stands alone.
     """
 
     services: Mapping[str, Service]
@@ -161,3 +162,4 @@ class Spec:
     metrics: MetricsSpec = NO_METRICS
     alerting: Alerting = Alerting()  # noqa: RUF009 - frozen
     guard: Limits = Limits()
+    pair: PairSpec | None = None

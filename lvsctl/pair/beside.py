@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lvsctl.errors import KernelError, LvsctlError
-from lvsctl.model import Interface, Role, Vip
+from lvsctl.model import Interface, Role, Transition, Trouble, Vip
 from lvsctl.pair.keepalived import Fifo, Notice, NotUnderstood
-from lvsctl.pair.provider import Transition, Trouble
 
 Look = Callable[[str], Awaitable[Interface | None]]
 """An interface by its name, with its addresses. May raise KernelError."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lvsctl.model import Role
-from lvsctl.pair.provider import Transition
+from lvsctl.model import Role, Transition
 
 
 class Manual:

@@ -8,9 +8,8 @@ from typing import Final
 
 from lvsctl.decide.announcing import announce, campaign
 from lvsctl.errors import KernelError
-from lvsctl.model import Announcing, Effect, Instance, Interfaces, LinkAnswer, Refusal, Role, Vip
+from lvsctl.model import Announcing, Effect, Instance, Interfaces, LinkAnswer, Refusal, Role, Transition, Vip
 from lvsctl.pair.ground import Ground
-from lvsctl.pair.provider import Transition
 
 RETRY: Final = 1.0
 """Seconds after which addresses that could not be moved are tried again."""

@@ -1,34 +1,10 @@
-"""Who says what role this director has, whichever of them it is: the protocol that they share, and what they tell."""
+"""Who says what role this director has, whichever of them it is: the protocol that they share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from lvsctl.model import Role
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """An instance took another role. None: it takes part no more, or did not before.
-
-    why: in words. priority: the one it has, 0 where nobody knows.
-    """
-
-    instance: str
-    role: Role | None
-    previous: Role | None
-    why: str
-    priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that an operator should know. times: how often it was so since it was last told."""
-
-    instance: str
-    what: str
-    times: int = 1
 
 
 class RoleProvider(Protocol):

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from lvsctl.errors import KernelError
-from lvsctl.model import Announcing, Instance, Interfaces, Role
+from lvsctl.model import Announcing, Instance, Interfaces, Role, Transition, Trouble
 from lvsctl.pair import group
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.ports import Ports
-from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.state import (
     Announce,
     Became,

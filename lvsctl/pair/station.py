@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from lvsctl.model import Announcing, Instance, Role
+from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.mover import Mover
 from lvsctl.pair.packet import Advert, Codec
 from lvsctl.pair.port import Port
-from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.state import Became
 from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
 

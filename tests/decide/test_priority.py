@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.decide.priority import count, due, priority, reasons
-from lvsctl.model.condition import Condition, Penalties, Steadiness
+from lvsctl.model import Condition, Penalties, Steadiness
 
 OK, DEGRADED, SPILLING, DOWN = Condition
 SHOP = {"shop": Penalties(degraded=5, spilling=10, down=50)}

@@ -24,12 +24,16 @@ from lvsctl.model import (
     QuestionId,
     RealKey,
     Refusal,
+    Role,
     ServerSubject,
     ServiceState,
     Severity,
     Silence,
     Step,
+    SyncRole,
     Target,
+    Transition,
+    Trouble,
     Verdict,
 )
 
@@ -170,6 +174,67 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
     (happened.RoundDone((STEP,), ()), "applied", "applied", ("shop", "", "10.0.0.1:80")),
     (happened.DeliveryFailed("oncall", "503", 3), "delivery_failed", "alerts cannot be delivered", ("", "", "")),
     (happened.DeliveryRecovered("oncall", 9.0, 0), "delivery_recovered", "alerts are delivered again", ("", "", "")),
+    (
+        happened.RoleChanged(Transition("web4", Role.ACTIVE, Role.STANDBY, "the active one is silent", 150)),
+        "role_active",
+        "web4 is active",
+        ("", "", ""),
+    ),
+    (
+        happened.RoleChanged(Transition("web4", Role.STANDBY, None, "started", 150)),
+        "role_standby",
+        "web4 is standby",
+        ("", "", ""),
+    ),
+    (
+        happened.RoleChanged(Transition("web4", Role.FAULT, Role.ACTIVE, "eth0 has no carrier", 150)),
+        "role_fault",
+        "web4 is fault",
+        ("", "", ""),
+    ),
+    (
+        happened.RoleChanged(Transition("web4", None, Role.ACTIVE, "stopped", 150)),
+        "role_stopped",
+        "web4 takes part no more",
+        ("", "", ""),
+    ),
+    (
+        happened.PriorityChanged("web4", 150, 100, ("service shop is down: -50",)),
+        "priority_changed",
+        "this director offers another priority",
+        ("", "", ""),
+    ),
+    (
+        happened.PairTroubled(Trouble("web4", "cannot send adverts: No buffer space available", 3)),
+        "pair_trouble",
+        "something is wrong with the pair",
+        ("", "", ""),
+    ),
+    (happened.HookDone("on_active", "web4", 0.25), "hook_done", "a hook has run", ("", "", "")),
+    (
+        happened.HookFailed("on_active", "web4", "ended with exit status 1", "no such route"),
+        "hook_failed",
+        "a hook failed",
+        ("", "", ""),
+    ),
+    (
+        happened.SyncFailed(SyncRole.MASTER, "there is no interface eth1"),
+        "sync_failed",
+        "connections are not copied between the directors as they should be",
+        ("", "", ""),
+    ),
+    (happened.SyncRestored(SyncRole.MASTER, 12.0), "sync_restored", "connections are copied again", ("", "", "")),
+    (happened.PeerLost("connection refused"), "peer_lost", "the other director cannot be asked", ("", "", "")),
+    (happened.PeerBack(12.0), "peer_back", "the other director answers again", ("", "", "")),
+    (
+        happened.OpinionsDiffer(("shop/10.0.0.1:80 is up here and down at the peer",)),
+        "opinions_differ",
+        "the two directors see servers differently",
+        ("", "", ""),
+    ),
+    (happened.OpinionsAgree(12.0), "opinions_agree", "the two directors see the same again", ("", "", "")),
+    (happened.BothActive("web4"), "both_active", "both directors are active for web4", ("", "", "")),
+    (happened.OneActive("web4", 12.0), "one_active", "one director is active for web4 again", ("", "", "")),
 ]
 
 
@@ -224,6 +289,8 @@ def test_what_makes_somebody_look_now():
         "director_suspected",
         "kernel_silent",
         "delivery_failed",
+        "role_fault",
+        "both_active",
     }
 
 
@@ -237,3 +304,8 @@ def test_the_end_of_an_order_is_told_as_a_time():
     assert record.fields["until"] == "1970-01-01T00:00:02Z"
     (record,) = records(happened.OverrideSet(WEIGHT), {})
     assert record.fields["until"] is None
+
+
+def test_of_very_many_differences_a_few_are_named():
+    (record,) = records(happened.OpinionsDiffer(("one more",) * 5000), {})
+    assert (record.fields["count"], record.fields["what"]) == (5000, ["one more"] * 10)

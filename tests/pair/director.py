@@ -13,8 +13,8 @@ import sys
 import time
 
 from lvsctl.daemon.ground import KernelGround
+from lvsctl.model import Transition, Trouble
 from lvsctl.pair.numbers import microseconds
-from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.speaker import Speaker
 
 

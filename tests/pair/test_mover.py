@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from lvsctl.model import Announcing, Role
+from lvsctl.model import Announcing, Role, Transition
 from lvsctl.pair.mover import RETRY, Mover
-from lvsctl.pair.provider import Transition
 from tests.pair.making import V3
 from tests.pair.remembered import ETH0, RememberedGround
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from lvsctl.errors import KernelError, LvsctlError
-from lvsctl.model import Interface, Role, Vip
+from lvsctl.model import Interface, Role, Transition, Trouble, Vip
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.keepalived import Notice
 from lvsctl.pair.manual import Manual
-from lvsctl.pair.provider import RoleProvider, Transition, Trouble
+from lvsctl.pair.provider import RoleProvider
 from tests.pair.remembered import ETH0
 from tests.pair.test_notify_fifo import say
 

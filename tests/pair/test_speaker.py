@@ -12,9 +12,8 @@ from ipaddress import ip_interface
 import pytest
 
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Instance, Role
+from lvsctl.model import Instance, Role, Transition, Trouble
 from lvsctl.pair.packet import Codec, Refused
-from lvsctl.pair.provider import Transition, Trouble
 from lvsctl.pair.speaker import Speaker
 from lvsctl.pair.state import Cause
 from tests.pair.linked import Link, LinkedPort

@@ -29,18 +29,20 @@ SITE = replace(spec(service([server(1), server(2)], name="shop")), alerting=Aler
         ("sevice=shop", "there is no label `sevice`: did you mean `service`?"),
         ("Service=shop", "there is no label `Service`: did you mean `service`?"),
         (
-            "instance=shop",
-            "there is no label `instance`: known are alertname, check, director, host, of, pool, receiver, scheduler, "
-            "server, service, severity, site, subject, target",
+            "vip=shop",
+            "there is no label `vip`: known are alertname, check, director, hook, host, instance, of, pool, receiver, "
+            "scheduler, server, service, severity, site, subject, sync, target",
         ),
         ("ServerDwon", "there is no alert `ServerDwon`: did you mean `ServerDown`?"),
         ("serverdown", "there is no alert `serverdown`: did you mean `ServerDown`?"),
         ("shop", "there is no alert `shop`: did you mean `service=shop`?"),
         (
             "alertname=~Disk.*",
-            "there is no alert `Disk.*`: known are CapacityHigh, CheckNotAsked, DeliveryFailed, DirectorSuspected, "
-            "Flapping, HostDown, KernelSilent, OperationRefused, Overridden, PoolExhausted, ReloadRefused, "
-            "SchedulerMissing, ServerDown, ServiceDown, ServiceRefused, SpillActive, StepsWithheld, TableDrift",
+            "there is no alert `Disk.*`: known are BothActive, CapacityHigh, CheckNotAsked, DeliveryFailed, "
+            "DirectorFault, DirectorSuspected, Flapping, HookFailed, HostDown, KernelSilent, OperationRefused, "
+            "OpinionsDiffer, Overridden, PairTrouble, PeerLost, PoolExhausted, ReloadRefused, RoleTaken, "
+            "SchedulerMissing, ServerDown, ServiceDown, ServiceRefused, SpillActive, StepsWithheld, SyncFailed, "
+            "TableDrift",
         ),
         ("severity=page", "there is no severity `page`: known are critical, warning, info"),
         ("severity!=critcal", "there is no severity `critcal`: did you mean `critical`?"),
