@@ -75,7 +75,8 @@ class Instance:
     """One virtual router as this director runs it.
 
     vrid: 1 to 255. addresses: what moves with the role, in the order in which they are advertised; with IPv6 the first
-    is link-local. source: the interface's own address, from which adverts are sent. priority: 1 to 254, or OWNER.
+    is link-local. source: the interface's own address, from which adverts are sent; None: its first one of the family,
+    of IPv6 its link-local one, as the interface is at the time. priority: 1 to 254, or OWNER.
     interval: seconds between adverts; version 3: 0.01 to 40.95 in steps of 0.01, version 2: 1 to 255, whole.
     preempt: take over from an active router of lower priority, preempt_delay seconds after it was first heard.
     peers: adverts go to these addresses, and are taken from them alone; none: multicast. least_hops: with which TTL or
@@ -83,6 +84,7 @@ class Instance:
     move together have one. password: version 2's, in clear (RFC 2338, type 1): against mistakes, not against attackers.
     keys: adverts are sealed with the first and taken with any of them, so that one can be replaced by another while
     both are accepted; for unicast only. track: further interfaces without which this director cannot serve.
+    virtual_mac: the addresses are at the MAC of the virtual router (RFC 9568, 7.3), on an interface made for it.
     """
 
     name: str
@@ -90,7 +92,7 @@ class Instance:
     vrid: int
     family: Family
     addresses: tuple[VirtualAddress, ...]
-    source: Address
+    source: Address | None = None
     version: VrrpVersion = VrrpVersion.V3
     priority: int = 100
     interval: float = 1.0
@@ -103,6 +105,7 @@ class Instance:
     password: Secret | None = None
     keys: tuple[Secret, ...] = ()
     track: tuple[str, ...] = ()
+    virtual_mac: bool = False
 
 
 class Provider(StrEnum):

@@ -23,6 +23,7 @@ from lvsctl.model import Family, Instance, VrrpVersion
 from lvsctl.pair import seal
 from lvsctl.pair.datagram import HOPS, PROTOCOL
 from lvsctl.pair.packet import GROUPS, Codec
+from lvsctl.pair.source import sender
 
 MOST_PEERS: Final = 16
 """Of an instance. With more, any source is expected: jumps reach over 255 instructions at most."""
@@ -116,6 +117,8 @@ class _Judging:
     def __init__(self, me: Instance) -> None:
         self._me = me
         self._four = me.family is Family.INET
+        self._own = sender(me).packed
+        self._heard_at = self._own if me.peers else GROUPS[me.family].packed
         self._payload = _PLAIN_HEADER_SIZE if self._four else 0
         self._hops, self._source, self._destination = (8, 12, 16) if self._four else (NET + 7, NET + 8, NET + 24)
         self._expected = Codec(me).encode(0)[0]
@@ -153,9 +156,8 @@ class _Judging:
         yield _Line(IF_AT_LEAST, me.least_hops if me.peers else HOPS, no="wrong")
         yield from _byte(self._payload, expected[0])
         yield from _byte(self._payload + 3, expected[3])
-        heard_at = me.source if me.peers else GROUPS[me.family]
-        yield from _bytes(self._destination, heard_at.packed, no="wrong")
-        yield from _bytes(self._source, me.source.packed, no="another", then="wrong")
+        yield from _bytes(self._destination, self._heard_at, no="wrong")
+        yield from _bytes(self._source, self._own, no="another", then="wrong")
         yield "another"
 
     def _password(self) -> _Lines:
@@ -183,9 +185,8 @@ class _Judging:
             yield _Line(REMAINDER, _MODULUS)
             yield _Line(IF_EQUAL, 0, yes="right", no=_NEXT if me.version is VrrpVersion.V3 else "not right")
         if me.version is VrrpVersion.V3:
-            yield from _added(self._source, len(me.source.packed))
-            heard_at = (me.source if me.peers else GROUPS[me.family]).packed
-            yield _Line(ADD, int.from_bytes(heard_at) % _MODULUS + self._size + PROTOCOL)
+            yield from _added(self._source, len(self._own))
+            yield _Line(ADD, int.from_bytes(self._heard_at) % _MODULUS + self._size + PROTOCOL)
             yield _Line(REMAINDER, _MODULUS)
             yield _Line(IF_EQUAL, 0, no="not right")
 

@@ -14,13 +14,14 @@ def watched(instances: Collection[Instance]) -> tuple[str, ...]:
 
 
 def faults(me: Instance, interfaces: Interfaces) -> frozenset[Cause]:
-    """All that there are; none of the group's."""
+    """All that there are; none of the group's. me: with its source, if it has one now (`source.sourced`)."""
     tracked = frozenset(() if all(map(_carries, map(interfaces.get, me.track))) else (Cause.TRACKED,))
     interface = interfaces.get(me.interface)
     if interface is None or not interface.up:
         return tracked | {Cause.INTERFACE}
     carrier = frozenset(() if interface.carrier else (Cause.CARRIER,))
-    return tracked | carrier | (frozenset() if interface.holds(me.source) else {Cause.ADDRESS})
+    sourced = me.source is not None and interface.holds(me.source)
+    return tracked | carrier | (frozenset() if sourced else {Cause.ADDRESS})
 
 
 def _carries(interface: Interface | None) -> bool:

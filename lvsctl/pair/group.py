@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from lvsctl.model import Instance
 from lvsctl.pair import vrrp
+from lvsctl.pair.source import sender
 from lvsctl.pair.state import Action, Cause, Event, Fit, GiveUp, Heard, Phase, Speak, State, TakeOver, Unfit, Why
 
 States: TypeAlias = tuple[State, ...]
@@ -62,7 +63,7 @@ def _judged(members: Sequence[Instance], states: States, event: Event, now: floa
         return event
     rival = states[0].rival
     if rival is not None:
-        return replace(event, wins=int(members[0].source) > int(rival))
+        return replace(event, wins=int(sender(members[0])) > int(rival))
     lately = vrrp.PATIENCE * max(members[at].interval, event.advert.interval)
     met = states[at].rival == event.advert.source and now - states[at].heard < lately
     return event if met else replace(event, wins=True)

@@ -29,6 +29,7 @@ from typing import Final
 from lvsctl.model import Address, ChecksumForm, Family, Instance, VrrpVersion
 from lvsctl.pair import seal
 from lvsctl.pair.datagram import HOPS, PROTOCOL, Datagram
+from lvsctl.pair.source import sender
 
 GROUPS: Final[Mapping[Family, Address]] = {
     Family.INET: IPv4Address("224.0.0.18"),
@@ -88,7 +89,7 @@ class Codec:
 
     def __init__(self, me: Instance) -> None:
         self._me = me
-        self._source = me.source.packed
+        self._source = sender(me).packed
         self._peers = frozenset(peer.packed for peer in me.peers)
         self._heard_at = self._source if me.peers else GROUPS[me.family].packed
         self._sends_to = tuple(peer.packed for peer in me.peers) or (self._heard_at,)

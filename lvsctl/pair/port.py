@@ -46,9 +46,9 @@ class Port:
     """What instances of one family on one interface hear and say. index: of the interface; see `Interface`."""
 
     def __init__(self, interface: str, index: int, instances: Sequence[Instance]) -> None:
-        """Raises LvsctlError with what to do."""
+        """instances: with their sources. Raises LvsctlError with what to do."""
         self.index = index
-        self._instances = instances
+        self.instances = tuple(instances)
         self._six = instances[0].family is Family.INET6
         self.queues = {Wanted.EXPECTED: self._open(interface, Wanted.EXPECTED)}
         try:
@@ -57,6 +57,22 @@ class Port:
             self.close()
             raise
         self._mouth = self.queues[Wanted.EXPECTED]
+        self._member = _multicast(self.instances)
+
+    def serve(self, instances: Sequence[Instance]) -> None:
+        """From now on these, of the same family; what waits in the queues stays there.
+
+        Raises LvsctlError; then it may be deaf to some, and is to be closed.
+        """
+        self.instances = tuple(instances)
+        try:
+            for wanted, queue in self.queues.items():
+                _attach(queue, program(self.instances, wanted))
+                if _multicast(self.instances) and not self._member:
+                    queue.setsockopt(*self._membership())
+            self._member |= _multicast(self.instances)
+        except OSError as error:
+            raise LvsctlError(f"cannot speak VRRP for other virtual routers: {error.strerror}") from error
 
     def close(self) -> None:
         for queue in self.queues.values():
@@ -114,7 +130,7 @@ class Port:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
             made = socket.socket(socket.AF_INET6 if self._six else socket.AF_INET, kind, PROTOCOL)
             made.setblocking(False)
-            _attach(made, program(self._instances, wanted))
+            _attach(made, program(self.instances, wanted))
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
             _forget(made)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUES[wanted])
@@ -127,26 +143,34 @@ class Port:
         return made
 
     def _options(self) -> Iterator[tuple[int, int, int | bytes]]:
-        multicast = not all(instance.peers for instance in self._instances)
         if self._six:
-            level, group = socket.IPPROTO_IPV6, GROUPS[Family.INET6].packed
+            level = socket.IPPROTO_IPV6
             yield level, socket.IPV6_UNICAST_HOPS, HOPS
             yield level, socket.IPV6_MULTICAST_HOPS, HOPS
             yield level, socket.IPV6_MULTICAST_LOOP, 0
             yield level, socket.IPV6_TCLASS, _INTERNETWORK_CONTROL
             yield level, socket.IPV6_RECVPKTINFO, 1
             yield level, socket.IPV6_RECVHOPLIMIT, 1
-            if multicast:
-                yield level, socket.IPV6_JOIN_GROUP, _PKTINFO6.pack(group, self.index)
         else:
-            level, group = socket.IPPROTO_IP, GROUPS[Family.INET].packed
+            level = socket.IPPROTO_IP
             yield level, socket.IP_TTL, HOPS
             yield level, socket.IP_MULTICAST_TTL, HOPS
             yield level, socket.IP_MULTICAST_LOOP, 0
             yield level, socket.IP_TOS, _INTERNETWORK_CONTROL
-            if multicast:
-                yield level, socket.IP_ADD_MEMBERSHIP, _MEMBERSHIP4.pack(group, bytes(4), self.index)
+        if _multicast(self.instances):
+            yield self._membership()
         yield socket.SOL_SOCKET, socket.SO_PRIORITY, _FIRST  # IP_TOS has changed it
+
+    def _membership(self) -> tuple[int, int, bytes]:
+        if self._six:
+            group = GROUPS[Family.INET6].packed
+            return socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, _PKTINFO6.pack(group, self.index)
+        group = GROUPS[Family.INET].packed
+        return socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _MEMBERSHIP4.pack(group, bytes(4), self.index)
+
+
+def _multicast(instances: Sequence[Instance]) -> bool:
+    return not all(instance.peers for instance in instances)
 
 
 def _attach(made: socket.socket, instructions: bytes) -> None:

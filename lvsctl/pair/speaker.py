@@ -18,6 +18,7 @@ from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.ports import Ports
+from lvsctl.pair.source import virtual
 from lvsctl.pair.state import (
     Announce,
     Became,
@@ -54,8 +55,12 @@ class Party:
 
     def __init__(self, stations: Sequence[Station]) -> None:
         self.stations = stations
-        self.members = tuple(station.instance for station in stations)
         self.states = group.initial(self.members)
+
+    @property
+    def members(self) -> tuple[Instance, ...]:
+        """With the sources that they have now."""
+        return tuple(station.instance for station in self.stations)
 
 
 class Speaker:
@@ -82,7 +87,7 @@ class Speaker:
             moving.setdefault(f"group {me.group}" if me.group else me.name, []).append(self._stations[me.name])
         self._parties = [Party(stations) for stations in moving.values()]
         self._where = {station: (party, at) for party in self._parties for at, station in enumerate(party.stations)}
-        self._ports = Ports(list(self._stations.values()), heard=self._heard, after=self._wind_up)
+        self._ports = Ports(heard=self._heard, after=self._wind_up)
         self._ground = ground
         self._now = clock
         self._interfaces: Interfaces | None = None
@@ -151,11 +156,17 @@ class Speaker:
 
     def _news(self, interfaces: Interfaces) -> None:
         first, self._interfaces = self._interfaces is None, interfaces
-        if not self._ports.follow(interfaces):
+        stations = list(self._stations.values())
+        moving = virtual([station.configured for station in stations])
+        for station in stations:
+            station.sourced(interfaces, moving)
+        if not self._ports.follow(stations, interfaces):
             asyncio.get_running_loop().call_later(AGAIN, self._again, interfaces)
         self._ports.hear_all()
         for station, (party, at) in self._where.items():
-            own = faults(station.instance, interfaces) | (frozenset() if station.port else {Cause.INTERFACE})
+            own = faults(station.instance, interfaces)
+            if station.port is None and Cause.ADDRESS not in own:
+                own |= {Cause.INTERFACE}
             before = party.states[at].faults - {Cause.GROUP}
             for cause in sorted(own - before):
                 self._step(party, Unfit(cause), at)
@@ -181,7 +192,7 @@ class Speaker:
         self._ports.hear_all()
         now = self._now()
         for party in self._parties:
-            for at in range(len(party.members)):
+            for at in range(len(party.stations)):
                 timer = party.states[at].timer
                 if timer is not None and timer <= now:
                     self._step(party, Tick(), at)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 
-from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
+from lvsctl.model import Address, Announcing, Instance, Interfaces, Role, Transition, Trouble
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.mover import Mover
 from lvsctl.pair.packet import Advert, Codec
 from lvsctl.pair.port import Port
+from lvsctl.pair.source import sourced
 from lvsctl.pair.state import Became
 from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
 
 
 class Station:
-    """role: as the machine has it; its addresses may still be on their way. port: see `have`."""
+    """instance: with its source, as far as that is known. role: as the machine has it; its addresses may still be on
+    their way. port: see `have`.
+    """
 
     def __init__(
         self,
@@ -31,11 +34,12 @@ class Station:
         number: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
-        self.instance = instance
+        self.configured = instance
         self.role: Role | None = None
         self.port: Port | None = None
         self.mover = Mover(instance, ground, announcing, told=told, wrong=self.trouble)
-        self._codec = Codec(instance)
+        self.instance = instance
+        self._codec = Codec(instance) if instance.source is not None else None
         self._tally = Tally()
         self._seldom = Seldom()
         self._newest: dict[bytes, int] = {}
@@ -43,14 +47,20 @@ class Station:
         self._number = number
         self._clock = clock
 
+    def sourced(self, interfaces: Interfaces, moving: Collection[Address]) -> None:
+        """moving: see `source.virtual`."""
+        self._use(sourced(self.configured, self.instance.source, interfaces, moving))
+
     def have(self, port: Port | None) -> None:
         """From now on; None: its interface cannot be used."""
-        if self.port is not None:
+        if self.port is not None and self.port is not port:
             self._tally.closing(self.port)
         self.port = port
 
     def hear(self, datagram: Datagram) -> Advert | None:
         """The advert that it is; None: it is none for us, and counted as that."""
+        if self._codec is None:
+            return None
         found = self._codec.decode(datagram, self._newest)
         if not isinstance(found, Advert):
             self._tally.refused[found] += 1
@@ -65,6 +75,8 @@ class Station:
 
     def send(self, priority: int) -> None:
         """To every destination; what cannot be sent is counted."""
+        if self._codec is None:
+            return
         number = self._number() if self.instance.keys else 0
         for datagram in self._codec.encode(priority, number):
             failure = self.port.send(datagram) if self.port else errno.ENODEV
@@ -86,6 +98,11 @@ class Station:
 
     def counts(self) -> Counts:
         return self._tally.counts(self.port)
+
+    def _use(self, instance: Instance) -> None:
+        if instance != self.instance:
+            self.instance = instance
+            self._codec = Codec(instance)
 
     def _notice(self, kind: Kind, source: bytes, sentence: str) -> None:
         self._tell(kind, sentence.format(ip_address(source), kind))

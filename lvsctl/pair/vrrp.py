@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 from lvsctl.model import OWNER, Instance, Role, VrrpVersion
 from lvsctl.pair.packet import Advert
+from lvsctl.pair.source import sender
 from lvsctl.pair.state import (
     Action,
     Announce,
@@ -120,7 +121,7 @@ def _heard_active(me: Instance, state: State, heard: Heard, now: float) -> Resul
         return _yield(me, state, Why.SLEPT, advert, now)
     if advert.priority > state.priority:
         return _yield(me, state, Why.HIGHER, advert, now)
-    wins = heard.wins if heard.wins is not None else int(me.source) > int(advert.source)
+    wins = heard.wins if heard.wins is not None else int(sender(me)) > int(advert.source)
     if advert.priority == state.priority and not wins:
         return _yield(me, state, Why.TIE, advert, now)
     return _answer(me, replace(state, contested=True), now)

@@ -44,11 +44,15 @@ class LinkedPort:
         self.index = index
         self._link = link
         self._four = instances[0].family is Family.INET
-        self._programs = {wanted: program(instances, wanted) for wanted in Wanted}
         self._ends = {wanted: socket.socketpair() for wanted in Wanted}
         self.queues = {wanted: near for wanted, (near, _) in self._ends.items()}
         self._waiting: dict[Wanted, deque[Datagram]] = {wanted: deque() for wanted in Wanted}
         self._lost: Counter[Wanted] = Counter()
+        self.serve(instances)
+
+    def serve(self, instances: Sequence[Instance]) -> None:
+        self.instances = tuple(instances)
+        self._programs = {wanted: program(instances, wanted) for wanted in Wanted}
         self._judged: dict[Datagram, Wanted | None] = {}
 
     def close(self) -> None:

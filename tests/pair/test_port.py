@@ -83,6 +83,26 @@ def test_contract(make: tuple[Make, Make]) -> None:
             assert [len([*our.take(Wanted.EXPECTED, 2)]) for _ in range(3)] == [2, 1, 0], "at most so many"
 
 
+def test_other_instances_take_over_what_waits(make: tuple[Make, Make]) -> None:
+    on_theirs, on_ours = make
+    one, other = PAIRS["unicast"]
+    everybody = me(V3, vrid=52, name="everybody")
+    with closing(on_theirs(other)) as their, closing(on_ours(one)) as our:
+        [before] = Codec(other).encode(120)
+        [after] = Codec(replace(everybody, source=THEIRS)).encode(120)
+        their.send(before)
+        our.serve([everybody])
+        for datagram in (before, after):
+            their.send(datagram)
+        assert [taken(our, Wanted.EXPECTED), taken(our, Wanted.EXPECTED)] == [before, after]
+        our.serve([one])
+        our.serve([everybody, one])
+        for datagram in (before, after):
+            their.send(datagram)
+        assert [taken(our, Wanted.EXPECTED), taken(our, Wanted.EXPECTED)] == [before, after]
+        assert our.instances == (everybody, one)
+
+
 def test_what_there_is_no_room_for_is_counted(make: tuple[Make, Make]) -> None:
     on_theirs, on_ours = make
     one, other = PAIRS["IPv4"]

@@ -7,12 +7,13 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import IPv4Address, ip_interface
 
 import pytest
 
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Instance, Role, Transition, Trouble
+from lvsctl.pair.filter import Wanted
 from lvsctl.pair.packet import Codec, Refused
 from lvsctl.pair.speaker import Speaker
 from lvsctl.pair.state import Cause
@@ -28,7 +29,7 @@ class Host:
     """A speaker with its ground. now: what it is told the time is, from the loop's clock on."""
 
     def __init__(self, link: Link, *instances: Instance) -> None:
-        own = tuple(ip_interface(f"{instance.source}/24") for instance in instances)
+        own = tuple(ip_interface(f"{instance.source}/24") for instance in instances if instance.source)
         self.link = link
         self.ground = RememberedGround(replace(ETH0, addresses=own))
         self.troubles: list[Trouble] = []
@@ -186,6 +187,34 @@ async def test_a_flood_without_a_pause_puts_no_timer_off_and_leaves_the_loop_to_
         assert counts.lost == 0 and counts.lost_rest > 0 and counts.refused[Refused.CHECKSUM] > 100
         assert [trouble.what for trouble in host.troubles] == [f"refused an advert of {THEIRS}: checksum"]
     other.close()
+
+
+async def test_what_it_sends_from_is_looked_for_on_the_interface(link: Link) -> None:
+    """None: a fault. Another one: it goes on from there, and so does what was waiting. Never one that moves."""
+    host, heard = Host(link, me(FAST, source=None)), link.port("eth0", 2, [THEM])
+    good = replace(ETH0, addresses=(ip_interface("192.0.2.2/24"),))
+    async with running(host):
+        host.ground.put(replace(ETH0, addresses=(ip_interface("192.0.2.100/32"),)))
+        await host.until(Role.FAULT)
+        assert host.speaker.state("web").faults == {Cause.ADDRESS}
+        host.ground.put(good)
+        await host.until(Role.ACTIVE)
+        await until(lambda: holds(host))
+        own = [held for held in host.ground.interfaces["eth0"].addresses if held not in good.addresses]
+        host.ground.put(replace(good, addresses=(*own, ip_interface("192.0.2.7/24"))))
+        await until(lambda: sources(heard)[-1:] == ["192.0.2.7"])
+        host.ground.put(replace(good, addresses=tuple(own)))
+        await host.until(Role.FAULT)
+        host.ground.put(good)
+        await host.until(Role.ACTIVE)
+        await until(lambda: sources(heard)[-1:] == ["192.0.2.2"])
+    assert not host.troubles
+    assert [line for line in host.ground.log if "told active" in line] == ["told active: nobody is active"] * 2
+    heard.close()
+
+
+def sources(port: LinkedPort) -> list[str]:
+    return [str(IPv4Address(datagram.source)) for wanted in Wanted for datagram in port.take(wanted, 999)]
 
 
 async def test_released_it_stays_behind_the_weaker_one(link: Link) -> None:
