@@ -27,7 +27,7 @@ settings.load_profile("lvsctl")
 
 
 TESTS = Path(__file__).parent
-ROOMS_ON_A_KERNEL = ("cli", "daemon", "e2e", "hour", "kernel", "lab", "pair")
+ROOMS_ON_A_KERNEL = ("cli", "daemon", "directors", "e2e", "hour", "kernel", "lab", "pair")
 """Where the Makefile has tests of a real kernel looked for; collecting all the others takes long there."""
 
 

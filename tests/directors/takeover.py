@@ -1,0 +1,127 @@
+"""One director after the other dies under traffic and comes back, and what the clients met with, as figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tests.directors.client import New
+from tests.directors.pair import Pair, Setup, Traffic, standing
+from tests.directors.stack import Stack, waited
+from tests.directors.town import SYNC_FLUSH, Town
+
+AFTER = 3.0
+"""Seconds of traffic after a takeover: who was told nothing connects again after one and after three."""
+
+
+class Death(StrEnum):
+    """KILLED: kill -9 of the programs; the kernel, the virtual address on it and its table go on. OFF: the machine."""
+
+    KILLED = "kill -9"
+    OFF = "machine off"
+
+
+@dataclass(slots=True)
+class Takeover:
+    """killed, dead: when it began and was complete. took: seconds until the address came to the other; bound: at most.
+
+    copied: how many of the held connections the other's kernel knew.
+    """
+
+    killed: float
+    dead: float
+    took: float
+    bound: float
+    copied: int
+
+    @property
+    def at(self) -> float:
+        return self.killed + self.took
+
+
+@dataclass(slots=True)
+class Figures:
+    """lost: held connections that did not go on. stalled: the longest wait for an answer, in seconds.
+
+    early, late: new connections that failed, begun shortly before a takeover or at any other time. answered: for each
+    takeover, seconds from the kill until the first new connection had its answer that began after the death.
+    """
+
+    takeovers: list[Takeover] = field(default_factory=list)
+    held: int = 0
+    lost: list[str] = field(default_factory=list)
+    stalled: float = 0.0
+    new: int = 0
+    early: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+    equal: bool = False
+
+
+def measure(town: Town, folder: Path, kind: type[Stack], interval: float, death: Death) -> Figures:
+    """`a` dies, `b` takes over; `a` comes back as standby, `b` dies, `a` takes over; `b` comes back."""
+    with standing(town, folder, kind, Setup(interval=interval, preempt=False)) as pair:
+        found = Figures()
+        with pair.traffic() as traffic:
+            for dies, takes in ((pair.a, pair.b), (pair.b, pair.a)):
+                found.takeovers.append(_takeover(pair, traffic, dies, takes, death))
+                dies.start()
+                pair.settled()
+                time.sleep(2 * SYNC_FLUSH)
+        pair.settled()
+        _judge(found, traffic)
+        found.equal = town.table(town.a) == town.table(town.b)
+        return found
+
+
+def _takeover(pair: Pair, traffic: Traffic, dies: Stack, takes: Stack, death: Death) -> Takeover:
+    town, bound = pair.town, pair.setup.bound(takes.host)
+    copied = len(town.connections(takes.host) & traffic.ports)
+    killed = dies.kill()
+    if death is Death.OFF:
+        town.switch_off(dies.host)
+    dead = time.monotonic()
+    waited("it takes over", lambda: pair.witness.came(takes.host, killed) is not None, takes)
+    came = pair.witness.came(takes.host, killed)
+    assert came is not None
+    time.sleep(AFTER)
+    if death is Death.OFF:
+        town.switch_on(dies.host)
+    return Takeover(killed, dead, came - killed, bound, copied)
+
+
+def _judge(found: Figures, traffic: Traffic) -> None:
+    found.held, found.new = len(traffic.held), len(traffic.new)
+    found.lost = [one.lost for one in traffic.held if one.lost]
+    found.stalled = max(one.slowest for one in traffic.held)
+    for takeover in found.takeovers:
+        answered = [one.ended for one in traffic.new if one.began >= takeover.dead and not one.lost]
+        found.answered.append(min(answered) - takeover.killed)
+    for one in traffic.new:
+        if one.lost:
+            (found.early if _before_takeover(one, found.takeovers) else found.late).append(one.lost)
+
+
+def _before_takeover(one: New, takeovers: Sequence[Takeover]) -> bool:
+    """Whether it began while nobody, or somebody dead, had its address, or so shortly before that it was under way."""
+    return any(takeover.killed - 1 <= one.began < takeover.at for takeover in takeovers)
+
+
+def table(rows: dict[str, Figures], heading: str) -> str:
+    """Side by side."""
+    lines = [
+        heading,
+        f"  {'':12}{'address moved':>22}{'first new answer':>22}{'held: copied, lost, stalled':>32}"
+        f"{'new: all, failed before, after takeover':>42}",
+    ]
+    for name, row in rows.items():
+        moved = " ".join(f"{one.took * 1000:.0f}/{one.bound * 1000:.0f}" for one in row.takeovers) + " ms"
+        answered = " ".join(f"{one * 1000:.0f}" for one in row.answered) + " ms"
+        copied = min(one.copied for one in row.takeovers)
+        held = f"{copied} of {row.held}, {len(row.lost)}, {row.stalled * 1000:.0f} ms"
+        new = f"{row.new}, {len(row.early)}, {len(row.late)}"
+        lines.append(f"  {name:12}{moved:>22}{answered:>22}{held:>32}{new:>42}")
+    return "\n".join(lines)
