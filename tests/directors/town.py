@@ -4,16 +4,17 @@
         town.start(town.a, ["ipvsadm", "-L", "-n"])      # a program on a host
         with inside(town.b.netns): ...                   # sockets opened there, by this thread
         town.unplug(town.a); town.plug(town.a)           # carrier of its eth0
-    town.switch_off(town.a); town.switch_on(town.a)  # the machine, whose programs somebody else has killed
+        town.switch_off(town.a); town.switch_on(town.a)  # the machine, whose programs somebody else has killed
         town.part(); town.join()                         # the directors do not hear each other, all else hears both
-    town.deafen(town.b); town.hear(town.b)           # b hears no adverts, its own are heard
+        town.deafen(town.b); town.hear(town.b)           # b hears no adverts, its own are heard
         town.vips()                                      # the hosts that have the virtual address now
 
 Everybody's eth0 is on the switch, in 192.0.2.0/24; eth1 joins the directors alone, in 198.18.0.0/30, for what they
-sync. Forwarding is direct routing: the servers have the virtual address on `lo` and answer no ARP for it, and there is no
-conntrack. The client is on the switch too, so that it depends on what is announced to it. The directors' kernels copy
-a connection with every packet of it (`sync_threshold` 0 1), so which ones had to be copied is known: those that were
-open for more than SYNC_FLUSH seconds. What a director runs is in tests.directors.stack, the traffic in .client.
+sync. Forwarding is direct routing: the servers have the virtual address on `lo` and answer no ARP for it, and there is
+no conntrack. The client is on the switch too, so that it depends on what is announced to it. The directors' kernels
+copy a connection with every packet of it (`sync_threshold` 0 1), so which ones had to be copied is known: those that
+were open for more than SYNC_FLUSH seconds. What a director runs is in tests.directors.stack, traffic in .client, and
+all of it together in .pair.
 """
 
 from __future__ import annotations
