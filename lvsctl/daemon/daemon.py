@@ -21,12 +21,15 @@ from lvsctl.daemon.herald import Herald, to_log
 from lvsctl.daemon.history import History
 from lvsctl.daemon.lag import Lag
 from lvsctl.daemon.last_round import LastRound
+from lvsctl.daemon.leaving import leave
 from lvsctl.daemon.loading import LastLoad, Loading
 from lvsctl.daemon.lookout import RECHECK, Lookout
 from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.daemon.metrics.exposition import Expositions
 from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
+from lvsctl.daemon.pairing.pairing import Pairing
+from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
@@ -34,12 +37,11 @@ from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
-from lvsctl.decide.farewell import farewell
 from lvsctl.decide.health import presume
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import DeleteService, Generation, Outcome, Problem, Question
+from lvsctl.model import Generation, Outcome, Problem, Question
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -53,7 +55,7 @@ class Daemon:
     """What `app` builds and runs: checks and rounds over one kernel.
 
     recheck_schedulers: seconds between looks for a scheduler that is missing. generation: of the kernel, None if its
-    version does not tell.
+    version does not tell. providers: of the role in a pair, by default on the kernel's ground.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Daemon:
         state: State,
         recheck_schedulers: float = RECHECK,
         generation: Generation | None = None,
+        providers: Providers | None = None,
     ) -> None:
         self.config = config
         self.kinds = kinds
@@ -98,6 +101,9 @@ class Daemon:
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
+        self.pairing = Pairing(
+            loaded.spec.pair, providers or Providers(state.directory), tell=self.tell, wake=self.world.wake.set
+        )
         self._stop = asyncio.Event()
         self._loading = Loading(self, loaded)
         self.lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
@@ -119,7 +125,8 @@ class Daemon:
         return self.world.heard(question, outcome)
 
     def stop(self) -> None:
-        """End `run` after the round in progress."""
+        """End `run` after the round in progress; the other director need not wait for that."""
+        self.pairing.stop()
         self._stop.set()
         self.world.wake.set()
 
@@ -167,6 +174,7 @@ class Daemon:
         """Round after round until `stop`; then what conf.d says about leaving."""
         self.lag.start()
         self.doubt.start()
+        await self.pairing.start()
         while not self._stop.is_set():
             complete = self.world.all_spoken()
             if complete and self.world.settled is None:
@@ -178,19 +186,13 @@ class Daemon:
             if complete and ok and not self.ready:
                 self.ready = True
                 self.alerts.ready()
+                self.pairing.proven()
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
             self._alive()
             await self.listeners.try_again()
             await self._wait(rest=self.loop.time() - began)
-        notify("STOPPING=1")
-        await self._leave()
-        await self.alerts.close()
-        await self.listeners.close()
-        await self.doubt.close()
-        self.lag.stop()
-        await self.history.close()
-        await self.runner.close()  # last: a probe that will not end must not keep the table from what conf.d says
+        await leave(self)
 
     def _alive(self) -> None:
         """Keep the service manager from losing patience."""
@@ -237,7 +239,7 @@ class Daemon:
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             self.world.looked(decision.seen)
             await self.doubt.weigh(decision, self.loop.time())
-            self._remember()
+            self.remember()
             self.world.quiet, self.world.fallen, self._due = decision.quiet, decision.fallen, decision.due
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
@@ -252,11 +254,11 @@ class Daemon:
         self.world.owned = frozenset(wanted | (self.world.owned & done.left.keys()))
         self.last.complete(done)
         self.metrics.schedulers(done.decision.desired.schedulers, kept=len(self.world.ladder.kept))
-        self._remember()
+        self.remember()
         return True
 
-    def _remember(self) -> None:
-        """A full disk must not keep a dead server in the table: say so, once, and go on."""
+    def remember(self) -> None:
+        """Write down what is ours. A full disk must not keep a dead server in the table: say so, once, and go on."""
         problem: str | None = None
         try:
             self.state.remember(self.world.owned)
@@ -265,17 +267,3 @@ class Daemon:
         if problem is not None and problem != self._forgetful:
             log.error("after a restart, services that leave conf.d meanwhile are not deleted", error=problem)
         self._forgetful = problem
-
-    async def _leave(self) -> None:
-        try:
-            steps = farewell(self.world.spec, await self.ipvs.read())
-            results = await self.ipvs.apply([step.op for step in steps])
-        except KernelError as error:
-            log.error("the table is left as it is", error=str(error))
-            return
-        done = [step.op for step, result in zip(steps, results, strict=True) if result is None]
-        # What is flushed is ours no more: whoever makes it anew owns it.
-        self.world.owned -= {op.service for op in done if isinstance(op, DeleteService)}
-        self._remember()
-        refused = len(steps) - len(done)
-        log.info("stopped", operations=len(steps), refused=refused)

@@ -87,3 +87,4 @@ class Loading:
             log.warning("conf.d", problem=str(problem))
         daemon.tell(Reloaded(len(spec.services), len(spec.questions), loaded.warnings))
         daemon.overrides.say_idle(spec)
+        await daemon.pairing.take(spec.pair)

@@ -17,6 +17,7 @@ from lvsctl.pair import group
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
+from lvsctl.pair.packet import Advert
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.source import virtual
 from lvsctl.pair.state import (
@@ -136,6 +137,10 @@ class Speaker:
         """Raises KeyError for an instance that it does not have."""
         party, at = self._where[self._stations[instance]]
         return party.states[at]
+
+    def heard(self, instance: str) -> Advert | None:
+        """The last advert of another router, with the priority that it said; when that was is in the state."""
+        return self._stations[instance].heard
 
     def counts(self) -> Mapping[str, Counts]:
         """By the name of the instance."""

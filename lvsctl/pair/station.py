@@ -20,7 +20,7 @@ from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
 
 class Station:
     """instance: with its source, as far as that is known. role: as the machine has it; its addresses may still be on
-    their way. port: see `have`.
+    their way. port: see `have`. heard: the last advert that was one for this instance.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Station:
         self.configured = instance
         self.role: Role | None = None
         self.port: Port | None = None
+        self.heard: Advert | None = None
         self.mover = Mover(instance, ground, announcing, told=told, wrong=self.trouble)
         self.instance = instance
         self._codec = Codec(instance) if instance.source is not None else None
@@ -68,6 +69,7 @@ class Station:
             return None
         if self.instance.keys:
             self._newest[datagram.source] = found.number
+        self.heard = found
         self._tally.heard(found)
         for oddity in found.oddities:
             self._notice(oddity, datagram.source, "{} is configured otherwise than this director: {}")

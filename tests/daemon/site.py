@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,9 +17,10 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.lookout import RECHECK
 from lvsctl.daemon.metrics.exposition import exposition
 from lvsctl.daemon.metrics.scene import look
+from lvsctl.daemon.pairing.providers import OpenGround, Providers
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import AddressKey, Entry, Generation, ServiceKey, Table
+from lvsctl.model import AddressKey, Entry, Generation, PairSpec, ServiceKey, Table
 
 PERIOD = "200ms"
 
@@ -97,18 +99,27 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, *, recheck_schedulers: float = RECHECK, generation: Generation | None = None
+        self,
+        *,
+        recheck_schedulers: float = RECHECK,
+        generation: Generation | None = None,
+        pair: PairSpec | None = None,
+        ground: OpenGround | None = None,
     ) -> AsyncIterator[Daemon]:
-        """The daemon at work; it is stopped, as by SIGTERM, at the end of the block."""
+        """The daemon at work; it is stopped, as by SIGTERM, at the end of the block. pair: beside what conf.d says."""
         kinds = installed()
+        loaded = load(self.config, kinds)
+        if pair is not None:
+            loaded = replace(loaded, spec=replace(loaded.spec, pair=pair))
         self.daemon = Daemon(
             config=self.config,
-            loaded=load(self.config, kinds),
+            loaded=loaded,
             kinds=kinds,
             ipvs=self.ipvs,
             state=State(self.folder),
             recheck_schedulers=recheck_schedulers,
             generation=generation,
+            providers=Providers(self.folder, ground),
         )
         await self.daemon.prepare()
         task = asyncio.create_task(self.daemon.run())

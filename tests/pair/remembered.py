@@ -52,6 +52,12 @@ class RememberedGround:
         await self._ask("remove", vips)
         return [self._set(vip, there=False) for vip in vips]
 
+    async def look(self, name: str) -> Interface | None:
+        return self.interfaces.get(name)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         self.log.append(f"announce {' '.join(map(str, addresses))}")
         return None

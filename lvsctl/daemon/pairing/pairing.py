@@ -1,0 +1,209 @@
+"""The facade of the director pair: one provider of the role at work, and all that follows the role."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from lvsctl.daemon.pairing import said
+from lvsctl.daemon.pairing.part import Part
+from lvsctl.daemon.pairing.providers import Providers
+from lvsctl.daemon.pairing.showing import Became, Sight, of_the_director
+from lvsctl.errors import LvsctlError
+from lvsctl.events import Event, PairTroubled, RoleChanged
+from lvsctl.model import PairSpec, Provider, Role, Standby, Transition, Trouble
+from lvsctl.model.pair_view import PairView
+from lvsctl.pair.beside import Beside
+from lvsctl.pair.keepalived import Notice
+from lvsctl.pair.manual import Manual
+from lvsctl.pair.provider import RoleProvider
+from lvsctl.pair.speaker import boottime
+
+PROVING = 10.0
+"""Seconds that VRRP waits for the first complete round; after them this director joins with the lowest priority."""
+
+NO_PAIR = "there is no pair in conf.d: this director stands alone"
+
+
+class Pairing:
+    """Idle where conf.d has no pair.
+
+    A director that has just started does not take over with a table that nobody has proven: VRRP begins after the first
+    complete round (every check has spoken, and the table is programmed). A check that keeps its answer for long must
+    not keep the addresses from being served where the other director is dead: after PROVING seconds this one joins with
+    the lowest priority, behind everybody who is there, and offers its own once the round is done. What an earlier life
+    left on the interfaces is taken off at once. Who follows somebody else's word, keepalived's or an operator's, does
+    so from the start: there the addresses are not ours to wait with.
+    """
+
+    def __init__(
+        self,
+        spec: PairSpec | None,
+        providers: Providers,
+        *,
+        tell: Callable[[Event], None],
+        wake: Callable[[], None],
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        """wake: the rounds, as what they go by has changed. clock: the speaker's, in seconds."""
+        self._spec = spec
+        self._providers = providers
+        self._tell = tell
+        self._wake = wake
+        self._clock = clock
+        self._part: Part | None = None
+        self._became: dict[str, Became] = {}
+        self._proven = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    # --- from the start to the end --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to take part, as soon as that is right; returns at once."""
+        self._begin()
+
+    def proven(self) -> None:
+        """The first complete round is done."""
+        self._proven.set()
+
+    async def take(self, spec: PairSpec | None) -> None:
+        """Another configuration: hand over where the provider or its instances are others, and begin anew."""
+        async with self._turn:
+            before, self._spec = self._spec, spec
+            if self._closed or _core(before) == _core(spec):
+                return
+            await self._end()
+            self._begin()
+        self._wake()
+
+    def stop(self) -> None:
+        """Begin to hand over; `close` waits for it. Nothing is taken any more."""
+        self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._part is not None:
+            self._part.stop()
+
+    async def close(self) -> None:
+        """Hand over, within seconds whatever hangs, and release what is held."""
+        self.stop()
+        async with self._turn:
+            await self._end()
+        await self._providers.close()
+
+    # --- what is to be seen ---------------------------------------------------------------------------------------
+
+    def role(self) -> Role | None:
+        """Of the director: ACTIVE if any instance is, else FAULT if any is, else STANDBY; None: not known."""
+        provider = self._provider
+        if self._spec is None or provider is None:
+            return None
+        return of_the_director(provider.role(name) for name in self._spec.names)
+
+    def view(self) -> PairView | None:
+        """Everything that is shown; None where no pair is configured."""
+        spec = self._spec
+        if spec is None:
+            return None
+        sight = Sight(spec, self._provider, self._became, {}, (), self._clock())
+        role = self.role()
+        return PairView(spec.provider, spec.standby, role, sight.instances(), self._trouble(), self.resting)
+
+    @property
+    def resting(self) -> bool:
+        """Whether this director is to have no table now (`standby: idle`)."""
+        idle = self._spec is not None and self._spec.standby is Standby.IDLE
+        return idle and self.role() in (Role.STANDBY, Role.FAULT)
+
+    # --- what is ordered ------------------------------------------------------------------------------------------
+
+    async def failover(self) -> None:
+        """Hand over to the other director, and stay behind it until it falls silent. Raises LvsctlError."""
+        provider = self._at_work()
+        if self.role() is not Role.ACTIVE:
+            raise LvsctlError("this director is not active: hand over on the other one")
+        provider.release()
+
+    def say(self, role: Role, by: str) -> None:
+        """The role from now on, over restarts; for the provider `manual`. Raises LvsctlError."""
+        spec = self._configured()
+        if spec.provider is not Provider.MANUAL:
+            raise LvsctlError(f"the role comes from the provider {spec.provider}: only `manual` is told it")
+        said.write(self._providers.role_file, role, by=by, at=time.time())
+        if isinstance(self._provider, Manual):
+            self._provider.say(role)
+
+    def notified(self, notice: Notice) -> None:
+        """What keepalived's notify script was called with. Raises LvsctlError."""
+        spec = self._configured()
+        if spec.provider is not Provider.KEEPALIVED:
+            raise LvsctlError(f"the role comes from the provider {spec.provider}: keepalived's word does not count")
+        provider = self._at_work()
+        assert isinstance(provider, Beside)  # noqa: S101 - that is what the spec makes
+        provider.notified(notice)
+
+    # --- the provider ---------------------------------------------------------------------------------------------
+
+    @property
+    def _provider(self) -> RoleProvider | None:
+        return self._part.provider if self._part is not None else None
+
+    def _configured(self) -> PairSpec:
+        if self._spec is None:
+            raise LvsctlError(NO_PAIR)
+        return self._spec
+
+    def _at_work(self) -> RoleProvider:
+        self._configured()
+        provider = self._provider
+        if provider is None:
+            raise LvsctlError(f"this director takes no part in the pair now: {self._trouble() or 'it begins'}")
+        return provider
+
+    def _trouble(self) -> str:
+        if self._part is not None:
+            return self._part.trouble
+        return "" if self._closed else "it waits for the first complete round"
+
+    def _begin(self) -> None:
+        if self._spec is not None and not self._closed:
+            self._starting = asyncio.create_task(self._join(self._spec), name="pair: joining")
+
+    async def _join(self, spec: PairSpec) -> None:
+        if spec.provider is Provider.VRRP and not self._proven.is_set():
+            await self._providers.clear(spec, self._wrong)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROVING):
+                    await self._proven.wait()
+        self._part = Part(spec.provider, lambda: self._providers.make(spec, self._told, self._wrong), self._wrong)
+        self._part.start()
+
+    async def _end(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+            self._starting = None
+        if self._part is not None:
+            await self._part.closed()
+            self._part = None
+
+    def _told(self, transition: Transition) -> None:
+        self._became[transition.instance] = Became(time.time(), transition.why, transition.priority)
+        self._tell(RoleChanged(transition))
+        self._wake()
+
+    def _wrong(self, trouble: Trouble) -> None:
+        self._tell(PairTroubled(trouble))
+
+
+def _core(spec: PairSpec | None) -> PairSpec | None:
+    """What a provider is made from; the rest can be another without it."""
+    if spec is None:
+        return None
+    return PairSpec(
+        spec.provider, instances=spec.instances, follows=spec.follows, name=spec.name, announcing=spec.announcing
+    )

@@ -1,0 +1,115 @@
+"""How each provider of a role is made, with what it needs of the kernel and of the state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from lvsctl.daemon.ground import KernelGround
+from lvsctl.daemon.pairing import said
+from lvsctl.errors import KernelError, LvsctlError
+from lvsctl.kernel.addresses import Addresses
+from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble, Vip
+from lvsctl.pair.beside import Beside
+from lvsctl.pair.ground import Ground
+from lvsctl.pair.manual import Manual
+from lvsctl.pair.numbers import Numbers
+from lvsctl.pair.provider import RoleProvider
+from lvsctl.pair.speaker import Speaker
+
+Told = Callable[[Transition], None]
+Wrong = Callable[[Trouble], None]
+
+
+class OpenGround(Ground, Protocol):
+    """A ground that somebody has to close."""
+
+    async def look(self, name: str) -> Interface | None:
+        """The interface with its addresses; None if there is none of this name. May raise KernelError."""
+
+    async def close(self) -> None:
+        """Release what it holds."""
+
+
+class Grounded(KernelGround):
+    """The kernel's ground, which can also be asked once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked = Addresses()
+
+    async def look(self, name: str) -> Interface | None:
+        return await self._looked.look(name)
+
+    async def close(self) -> None:
+        await self._looked.close()
+        await super().close()
+
+
+class Providers:
+    """directory: in which they keep what outlives a restart. ground: where they stand (default: on the kernel's)."""
+
+    def __init__(self, directory: Path, ground: OpenGround | None = None) -> None:
+        self.ground = Grounded() if ground is None else ground
+        self.role_file = directory / "role.json"
+        self._numbers = directory / "vrrp-numbers"
+
+    def make(self, spec: PairSpec, told: Told, wrong: Wrong) -> RoleProvider:
+        """The one that `spec` asks for. Raises LvsctlError where it lacks something that may come."""
+        match spec.provider:
+            case Provider.VRRP:
+                return self._speaker(spec, told, wrong)
+            case Provider.KEEPALIVED:
+                return self._beside(spec, told, wrong)
+            case Provider.MANUAL:
+                return Manual(spec.name, role=self._said(spec, wrong), told=told)
+
+    async def clear(self, spec: PairSpec, wrong: Wrong) -> None:
+        """Take off the addresses that an earlier life has left on the interfaces.
+
+        One that was killed could not, and while nobody speaks for them here somebody else has them by now.
+        """
+        for instance in spec.instances:
+            vips = [Vip(address.ip, instance.interface) for address in instance.addresses]
+            try:
+                answers = await self.ground.remove(vips)
+            except KernelError as error:
+                wrong(Trouble(instance.name, str(error)))
+                continue
+            for answer in answers:
+                if isinstance(answer, Refusal):
+                    wrong(Trouble(instance.name, answer.message))
+
+    async def close(self) -> None:
+        await self.ground.close()
+
+    def _speaker(self, spec: PairSpec, told: Told, wrong: Wrong) -> Speaker:
+        sealed = any(instance.keys for instance in spec.instances)
+        number = Numbers(self._numbers) if sealed else _no_number
+        return Speaker(spec.instances, self.ground, told=told, wrong=wrong, number=number, announcing=spec.announcing)
+
+    def _beside(self, spec: PairSpec, told: Told, wrong: Wrong) -> Beside:
+        followed = spec.follows
+        assert followed is not None  # noqa: S101 - conf.d names one
+        return Beside(
+            followed.name,
+            group=followed.group,
+            fifo=Path(followed.fifo) if followed.fifo else None,
+            vips=followed.vips,
+            look=self.ground.look,
+            told=told,
+            wrong=wrong,
+        )
+
+    def _said(self, spec: PairSpec, wrong: Wrong) -> Role:
+        try:
+            return said.read(self.role_file)
+        except LvsctlError as error:
+            wrong(Trouble(spec.name, str(error)))
+            return Role.STANDBY
+
+
+def _no_number() -> int:
+    """Nothing is sealed."""
+    return 0

@@ -1,0 +1,101 @@
+"""The pair as values, for those who show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from lvsctl.model import Instance, PairSpec, Provider, Role
+from lvsctl.model.pair_view import InstanceView, Neighbour
+from lvsctl.pair.provider import RoleProvider
+from lvsctl.pair.speaker import Speaker
+from lvsctl.pair.state import State
+
+SILENT = 4
+"""Intervals after which who was heard is no neighbour any more: the RFC's three, and what a skew may add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """The newest transition of an instance. at: Unix time."""
+
+    at: float
+    why: str
+    priority: int
+
+
+NEVER = Became(0.0, "", 0)
+
+
+def of_the_director(roles: Iterable[Role | None]) -> Role | None:
+    """ACTIVE if any instance is, else FAULT if any is, else STANDBY; None where none takes part."""
+    found = frozenset(roles)
+    return next((role for role in (Role.ACTIVE, Role.FAULT, Role.STANDBY) if role in found), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the views are made of. now: on the clock of the speaker. offered, reasons: by the name of the instance."""
+
+    spec: PairSpec
+    provider: RoleProvider | None
+    became: Mapping[str, Became]
+    offered: Mapping[str, int]
+    reasons: tuple[str, ...]
+    now: float
+
+    def instances(self) -> tuple[InstanceView, ...]:
+        """In the order of conf.d."""
+        if self.spec.provider is Provider.VRRP:
+            return tuple(self._spoken(instance) for instance in self.spec.instances)
+        return tuple(self._followed(name) for name in self.spec.names)
+
+    def _followed(self, name: str) -> InstanceView:
+        last = self.became.get(name, NEVER)
+        role = self.provider.role(name) if self.provider is not None else None
+        return InstanceView(name, role, last.at or None, last.why, last.priority, last.priority)
+
+    def _spoken(self, me: Instance) -> InstanceView:
+        last = self.became.get(me.name, NEVER)
+        view = InstanceView(
+            me.name,
+            None,
+            last.at or None,
+            last.why,
+            self.offered.get(me.name, me.priority),
+            me.priority,
+            self.reasons if self.offered.get(me.name, me.priority) != me.priority else (),
+            me.interface,
+            me.addresses,
+        )
+        return self._at_work(view, me, self.provider) if isinstance(self.provider, Speaker) else view
+
+    def _at_work(self, view: InstanceView, me: Instance, speaker: Speaker) -> InstanceView:
+        state, counts = speaker.state(me.name), speaker.counts()[me.name]
+        return replace(
+            view,
+            role=state.role,
+            priority=state.priority,
+            neighbour=self._neighbour(state, me, speaker),
+            faults=tuple(sorted(state.faults)),
+            counts={
+                "sent": counts.sent,
+                "heard": counts.heard,
+                "zero_sent": counts.zero_sent,
+                "zero_heard": counts.zero_heard,
+                "became_active": counts.became_active,
+                "gave_up": counts.gave_up,
+                "unsent": counts.unsent,
+                "lost": counts.lost,
+                "lost_rest": counts.lost_rest,
+            },
+            refused={str(reason): number for reason, number in counts.refused.items()},
+            odd={str(oddity): number for oddity, number in counts.odd.items()},
+        )
+
+    def _neighbour(self, state: State, me: Instance, speaker: Speaker) -> Neighbour | None:
+        """Who fell silent, or said farewell, is none."""
+        heard = speaker.heard(me.name)
+        if heard is None or not heard.priority or self.now - state.heard > SILENT * state.interval:
+            return None
+        return Neighbour(heard.source, heard.priority)

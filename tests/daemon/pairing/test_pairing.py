@@ -1,0 +1,130 @@
+"""The facade: who has the role, from the start to the end, whatever fails in between."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+
+from lvsctl.daemon.pairing.pairing import Pairing
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Followed, PairSpec, Provider, Role
+from lvsctl.pair.keepalived import Notice
+from tests.daemon.pairing.scene import FAST, VIP, Scene, playing, until, vrrp
+from tests.pair.linked import Link
+from tests.pair.making import THEIRS
+
+MANUAL = PairSpec(Provider.MANUAL, name="cloud")
+
+
+async def test_without_a_pair_it_is_idle(tmp_path: Path) -> None:
+    async with playing(Scene(tmp_path, None)) as pairing:
+        assert (pairing.view(), pairing.role(), pairing.resting) == (None, None, False)
+        with pytest.raises(LvsctlError, match=r"^there is no pair in conf\.d: this director stands alone$"):
+            await pairing.failover()
+
+
+async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(VIP),)))
+    async with playing(scene, proven=False) as pairing:
+        await until(lambda: not scene.holds)
+        view = pairing.view()
+        assert view and (view.role, view.trouble) == (None, "it waits for the first complete round")
+        with pytest.raises(LvsctlError, match=r"takes no part in the pair now: it waits for the first complete round$"):
+            await pairing.failover()
+        scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(f"{FAST.source}/24"),)))
+        pairing.proven()
+        await until(lambda: scene.roles[-1:] == ["web active: nobody is active"])
+        assert scene.holds
+        view = pairing.view()
+        assert view and (view.role, view.trouble, view.instances[0].why) == (Role.ACTIVE, "", "nobody is active")
+    assert not scene.holds
+    assert scene.roles == ["web standby: started", "web active: nobody is active", "web None: stopped"]
+
+
+async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:
+    strong = Scene(tmp_path, vrrp(replace(FAST, source=THEIRS, priority=150)))
+    weak = Scene(tmp_path, vrrp())
+    async with playing(strong) as one, playing(weak) as two:
+        await until(lambda: one.role() is Role.ACTIVE and two.role() is Role.STANDBY)
+        await until(lambda: bool((view := two.view()) and view.instances[0].neighbour))
+        view = two.view()
+        assert view and view.instances[0].neighbour
+        assert (view.instances[0].neighbour.address, view.instances[0].neighbour.priority) == (THEIRS, 150)
+        await one.failover()
+        await until(lambda: one.role() is Role.STANDBY and two.role() is Role.ACTIVE)
+        with pytest.raises(LvsctlError, match=r"^this director is not active: hand over on the other one$"):
+            await one.failover()
+
+
+async def test_the_said_role_is_kept_over_restarts(tmp_path: Path) -> None:
+    first = Scene(tmp_path, MANUAL)
+    async with playing(first, proven=False) as pairing:
+        await until(lambda: pairing.role() is Role.STANDBY)
+        pairing.say(Role.ACTIVE, by="root")
+        assert pairing.role() is Role.ACTIVE
+    again = Scene(tmp_path, MANUAL)
+    async with playing(again, proven=False) as pairing:
+        await until(lambda: pairing.role() is Role.ACTIVE)
+        await pairing.failover()
+    assert again.roles == ["cloud active: started", "cloud standby: ordered", "cloud None: stopped"]
+    (tmp_path / "role.json").write_text("[]")
+    damaged = Scene(tmp_path, MANUAL)
+    async with playing(damaged) as pairing:
+        await until(lambda: pairing.role() is Role.STANDBY)
+    [trouble] = damaged.troubles
+    assert trouble == f"{tmp_path}/role.json is damaged: say the role again (`lvsctl role`); until then it is standby"
+
+
+async def test_only_the_provider_that_is_told_is_told(tmp_path: Path) -> None:
+    async with playing(Scene(tmp_path, MANUAL)) as pairing:
+        with pytest.raises(LvsctlError, match=r"^the role comes from the provider manual: keepalived's word does not"):
+            pairing.notified(Notice(False, "VI_1", "MASTER", 150))
+    followed = PairSpec(Provider.KEEPALIVED, follows=Followed("VI_1"))
+    async with playing(Scene(tmp_path, followed)) as pairing:
+        with pytest.raises(
+            LvsctlError, match=r"^the role comes from the provider keepalived: only `manual` is told it"
+        ):
+            pairing.say(Role.ACTIVE, by="root")
+        await until(lambda: pairing._provider is not None)
+        pairing.notified(Notice(False, "VI_1", "MASTER", 150))
+        assert pairing.role() is Role.ACTIVE
+
+
+async def test_a_provider_that_fails_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvsctl.daemon.pairing.part.AGAIN", 0.01)
+    fifo = tmp_path / "missing" / "fifo"
+    scene = Scene(tmp_path, PairSpec(Provider.KEEPALIVED, follows=Followed("VI_1", fifo=str(fifo))))
+    async with playing(scene) as pairing:
+        await until(lambda: bool(scene.troubles))
+        await asyncio.sleep(0.05)
+        why = f"{fifo}: No such file or directory: name a FIFO that lvsctl may make and read"
+        assert scene.troubles == [why]
+        assert "No such file" in trouble_of(pairing)
+        fifo.parent.mkdir()
+        await until(lambda: trouble_of(pairing) == "" and fifo.exists())
+
+
+def trouble_of(pairing: Pairing) -> str:
+    view = pairing.view()
+    assert view is not None
+    return view.trouble
+
+
+async def test_another_configuration_begins_anew_and_the_same_does_not(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    async with playing(scene) as pairing:
+        await until(lambda: pairing.role() is Role.ACTIVE)
+        await pairing.take(vrrp())
+        assert pairing.role() is Role.ACTIVE
+        await pairing.take(MANUAL)
+        assert not scene.holds
+        await until(lambda: pairing.role() is Role.STANDBY)
+        await pairing.take(None)
+        assert (pairing.role(), pairing.view()) == (None, None)
