@@ -147,6 +147,20 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
+class HookRun:
+    """A program that a transition started. hook: on_active and so on. began: Unix time.
+
+    duration: seconds; None while it runs. failed: why, "" where nothing is wrong.
+    """
+
+    hook: str
+    instance: str
+    began: float
+    duration: float | None = None
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Syncing:
     """How connection entries are copied between the directors: a SyncDaemon without its role, which follows ours."""
 
