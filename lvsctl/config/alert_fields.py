@@ -21,6 +21,9 @@ from lvsctl.config.secrets import Unresolved, look_up, mentions
 from lvsctl.config.wording import did_you_mean
 from lvsctl.model import Secret
 
+INLINE = "is a secret in the file itself: write `${file:/path}`, `${env:NAME}` or `${cred:NAME}` instead"
+"""What is said of a `Given` that is inline."""
+
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SIGNING = "is no signing secret: write `whsec_` and the base64 of 24 to 64 bytes (openssl rand -base64 32 makes them)"
 

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from lvsctl.config import alerts as form
-from lvsctl.config.alert_fields import Given
+from lvsctl.config.alert_fields import INLINE, Given
 from lvsctl.config.document import Place, shown
 from lvsctl.model import (
     Alertmanager,
@@ -27,7 +27,6 @@ from lvsctl.model import (
 
 _PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
 _TELLING = re.compile(r"authorization|cookie|token|secret|password|key", re.IGNORECASE)
-_INLINE = "is a secret in the file itself: write `${file:/path}`, `${env:NAME}` or `${cred:NAME}` instead"
 _TWO_LOGINS = (
     "`Authorization` and the login in the url are two logins, and a request can have one: leave one of them out"
 )
@@ -86,7 +85,7 @@ class _ChannelCompiler:
 
     def _secret(self, given: Given, place: Place, *, warn: bool = True) -> Secret:
         if given.inline and warn:
-            self._problems.append(place.problem(_INLINE, severity=Severity.WARNING))
+            self._problems.append(place.problem(INLINE, severity=Severity.WARNING))
         return given.secret
 
     def _file(self, path: str | None, at: Place) -> str | None:

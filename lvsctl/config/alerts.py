@@ -21,15 +21,21 @@ from lvsctl.config.alert_fields import (
     either,
 )
 from lvsctl.config.faults import fault, raise_faults
-from lvsctl.config.fields import Boolean, Directory, Form, Maybe, Name, OrText, OrTexts, Pause, Port, Some, Timing
+from lvsctl.config.fields import (
+    ONE_OR_MANY,
+    Boolean,
+    Directory,
+    Form,
+    Maybe,
+    Name,
+    OrText,
+    OrTexts,
+    Pause,
+    Port,
+    Some,
+    Timing,
+)
 from lvsctl.model import PAGERDUTY, AlertSeverity, MailSecurity, WebhookFormat
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-_ONE_OR_MANY = BeforeValidator(_one_or_many)
 
 
 class Webhook(Form):
@@ -38,14 +44,14 @@ class Webhook(Form):
     headers: Annotated[dict[HeaderName, SecretText], BeforeValidator(as_mapping)] = Field(
         default_factory=dict, description="Sent along."
     )
-    secrets: Annotated[tuple[SigningSecret, ...], Field(max_length=2), _ONE_OR_MANY, OrText()] = Field(
+    secrets: Annotated[tuple[SigningSecret, ...], Field(max_length=2), ONE_OR_MANY, OrText()] = Field(
         (), description="Sign each request (Standard Webhooks); two while one replaces the other."
     )
     ca_file: Maybe[Directory] = Field(None, description="Authorities to trust instead of the system's.")
 
 
 class Alertmanager(Form):
-    urls: Annotated[Some[tuple[Url, ...]], _ONE_OR_MANY, OrText()] = Field(description="Every member of one cluster.")
+    urls: Annotated[Some[tuple[Url, ...]], ONE_OR_MANY, OrText()] = Field(description="Every member of one cluster.")
     user: Maybe[str] = Field(None, description="For Basic authentication.")
     password: Maybe[SecretText] = Field(None, description="For Basic authentication.")
     token: Maybe[SecretText] = Field(None, description="For Bearer authentication.")
@@ -80,7 +86,7 @@ class Email(Form):
     user: Maybe[str] = Field(None, description="To log in with.")
     password: Maybe[SecretText] = Field(None, description="To log in with.")
     sender: Mailbox = Field(alias="from", description="Address of the sender.")
-    to: Annotated[Some[tuple[Mailbox, ...]], _ONE_OR_MANY, OrText()] = Field(description="Addresses.")
+    to: Annotated[Some[tuple[Mailbox, ...]], ONE_OR_MANY, OrText()] = Field(description="Addresses.")
     ca_file: Maybe[Directory] = Field(None, description="Authorities to trust instead of the system's.")
 
     @model_validator(mode="after")
@@ -138,8 +144,8 @@ def _or_off(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     return Flapping.model_construct(changes=0) if value == "off" else handler(value)
 
 
-By: TypeAlias = Annotated[tuple[str, ...], _ONE_OR_MANY, OrText()]
-Words: TypeAlias = Annotated[Some[tuple[str, ...]], _ONE_OR_MANY, OrText()]
+By: TypeAlias = Annotated[tuple[str, ...], ONE_OR_MANY, OrText()]
+Words: TypeAlias = Annotated[Some[tuple[str, ...]], ONE_OR_MANY, OrText()]
 
 
 class Grouping(Form):
@@ -159,7 +165,7 @@ class Route(Grouping):
     service: Maybe[Words] = Field(
         None, description="Names of services, with * and ?. Default: any, and alerts of none."
     )
-    severity: Maybe[Annotated[Some[tuple[AlertSeverity, ...]], _ONE_OR_MANY, OrText()]] = Field(
+    severity: Maybe[Annotated[Some[tuple[AlertSeverity, ...]], ONE_OR_MANY, OrText()]] = Field(
         None, description="critical, warning, info. Default critical and warning; with `event`: any."
     )
     continue_: Boolean = Field(False, alias="continue", description="Whether later routes are tried as well.")

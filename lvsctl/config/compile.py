@@ -11,6 +11,7 @@ from lvsctl.config.alerting import compile_alerting
 from lvsctl.config.document import Place, shown
 from lvsctl.config.limits import limits
 from lvsctl.config.merge import Merged
+from lvsctl.config.pairing import compile_pair
 from lvsctl.config.pools import Level, PoolCompiler, inherited, pools_of
 from lvsctl.config.questions import Questions
 from lvsctl.config.schema import Service
@@ -80,8 +81,9 @@ def compile_spec(
     metrics = MetricsSpec(merged.metrics.listen or (), frozenset(merged.metrics.compat or ()))
     maintenance = _maintenance(merged, problems)
     guard = limits(merged.guard, merged.guard_places, questions, problems)  # first: its canaries are questions too
+    pair = compile_pair(merged.pair, merged.services, problems)
     asked = questions.questions, questions.checks
-    return Spec(services, *asked, period, maintenance, metrics, alerting, guard), problems
+    return Spec(services, *asked, period, maintenance, metrics, alerting, guard, pair), problems
 
 
 def _maintenance(merged: Merged, problems: list[Problem]) -> str:

@@ -49,6 +49,10 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_without_null)
 
 
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _written(value: Any) -> Any:
     """A key without a value is a slip, not a way to say "default"."""
     if value is None:
@@ -123,6 +127,9 @@ class OrTexts:
         text = {"type": "string"}
         return {"anyOf": [text, {"type": "array", "items": text}, handler(core)]}
 
+
+ONE_OR_MANY = BeforeValidator(_one_or_many)
+"""A text stands for a list of one."""
 
 _DURATION = WithJsonSchema({"type": "string", "pattern": f"^{values.DURATION}$"})
 

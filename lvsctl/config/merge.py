@@ -9,6 +9,8 @@ from typing import Any
 from lvsctl.config.alerts import Alerts
 from lvsctl.config.check import Asked
 from lvsctl.config.document import Document, Place, shown
+from lvsctl.config.pair import Pair
+from lvsctl.config.pairing import Written
 from lvsctl.config.schema import Conf, Defaults, Guard, Metrics, Service
 from lvsctl.model import Problem
 
@@ -19,6 +21,7 @@ _SECTIONS = {
     "global": "the setting",
     "metrics": "the setting",
     "guard": "the guard's",
+    "pair": "the pair's",
 }
 
 
@@ -47,6 +50,7 @@ class Merged:
     named: frozenset[str]
     guard: Guard
     guard_places: Mapping[str, Place]
+    pair: Written | None
 
 
 def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
@@ -92,8 +96,25 @@ def merge(files: Sequence[Parsed]) -> tuple[Merged, list[Problem]]:
         named,
         Guard.model_construct(**guards),
         guard_places,
+        _pair(files),
     )
     return merged, problems
+
+
+def _pair(files: Sequence[Parsed]) -> Written | None:
+    said = [file for file in files if isinstance(file.written.data, dict) and "pair" in file.written.data]
+    if not said:
+        return None
+    keys: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+    for file in reversed(said):
+        if file.conf.pair:
+            keys |= {key: getattr(file.conf.pair, key) for key in file.conf.pair.model_fields_set}
+            places |= {key: file.document.at("pair", key) for key in file.conf.pair.model_fields_set}
+    whole = all(
+        file.conf.pair and len(_keys(file.document, "pair")) == len(_keys(file.written, "pair")) for file in said
+    )
+    return Written(said[0].written.at("pair"), Pair.model_construct(**keys), places, whole)
 
 
 def _twice(files: Sequence[Parsed]) -> Iterator[Problem]:

@@ -41,6 +41,7 @@ from lvsctl.config.fields import (
     Timing,
     Weight,
 )
+from lvsctl.config.pair import Pair, ServicePenalties
 from lvsctl.model import Compat, Family, OnDown, OnExit, Protocol, SchedulerUpgrade, TunnelChecksum, TunnelType
 
 SCHEMA_ID = "urn:lvsctl:conf.d"
@@ -170,6 +171,9 @@ class Service(Inherited, Policy):
     flags: Maybe[tuple[FlagName, ...]] = Field(None, description="Scheduler flags.")
     one_packet: Maybe[Boolean] = Field(None, description="Schedule every datagram by itself (udp).")
     persistence_engine: Maybe[Literal["sip"]] = Field(None, description="Persistence by more than the address.")
+    penalty: Maybe[ServicePenalties] = Field(
+        None, description="What it takes from the priority of this director. Default: `pair.penalties`."
+    )
     pools: Maybe[Some[dict[Name, Pool]]] = Field(None, description="Highest priority first.")
     servers: Maybe[Servers] = Field(None, description="Instead of pools.")
 
@@ -242,6 +246,7 @@ class Conf(Form):
     guard: Maybe[Guard] = Field(None, description="How much checks alone may take away at once.")
     global_: Maybe[Global] = Field(None, alias="global", description="For the program.")
     metrics: Maybe[Metrics] = Field(None, description="For Prometheus.")
+    pair: Maybe[Pair] = Field(None, description="The pair that this director is one of.")
 
 
 def parse(data: Any, kinds: Grammar) -> Conf:

@@ -201,7 +201,7 @@ def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) ->
     if value is None:
         return "has no value: write one, or leave the key out"
     if not place.path and _WORDS.get(kind) == _MAPPING:
-        mappings = "`services`, `checks`, `defaults`, `alerts`, `guard`, `metrics` and `global`"
+        mappings = "`services`, `checks`, `defaults`, `alerts`, `guard`, `metrics`, `pair` and `global`"
         return f"a file holds the mappings {mappings}, not {written}"
     if kind in _WORDS:
         return _WORDS[kind].format(shown=written, **{key: shown(part) for key, part in context.items()})
@@ -232,7 +232,7 @@ def _choice(value: str, written: str, expected: str) -> str:
 def _about_secret(place: Place) -> str:
     """Only what stands below a kind (`check: {http: {token: …}}`) is a parameter."""
     path = list(place.path)
-    if path[:1] == ["alerts"]:
+    if path[:1] in (["alerts"], ["pair"]):
         return "is not looked up here: write the value itself"
     if path[:1] == ["checks"]:
         inside = path[2:]
