@@ -50,7 +50,7 @@ def _virtual(value: object) -> VirtualAddress:
         parsed = ip_interface(text)
     except ValueError:
         raise ValueError(f"`{shown(text)}` is not an address, alone or with its prefix like 192.0.2.20/24") from None
-    _of_a_host(parsed.ip, text)
+    _of_a_host(parsed, text)
     network = parsed.network
     if parsed.max_prefixlen - network.prefixlen > 1 and parsed.ip == network.network_address:
         raise ValueError(f"`{shown(text)}` is a whole network: write the address of one host in it")

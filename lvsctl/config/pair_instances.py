@@ -88,7 +88,7 @@ def _addresses(one: Instance) -> Iterator[InitErrorDetails]:
             message = f"`{address.ip}` is IPv{address.version} and the first is IPv{first.version}: an instance has "
             yield fault(("addresses", index), message + "one family; make two, and a group of them")
     if first.version == 6 and not first.is_link_local:
-        message = f"`{first.ip}` is not link-local, and the first IPv6 address must be: put one like fe80::{one.vrid:x}"
+        message = f"`{first.ip}` is not link-local, and the first IPv6 address must be: put one like fe80::{one.vrid}"
         yield fault(("addresses", 0), message + "/64 before it, the same on both directors")
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lvsctl.config.document import Document, Path, Place, shown
 from lvsctl.config.faults import OWN
 from lvsctl.config.secrets import mentions
-from lvsctl.config.synonyms import called_here
+from lvsctl.config.synonyms import called_here, said_otherwise
 from lvsctl.config.yaml12 import resolve
 from lvsctl.model import Problem
 
@@ -147,6 +147,9 @@ def _unknown_key(place: Place, key: str, parent: Mapping[str, Any], schema: Mapp
     known = sorted({name for branch in branches for name in branch.get("properties", {})})
     if key in known or place.path[-1:] != (key,):  # a kind with alternatives, or one that rewrites what it is given
         return Mistake(place.problem(f"the key `{shown(key)}` does not go with the others here", key=True), place.path)
+    if otherwise := said_otherwise(key.lower().replace("-", "_"), known):
+        problem = place.problem(f"unknown key `{shown(key)}`: {otherwise}", key=True)
+        return Mistake(problem, place.path, unknown_key=True)
     meant = did_you_mean(key, known)
     timings, kinds = _check_keys(schema)
     if misplaced := _misplaced(place.path, known, timings, kinds):
