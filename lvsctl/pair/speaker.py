@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from lvsctl.errors import KernelError
@@ -49,6 +50,15 @@ AGAIN: Final = 1.0
 def boottime() -> float:
     """Seconds; goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to be seen of an instance. heard: the last advert of another router; when that was: state.heard."""
+
+    state: State
+    heard: Advert | None
+    counts: Counts
 
 
 class Party:
@@ -133,18 +143,12 @@ class Speaker:
 
     # --- what is to be seen ---------------------------------------------------------------------------------------
 
-    def state(self, instance: str) -> State:
-        """Raises KeyError for an instance that it does not have."""
-        party, at = self._where[self._stations[instance]]
-        return party.states[at]
-
-    def heard(self, instance: str) -> Advert | None:
-        """The last advert of another router, with the priority that it said; when that was is in the state."""
-        return self._stations[instance].heard
-
-    def counts(self) -> Mapping[str, Counts]:
-        """By the name of the instance."""
-        return {name: station.counts() for name, station in self._stations.items()}
+    def reports(self) -> Mapping[str, Report]:
+        """By the name of the instance, all of the same moment."""
+        return {
+            station.instance.name: Report(party.states[at], station.heard, station.counts())
+            for station, (party, at) in self._where.items()
+        }
 
     # --- what happens ---------------------------------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ async def main() -> None:
     loop.add_signal_handler(signal.SIGUSR1, speaker.release)
     say("# started")
     await speaker.run()
-    for name, counts in speaker.counts().items():
+    for name, report in speaker.reports().items():
+        counts = report.counts
         say("#", name, counts)
     await ground.close()
 

@@ -113,7 +113,7 @@ async def test_what_it_is_asked_and_told_happens_in_its_thread() -> None:
         await director.until_active()
         assert director.apart.ask(lambda _: threading.current_thread().name, "") == "vrrp"
         director.apart.set_priority("web", 7)
-        assert director.apart.ask(lambda speaker: speaker.state("web").priority, 0) == 7
+        assert director.apart.ask(lambda speaker: speaker.reports()["web"].state.priority, 0) == 7
         with pytest.raises(KeyError):
             director.apart.role("nobody")
         director.apart.release()

@@ -97,7 +97,7 @@ async def test_the_weaker_one_takes_over_and_gives_back(link: Link) -> None:
         "told active: the active router released",
         "told None: stopped",
     ]
-    counts = weak.speaker.counts()["web"]
+    counts = weak.speaker.reports()["web"].counts
     assert (counts.became_active, counts.gave_up, counts.zero_heard, counts.zero_sent) == (2, 2, 1, 1)
 
 
@@ -118,7 +118,7 @@ async def test_faults_come_and_go_with_the_link(link: Link) -> None:
     good = host.ground.interfaces["eth0"]
     async with running(host):
         await host.until(Role.FAULT)
-        assert host.speaker.state("web").faults == {Cause.TRACKED}
+        assert host.speaker.reports()["web"].state.faults == {Cause.TRACKED}
         host.ground.put(replace(ETH0, name="eth1"))
         await host.until(Role.ACTIVE)
         host.ground.put(replace(good, carrier=False))
@@ -128,7 +128,7 @@ async def test_faults_come_and_go_with_the_link(link: Link) -> None:
         await until(lambda: holds(host))
         host.ground.drop("eth0")
         await host.until(Role.FAULT)
-        assert host.speaker.state("web").faults == {Cause.INTERFACE}
+        assert host.speaker.reports()["web"].state.faults == {Cause.INTERFACE}
         host.ground.put(good)
         await host.until(Role.ACTIVE)
 
@@ -157,14 +157,14 @@ async def test_what_was_waiting_is_heard_before_a_timer_is_served(link: Link) ->
     host, other = Host(link, me(FAST, priority=200)), link.port("eth0", 2, [THEM])
     async with running(host):
         await host.until(Role.ACTIVE)
-        sent = host.speaker.counts()["web"].sent
+        sent = host.speaker.reports()["web"].counts.sent
         for _ in range(300):
             link.carry(Codec(me(FAST, source=THEIRS, addresses=FAST.addresses[:1])).encode(100)[0], other)
         other.send(Codec(THEM).encode(100)[0])
         host.slept += 10
         host.speaker._ring()  # before the loop has looked at the sockets
         assert host.speaker.role("web") is Role.STANDBY
-        counts = host.speaker.counts()["web"]
+        counts = host.speaker.reports()["web"].counts
         assert (counts.sent, counts.heard, counts.lost_rest) == (sent, 129, 172)
     assert "told standby: this director did not send in time, and another has taken over" in host.ground.log
     other.close()
@@ -183,7 +183,7 @@ async def test_a_flood_without_a_pause_puts_no_timer_off_and_leaves_the_loop_to_
             if host.speaker.role("web") is Role.ACTIVE:
                 break
         assert host.speaker.role("web") is Role.ACTIVE
-        counts = host.speaker.counts()["web"]
+        counts = host.speaker.reports()["web"].counts
         assert counts.lost == 0 and counts.lost_rest > 0 and counts.refused[Refused.CHECKSUM] > 100
         assert [trouble.what for trouble in host.troubles] == [f"refused an advert of {THEIRS}: checksum"]
     other.close()
@@ -196,7 +196,7 @@ async def test_what_it_sends_from_is_looked_for_on_the_interface(link: Link) -> 
     async with running(host):
         host.ground.put(replace(ETH0, addresses=(ip_interface("192.0.2.100/32"),)))
         await host.until(Role.FAULT)
-        assert host.speaker.state("web").faults == {Cause.ADDRESS}
+        assert host.speaker.reports()["web"].state.faults == {Cause.ADDRESS}
         host.ground.put(good)
         await host.until(Role.ACTIVE)
         await until(lambda: holds(host))
@@ -235,7 +235,7 @@ async def test_priorities_are_set_for_all_that_move_together(link: Link) -> None
         await ours.until(Role.ACTIVE, "two")
         await other.until(Role.STANDBY, "two")
         ours.speaker.set_priority("two", 20)
-        assert {ours.speaker.state(name).priority for name in ("one", "two")} == {20}
+        assert {ours.speaker.reports()[name].state.priority for name in ("one", "two")} == {20}
         await other.until(Role.ACTIVE, "one")
         await ours.until(Role.STANDBY, "one")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from lvsctl.daemon.pairing import said
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.kernel.addresses import Addresses
 from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble, Vip
+from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.manual import Manual
@@ -48,10 +50,14 @@ class Grounded(KernelGround):
 
 
 class Providers:
-    """directory: in which they keep what outlives a restart. ground: where they stand (default: on the kernel's)."""
+    """directory: in which they keep what outlives a restart.
+
+    ground: where they stand, in the loop of who asks; by default on the kernel's, and a speaker in a thread of its own.
+    """
 
     def __init__(self, directory: Path, ground: OpenGround | None = None) -> None:
         self.ground = Grounded() if ground is None else ground
+        self._apart = ground is None
         self.role_file = directory / "role.json"
         self._numbers = directory / "vrrp-numbers"
 
@@ -84,10 +90,22 @@ class Providers:
     async def close(self) -> None:
         await self.ground.close()
 
-    def _speaker(self, spec: PairSpec, told: Told, wrong: Wrong) -> Speaker:
+    def _speaker(self, spec: PairSpec, told: Told, wrong: Wrong) -> Speaker | Apart:
         sealed = any(instance.keys for instance in spec.instances)
         number = Numbers(self._numbers) if sealed else _no_number
-        return Speaker(spec.instances, self.ground, told=told, wrong=wrong, number=number, announcing=spec.announcing)
+
+        def on(ground: Ground, told: Told, wrong: Wrong) -> Speaker:
+            return Speaker(spec.instances, ground, told=told, wrong=wrong, number=number, announcing=spec.announcing)
+
+        @asynccontextmanager
+        async def make(told: Told, wrong: Wrong) -> AsyncIterator[Speaker]:
+            ground = KernelGround()  # it belongs to the loop in which it is used
+            try:
+                yield on(ground, told, wrong)
+            finally:
+                await ground.close()
+
+        return Apart(make, told=told, wrong=wrong) if self._apart else on(self.ground, told, wrong)
 
     def _beside(self, spec: PairSpec, told: Told, wrong: Wrong) -> Beside:
         followed = spec.follows

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from lvsctl.model import Instance, PairSpec, Provider, Role
 from lvsctl.model.pair_view import InstanceView, Neighbour
+from lvsctl.pair.apart import Apart
 from lvsctl.pair.provider import RoleProvider
-from lvsctl.pair.speaker import Speaker
-from lvsctl.pair.state import State
+from lvsctl.pair.speaker import Report, Speaker
 
 SILENT = 4
 """Intervals after which who was heard is no neighbour any more: the RFC's three, and what a skew may add."""
@@ -47,7 +47,8 @@ class Sight:
     def instances(self) -> tuple[InstanceView, ...]:
         """In the order of conf.d."""
         if self.spec.provider is Provider.VRRP:
-            return tuple(self._spoken(instance) for instance in self.spec.instances)
+            reports = _reports(self.provider)
+            return tuple(self._spoken(instance, reports) for instance in self.spec.instances)
         return tuple(self._followed(name) for name in self.spec.names)
 
     def _followed(self, name: str) -> InstanceView:
@@ -55,7 +56,7 @@ class Sight:
         role = self.provider.role(name) if self.provider is not None else None
         return InstanceView(name, role, last.at or None, last.why, last.priority, last.priority)
 
-    def _spoken(self, me: Instance) -> InstanceView:
+    def _spoken(self, me: Instance, reports: Mapping[str, Report]) -> InstanceView:
         last = self.became.get(me.name, NEVER)
         view = InstanceView(
             me.name,
@@ -68,15 +69,15 @@ class Sight:
             me.interface,
             me.addresses,
         )
-        return self._at_work(view, me, self.provider) if isinstance(self.provider, Speaker) else view
+        return self._at_work(view, reports[me.name]) if me.name in reports else view
 
-    def _at_work(self, view: InstanceView, me: Instance, speaker: Speaker) -> InstanceView:
-        state, counts = speaker.state(me.name), speaker.counts()[me.name]
+    def _at_work(self, view: InstanceView, report: Report) -> InstanceView:
+        state, counts = report.state, report.counts
         return replace(
             view,
             role=state.role,
             priority=state.priority,
-            neighbour=self._neighbour(state, me, speaker),
+            neighbour=self._neighbour(report),
             faults=tuple(sorted(state.faults)),
             counts={
                 "sent": counts.sent,
@@ -93,9 +94,19 @@ class Sight:
             odd={str(oddity): number for oddity, number in counts.odd.items()},
         )
 
-    def _neighbour(self, state: State, me: Instance, speaker: Speaker) -> Neighbour | None:
+    def _neighbour(self, report: Report) -> Neighbour | None:
         """Who fell silent, or said farewell, is none."""
-        heard = speaker.heard(me.name)
+        state, heard = report.state, report.heard
         if heard is None or not heard.priority or self.now - state.heard > SILENT * state.interval:
             return None
         return Neighbour(heard.source, heard.priority)
+
+
+def _reports(provider: RoleProvider | None) -> Mapping[str, Report]:
+    match provider:
+        case Apart():
+            return provider.ask(Speaker.reports, {})
+        case Speaker():
+            return provider.reports()
+        case _:
+            return {}
