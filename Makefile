@@ -12,8 +12,8 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench packages \
-	packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
+.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour directors debug-kernel bench \
+	packages packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make bench   measured ratios (printed, never asserted)"
 	@echo "make test-kernels   slow proofs: hprio on Debian's own kernels, and beside its model where time travels"
 	@echo "make hour    of that, an hour in the life of a director: what operators see and what wakes them"
+	@echo "make directors   of that, pairs of directors: what fails, who takes over after how long, beside keepalived too"
 	@echo "make debug-kernel   slower still: hprio on a kernel with KASAN and lockdep"
 
 # Debian packages: installed when root, else the one line to run is printed. `make test` does without what is missing:
@@ -92,11 +93,11 @@ kernel-e2e kernel-rooms: $(VENV)/ready module
 
 # Debian's packaged kernels in qemu, with two CPUs; then user-mode-linux kernels of both generations of the overload
 # code, in which time travels, each on a core of its own.
-test-kernels: packages $(VENV)/ready
+test-kernels: packages neighbours $(VENV)/ready
 	@tests/lab/packages $(COMPILER) $(STOCK)
 	$(BIN)/pytest -rP -m stock tests/stock
 	$(BIN)/python -m tests.lab.kernels old new
-	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new hour
+	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new hour directors
 
 stories-%: $(VENV)/ready
 	$(LAB) --kernel $* --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider -m "kernel or kernels" $(STORIES)
@@ -104,6 +105,10 @@ stories-%: $(VENV)/ready
 # An hour in the life of a director; its kernel sleeps it away.
 hour: $(VENV)/ready
 	$(LAB) --kernel new --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider tests/hour
+
+# Pairs of directors. What is measured there is the protocol, however busy this machine is.
+directors: neighbours-if-possible $(VENV)/ready
+	$(LAB) --kernel new --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider tests/directors
 
 # KASAN, lockdep, RCU and list debugging; last the control, a mutant that they have to catch.
 debug-kernel: packages $(VENV)/ready

@@ -53,11 +53,11 @@ class Neighbour:
 
 
 @contextmanager
-def neighbour(folder: Path, instance: Instance, *lines: str) -> Iterator[Neighbour]:
+def neighbour(folder: Path, instance: Instance) -> Iterator[Neighbour]:
     """As `wire.keepalived`; terminated at the end."""
     made = Neighbour(folder)
     try:
-        with keepalived(folder, instance, *lines):
+        with keepalived(folder, instance):
             yield made
     finally:
         made.close()

@@ -24,11 +24,11 @@ pytestmark = [
 
 THEIR_PRIORITY = 150
 FORMS = {
-    "version 2": (me(V2), ()),
-    "version 3": (me(V3, interval=0.1), ()),
-    "version 3, unicast": (me(V3, interval=0.1, peers=(THEIRS,)), ()),
-    "version 3, IPv6": (me(V6, interval=0.1, source=ip_address("fe80::2")), ()),
-    "version 3, IPv6, unicast": (me(V6, interval=0.1, source=OURS6, peers=(THEIRS6,)), ("unicast_ttl 255",)),
+    "version 2": me(V2),
+    "version 3": me(V3, interval=0.1),
+    "version 3, unicast": me(V3, interval=0.1, peers=(THEIRS,)),
+    "version 3, IPv6": me(V6, interval=0.1, source=ip_address("fe80::2")),
+    "version 3, IPv6, unicast": me(V6, interval=0.1, source=OURS6, peers=(THEIRS6,)),
 }
 
 
@@ -44,11 +44,10 @@ def two() -> Iterator[None]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_beside_a_stronger_keepalived(form: str, tmp_path: Path) -> None:
-    ours, lines = FORMS[form]
-    ours = me(ours, priority=100)
+    ours = me(FORMS[form], priority=100)
     bound = 3 * ours.interval + skew(ours, 100)
     with director(hosts()[1], ours) as we:
-        with neighbour(tmp_path, ours, *lines) as theirs:
+        with neighbour(tmp_path, ours) as theirs:
             theirs.until("MASTER", within=2 * bound + 2)
             we.until("web", "standby", within=2)
             frozen = theirs.signal(signal.SIGSTOP)
@@ -67,10 +66,9 @@ def test_beside_a_stronger_keepalived(form: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["version 2", "version 3", "version 3, IPv6, unicast"])
 def test_beside_a_weaker_keepalived(form: str, tmp_path: Path) -> None:
-    ours, lines = FORMS[form]
-    ours = me(ours, priority=200)
+    ours = me(FORMS[form], priority=200)
     bound = 3 * ours.interval + skew(ours, THEIR_PRIORITY)
-    with neighbour(tmp_path, ours, *lines) as theirs:
+    with neighbour(tmp_path, ours) as theirs:
         theirs.until("MASTER", within=2 * bound + 2)
         with director(hosts()[1], ours) as we:
             we.until("web", "active", within=2 * bound)

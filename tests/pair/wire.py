@@ -9,12 +9,14 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lvsctl.model import Family, Instance
 from lvsctl.pair.datagram import PROTOCOL, Datagram, from_ipv4
 from lvsctl.pair.packet import Codec
 from tests.e2e.netns import inside, ip
+from tests.pair.configured import configuration
 
 ETH_P_ALL = 3
 _IPV6_HEADER = 40
@@ -51,28 +53,17 @@ def cable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def keepalived(folder: Path, instance: Instance, *lines: str) -> Iterator[None]:
-    """A keepalived configured as this instance, which is its peer; `lines` go into its vrrp_instance.
+def keepalived(folder: Path, instance: Instance) -> Iterator[None]:
+    """A keepalived configured as this instance, which is its peer.
 
     It has its process ids in `folder`/pid and vrrp.pid, and tells its transitions by `folder`/notify.
     """
-    addresses = "\n".join(str(address) for address in instance.addresses)
-    body = [
-        "interface eth0",
-        "state BACKUP",
-        f"virtual_router_id {instance.vrid}",
-        "priority 150",
-        f"version {instance.version}",
-        f"advert_int {instance.interval:g}",
-        *(["native_ipv6"] if instance.family is Family.INET6 else []),
-        *(f"unicast_src_ip {peer}\nunicast_peer {{\n{instance.source}\n}}" for peer in instance.peers),
-        *lines,
-        f"virtual_ipaddress {{\n{addresses}\n}}",
-    ]
+    peers = (instance.source,) if instance.peers else ()
+    source = instance.peers[0] if instance.peers else instance.source
+    theirs = replace(instance, name="V", priority=150, source=source, peers=peers)
     file, log = folder / "keepalived.conf", folder / "keepalived.log"
-    head = ["global_defs {", "router_id theirs", "vrrp_no_swap", f"vrrp_notify_fifo {folder / 'notify'}", "}"]
-    file.write_text("\n".join([*head, "vrrp_instance V {", *body, "}"]) + "\n")
-    command = ["keepalived", "--vrrp", "--dont-fork", "--log-console", "--use-file", str(file)]
+    file.write_text(configuration([theirs], notify=folder / "notify"))
+    command = ["keepalived", "--vrrp", "--dont-fork", "--log-console", "--no-syslog", "--use-file", str(file)]
     command += ["--pid", str(folder / "pid"), "--vrrp_pid", str(folder / "vrrp.pid")]
     with inside(hosts()[0]), log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
@@ -127,13 +118,14 @@ class Wire:
             self._in.settimeout(left)
             with contextlib.suppress(TimeoutError):
                 packet, (_, _, kind, _, _) = self._in.recvfrom(2048)
-                found = _datagram(packet) if kind != socket.PACKET_OUTGOING else None
+                found = datagram_in(packet) if kind != socket.PACKET_OUTGOING else None
                 if found is not None:
                     return found
         return None
 
 
-def _datagram(packet: bytes) -> Datagram | None:
+def datagram_in(packet: bytes) -> Datagram | None:
+    """Of VRRP, in a packet from its IP header on; None: it is something else."""
     if packet[0] >> 4 != 6:
         return from_ipv4(packet)
     if packet[6] != PROTOCOL:
