@@ -4,6 +4,7 @@
     ├── ConfigError          conf.d cannot be used; carries every problem of every file
     ├── KernelError          the kernel cannot be asked at all (no ip_vs, no permission, socket lost)
     ├── StillConnected       --wait ran into its deadline (exit status 5)
+    ├── NobodyElse           failover --wait ran into its deadline (exit status 6)
     ├── DaemonUnreachable    nobody answers on the control socket (exit status 4)
     └── AlreadyRunning       another daemon holds this socket or this state directory
 
@@ -49,6 +50,12 @@ class StillConnected(LvsctlError):
     """Servers that somebody waits for still have connections at the deadline."""
 
     exit_status = 5
+
+
+class NobodyElse(LvsctlError):
+    """At the deadline of a failover no other director is known to be active, or this one still is."""
+
+    exit_status = 6
 
 
 class AlreadyRunning(LvsctlError):

@@ -23,6 +23,7 @@ Exit status:
   3  `plan` found changes
   4  no daemon answers
   5  --wait: at its deadline there are connections left
+  6  `failover --wait`: at its deadline no other director is active
 
 \b
 Example: what would change, and why; then keep it so:
@@ -50,6 +51,9 @@ COMMANDS = {  # in the order of use
     "weight": ("lvsctl.cli.overrides", "Give a server another weight for a while."),
     "enable": ("lvsctl.cli.overrides", "End what was ordered of a server or a pool."),
     "overrides": ("lvsctl.cli.overrides", "List what operators ordered: who, why and until when."),
+    "pair": ("lvsctl.cli.pair", "Show the two directors of a pair, and tell what keepalived says."),
+    "failover": ("lvsctl.cli.failover", "Hand over to the other director."),
+    "role": ("lvsctl.cli.role", "Say which role this director has, or give it one."),
     "history": ("lvsctl.cli.history", "Show the last transitions: what went down and came up, and why."),
     "alerts": ("lvsctl.cli.alerts", "Show what fires now, and who was told of it."),
     "silence": ("lvsctl.cli.alerts", "Keep quiet about some alerts for a while."),

@@ -93,3 +93,58 @@ def status(*services: Json, **attributes: Any) -> Json:
         "table": [],
         **attributes,
     }
+
+
+def instance(name: str = "web4", **attributes: Any) -> Json:
+    return {
+        "name": name,
+        "role": "active",
+        "since": "2026-11-22T18:28:14.980Z",
+        "why": "nobody was heard for 3.6 s",
+        "priority": 150,
+        "base": 150,
+        "reasons": [],
+        "interface": "eth0",
+        "addresses": ["192.0.2.20/24"],
+        "neighbour": None,
+        "faults": [],
+        "peer": {"role": "standby", "priority": 120},
+        "counts": {"sent": 12, "heard": 3},
+        "refused": {},
+        "odd": {},
+        **attributes,
+    }
+
+
+def peer(**attributes: Any) -> Json:
+    return {
+        "address": "192.0.2.3:10588",
+        "heard": 0.42,
+        "why": "",
+        "blind": "",
+        "common": 12,
+        "here": 12,
+        "there": 12,
+        "disagreements": [],
+        "lowering": {"penalty": 0, "why": ""},
+        **attributes,
+    }
+
+
+def pair(*instances: Json, **attributes: Any) -> Json:
+    return {
+        "apiVersion": "lvsctl/v1",
+        "kind": "Pair",
+        "provider": "vrrp",
+        "standby": "program",
+        "role": "active",
+        "resting": False,
+        "trouble": "",
+        "attention": [],
+        "objections": [],
+        "instances": list(instances) or [instance()],
+        "sync": {"interface": "eth1", "id": 1, "wanted": ["master"], "running": [], "trouble": ""},
+        "peer": peer(),
+        "hooks": [],
+        **attributes,
+    }
