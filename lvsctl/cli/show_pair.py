@@ -11,6 +11,7 @@ Json = dict[str, Any]
 
 _TITLES = ("INSTANCE", "ROLE", "PRIORITY", "PEER", "PRIORITY", "INTERFACE", "SINCE")
 _INDENT = "  "
+_ROLES = {"fault": "in fault", "": "without a role yet"}
 
 
 def render(pair: Json, *, width: int | None) -> str:
@@ -27,10 +28,15 @@ def render(pair: Json, *, width: int | None) -> str:
 
 
 def _head(pair: Json) -> Iterator[str]:
-    yield f"this director is {pair['role'] or 'without a role yet'}; provider {pair['provider']}{_standby(pair)}"
+    yield f"{this_director(pair['role'])}; provider {pair['provider']}{_standby(pair)}"
     yield from (f"ATTENTION: {line}" for line in pair["attention"])
     if pair["role"] == "active":
         yield from (f"lvsctl failover would be refused: {line}" for line in pair["objections"])
+
+
+def this_director(role: str | None) -> str:
+    """Its role in a sentence."""
+    return f"this director is {_ROLES.get(role or '', role)}"
 
 
 def _standby(pair: Json) -> str:

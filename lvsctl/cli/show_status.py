@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvsctl.cli.columns import Row, align, counted, cut, printable
+from lvsctl.cli.show_pair import this_director
 from lvsctl.errors import LvsctlError
 
 Json = dict[str, Any]
@@ -36,6 +37,7 @@ def _daemon(status: Json) -> Iterator[str]:
     config, turn = status["config"], status["round"]
     yield f"lvsctl {status['version']}, pid {status['pid']}, since {status['started']}; round {turn['number']}"
     yield f"configuration {config['path']} of {config['loaded']}"
+    yield from _pair(status.get("pair"))
     if turn["error"]:
         yield f"ATTENTION: the last round failed: {turn['error']}"
     if not status["ready"]:
@@ -45,6 +47,17 @@ def _daemon(status: Json) -> Iterator[str]:
         yield from (f"  {problem}" for problem in config["problems"])
     yield from _guard(status.get("guard"))
     yield ""
+
+
+def _pair(pair: Json | None) -> Iterator[str]:
+    """The role in the pair, and what is wrong with that. None: there is none, or a daemon that tells nothing of it."""
+    if pair is None:
+        return
+    apart = len({instance["role"] for instance in pair["instances"]}) > 1
+    roles = [f"{one['name']} {one['role'] or 'unknown'}" for one in pair["instances"]] if apart else []
+    resting = ["keeps no table meanwhile"] if pair["resting"] else []
+    yield ", ".join([this_director(pair["role"]), *resting, *roles])
+    yield from (f"ATTENTION: {line}" for line in pair["attention"])
 
 
 def _guard(guard: Json | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from lvsctl import __version__
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.ordered import ordered_json
+from lvsctl.daemon.pair_document import pair_in_short
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
@@ -60,6 +61,7 @@ async def status(daemon: Daemon, *, with_table: bool = True) -> Json:
         "kernel": {"version": info.version, "table_size": info.table_size, "written": daemon.ipvs.written},
         "round": _round(daemon),
         "guard": _guard(daemon),
+        "pair": _pair(daemon),
         "services": [teller.service(service) for service in daemon.world.spec.services.values()],
         "foreign": [str(key) for key in table if key not in daemon.world.owned],
         "table": [_entry(key, entry, counters) for key, entry in table.items()] if with_table else [],
@@ -91,6 +93,11 @@ def _guard(daemon: Daemon) -> Json:
         "max_removed": str(world.spec.guard.max_removed),
         "canaries": [_canary(daemon, check) for check in world.spec.guard.canaries],
     }
+
+
+def _pair(daemon: Daemon) -> Json | None:
+    view = daemon.pairing.view()
+    return None if view is None else pair_in_short(view)
 
 
 def _canary(daemon: Daemon, check: CheckId) -> Json:

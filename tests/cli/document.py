@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -148,3 +149,10 @@ def pair(*instances: Json, **attributes: Any) -> Json:
         "hooks": [],
         **attributes,
     }
+
+
+def paired(role: str | None, *, resting: bool = False, attention: Sequence[str] = (), **roles: str | None) -> Json:
+    """What the status has of a pair. roles: of its instances, by name."""
+    instances = [{"name": name, "role": role} for name, role in roles.items()]
+    alike = {"provider": "vrrp", "resting": resting, "attention": list(attention)}
+    return {"role": role, "instances": instances, **alike}

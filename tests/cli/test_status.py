@@ -15,7 +15,7 @@ import pytest
 from lvsctl.cli import show_status
 from lvsctl.cli.columns import align, cells, cut
 from tests.cli.conftest import Listener, Run
-from tests.cli.document import entry, key, mark, real, server, service, status
+from tests.cli.document import Json, entry, key, mark, paired, real, server, service, status
 
 Listen = Callable[..., Listener]
 
@@ -168,6 +168,28 @@ def test_a_director_that_suspects_itself_says_what_it_sees_and_whom_it_keeps(run
     ]
     [kept] = [line.split("  ") for line in lines if "192.0.2.22:80" in line]
     assert "down but kept" in kept
+
+
+@pytest.mark.parametrize(
+    ("pair", "lines"),
+    [
+        (None, []),
+        (paired("active", web4="active", web6="active"), ["this director is active"]),
+        (paired("standby", web4="standby", resting=True), ["this director is standby, keeps no table meanwhile"]),
+        (
+            paired("active", web4="active", web6="standby"),
+            ["this director is active, web4 active, web6 standby"],
+        ),
+        (paired(None, web4=None), ["this director is without a role yet"]),
+        (
+            paired("fault", web4="fault", web6=None, attention=["web4 is in fault here: carrier"]),
+            ["this director is in fault, web4 fault, web6 unknown", "ATTENTION: web4 is in fault here: carrier"],
+        ),
+    ],
+)
+def test_the_role_in_a_pair_is_said(pair: Json | None, lines: list[str]) -> None:
+    shown = show_status.render(status(pair=pair), wide=False, width=80).splitlines()
+    assert shown[2 : 2 + len(lines) + 1] == [*lines, ""]
 
 
 def test_warnings_of_a_good_configuration_are_counted(run: Run, daemon: Daemon) -> None:

@@ -20,6 +20,8 @@ SMALLEST = (24, 5)
 PATIENCE = 3.0
 """Seconds that an answer may take before it is said to be missing."""
 
+_ROLES = {"active": Tone.GOOD, "standby": Tone.PLAIN, "fault": Tone.BAD}
+
 
 def is_too_small(width: int, height: int) -> bool:
     """Whether the operator would not see what he does."""
@@ -98,6 +100,8 @@ class _Page:
         said = sum(server.override is not None for server in servers)
         spills = sum(service.spill.active for service in seen.services)
         dead = sum(words.gravity(service) >= 6 for service in seen.services)
+        if seen.role:
+            yield f"  {seen.role}", _ROLES.get(seen.role, Tone.WARN)
         yield f"  {counted(len(seen.services), 'service')}", Tone.PLAIN
         if dead:
             yield f" {dead} DOWN", Tone.BAD

@@ -88,12 +88,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One status document. remarks: what is wrong with the director itself, the worst first."""
+    """One status document. remarks: what is wrong with the director itself, the worst first.
+
+    role: in its pair; "" if it has none, or nobody knows yet.
+    """
 
     version: str
     incarnation: str
     remarks: tuple[str, ...]
     services: tuple[Service, ...]
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def seen(status: Json) -> Seen:
         incarnation=f"{status['pid']} {status['started']}",
         remarks=tuple(_remarks(status)),
         services=tuple(_service(service) for service in status["services"]),
+        role=str((status.get("pair") or {}).get("role") or ""),
     )
 
 
@@ -139,6 +144,7 @@ def _remarks(status: Json) -> Iterable[str]:
     if guard.get("suspected"):
         why = [str(found) for found in (guard.get("why"), *(guard.get("seen") or ())) if found]
         yield f"this director suspects itself, takes no server out: {'; '.join(why)}"
+    yield from (str(line) for line in (status.get("pair") or {}).get("attention", ()))
     if turn["error"]:
         yield f"the last round failed: {turn['error']}"
     if not status["ready"]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from lvsctl.model import Action, Level
+from lvsctl.model import Action, Level, Role
 
 Json: TypeAlias = dict[str, Any]
 
@@ -77,6 +77,8 @@ ORDER: Json = {
     "until": or_null(MOMENT),
 }
 """The properties of what was ordered, as `ordered_json` writes it."""
+
+ROLE: Json = or_null({**one_of(*Role), "description": "of a director; null: not known, or it takes no part"})
 
 LINES = "application/jsonl"
 """The media type of one JSON value a line."""

@@ -10,6 +10,7 @@ from lvsctl.daemon.api.shapes import (
     MOMENT,
     NUMBER,
     ORDER,
+    ROLE,
     SERVICE_KEY,
     TEXT,
     TRUTH,
@@ -22,7 +23,7 @@ from lvsctl.daemon.api.shapes import (
     shape,
 )
 from lvsctl.daemon.status import status
-from lvsctl.model import Forward, ServiceState
+from lvsctl.model import Forward, Provider, ServiceState
 
 _COUNTS = {"active": COUNT, "inactive": COUNT, "persistent": COUNT}
 
@@ -142,6 +143,16 @@ GUARD = shape(
         "canaries": listed(CANARY),
     },
 )
+PAIR_IN_SHORT = shape(
+    "PairInShort",
+    {
+        "role": ROLE,
+        "provider": one_of(*Provider),
+        "resting": {**TRUTH, "description": "it keeps no table now, as it is not active (`standby: idle`)"},
+        "instances": listed(shape("InstanceInShort", {"name": TEXT, "role": ROLE})),
+        "attention": {**listed(TEXT), "description": "what an operator should look after"},
+    },
+)
 STATUS = document(
     "Status",
     {
@@ -155,6 +166,7 @@ STATUS = document(
         "kernel": shape("Kernel", {"version": TEXT, "table_size": COUNT, "written": COUNT}),
         "round": ROUND,
         "guard": GUARD,
+        "pair": or_null({**PAIR_IN_SHORT, "description": "null: conf.d has none"}),
         "services": listed(SERVICE),
         "foreign": listed(TEXT),
         "table": listed(ENTRY),

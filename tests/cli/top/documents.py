@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.document import Json, key, mark, server, service
+from tests.cli.document import Json, key, mark, paired, server, service
 from tests.cli.top.looking import told
 
 SINCE = "2026-11-22T09:00:00.000Z"
@@ -33,6 +33,9 @@ def drained(address: str, conns: int = 3, **attributes: object) -> Json:
 NAMED = service(
     "files", pools=[pool("service", up("192.0.2.71", name="nas1"), up("192.0.2.72", name="storage-of-the-other-room"))]
 )
+
+STANDBY = paired("standby", web4="standby")
+IN_FAULT = paired("fault", web4="fault", web6="standby", attention=["web4 is in fault here: carrier"])
 
 SPARE = up("192.0.2.13", 30, weight=1, weight_configured=1, upper=0, lower=0)
 SPILLS = {"pool": "spillover", "since": SINCE, "spilled": 120, "active": True, "exhausted": False, "estimated": True}

@@ -66,6 +66,8 @@ LOOKS: dict[str, Callable[[], Session]] = {
     "away": away,
     "late": late,
     "troubled-director": troubled_director,
+    "standby": lambda: look(site.QUIET, pair=site.STANDBY),
+    "in-fault": lambda: look(site.QUIET, pair=site.IN_FAULT),
     "help": lambda: typed(look(site.QUIET), "h"),
     "asks-to-drain": lambda: typed(look(site.QUIET), "down", "down", "d", *"why not", "enter", *"30m", "enter"),
     "wide": lambda: look(site.SPILLING, site.DRAINED, site.KEPT, events=site.EVENTS, polls=9, width=132, height=40),

@@ -1,0 +1,105 @@
+"""The pair document: both directors as this one sees them (shape: `lvsctl/v1`, kind Pair)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvsctl.decide.failover import objections
+from lvsctl.decide.pair_concerns import concerns
+from lvsctl.model.moment import rfc3339
+from lvsctl.model.pair_view import HookView, InstanceView, PairView, SyncView
+from lvsctl.model.peer_view import PeerView
+
+Json = dict[str, Any]
+
+
+def pair_document(view: PairView) -> Json:
+    """The whole document."""
+    return {
+        "apiVersion": "lvsctl/v1",
+        "kind": "Pair",
+        "provider": str(view.provider),
+        "standby": str(view.standby),
+        "role": _or_none(view.role),
+        "resting": view.resting,
+        "trouble": view.trouble,
+        "attention": list(concerns(view)),
+        "objections": list(objections(view)),
+        "instances": [_instance(instance, view.peer) for instance in view.instances],
+        "sync": _sync(view.sync) if view.sync is not None else None,
+        "peer": _peer(view.peer) if view.peer is not None else None,
+        "hooks": [_hook(hook) for hook in view.hooks],
+    }
+
+
+def pair_in_short(view: PairView) -> Json:
+    """What the status document has of it."""
+    return {
+        "role": _or_none(view.role),
+        "provider": str(view.provider),
+        "resting": view.resting,
+        "instances": [{"name": one.name, "role": _or_none(one.role)} for one in view.instances],
+        "attention": list(concerns(view)),
+    }
+
+
+def _instance(instance: InstanceView, peer: PeerView | None) -> Json:
+    theirs = peer.instances.get(instance.name) if peer is not None else None
+    heard = instance.neighbour
+    return {
+        "name": instance.name,
+        "role": _or_none(instance.role),
+        "since": rfc3339(instance.since) if instance.since is not None else None,
+        "why": instance.why,
+        "priority": instance.priority,
+        "base": instance.base,
+        "reasons": list(instance.reasons),
+        "interface": instance.interface,
+        "addresses": [str(address) for address in instance.addresses],
+        "neighbour": {"address": str(heard.address), "priority": heard.priority} if heard is not None else None,
+        "faults": list(instance.faults),
+        "peer": {"role": _or_none(theirs.role), "priority": theirs.priority} if theirs is not None else None,
+        "counts": dict(instance.counts),
+        "refused": dict(instance.refused),
+        "odd": dict(instance.odd),
+    }
+
+
+def _sync(sync: SyncView) -> Json:
+    running = [{"role": str(one.role), "interface": one.interface, "id": one.sync_id} for one in sync.running]
+    return {
+        "interface": sync.interface,
+        "id": sync.sync_id,
+        "wanted": [str(role) for role in sync.wanted],
+        "running": running,
+        "trouble": sync.trouble,
+    }
+
+
+def _peer(peer: PeerView) -> Json:
+    penalty, why = peer.lowering
+    return {
+        "address": peer.address,
+        "heard": round(peer.heard, 3) if peer.heard is not None else None,
+        "why": peer.why,
+        "blind": peer.blind,
+        "common": peer.common,
+        "here": peer.here,
+        "there": peer.there,
+        "disagreements": [str(one) for one in peer.disagreements],
+        "lowering": {"penalty": penalty, "why": why},
+    }
+
+
+def _hook(hook: HookView) -> Json:
+    return {
+        "hook": hook.hook,
+        "instance": hook.instance,
+        "at": rfc3339(hook.at),
+        "duration": round(hook.duration, 3),
+        "why": hook.why,
+    }
+
+
+def _or_none(word: object) -> str | None:
+    return None if word is None else str(word)
