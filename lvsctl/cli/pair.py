@@ -11,7 +11,7 @@ from lvsctl.cli.columns import terminal_width
 @click.group(invoke_without_command=True)
 @options.socket
 @click.pass_context
-def pair(context: click.Context, **_: str) -> None:
+def pair(context: click.Context, /, **_: str) -> None:
     """Show the two directors of a pair, and tell what keepalived says.
 
     Alone it is `lvsctl pair status`. `lvsctl failover` hands over, `lvsctl role` is for scripts.

@@ -98,9 +98,9 @@ def _peer(peer: Json | None) -> Iterator[str]:
 
 def _heard(peer: Json) -> str:
     if peer["heard"] is None:
-        return f"not heard yet: {peer['why']}" if peer["why"] else "not heard yet"
+        return f"not heard yet: {peer['lost']}" if peer["lost"] else "not heard yet"
     heard = f"heard {peer['heard']:.1f} s ago"
-    return f"{heard}, lost: {peer['why']}" if peer["why"] else heard
+    return f"{heard}, lost: {peer['lost']}" if peer["lost"] else heard
 
 
 def _hooks(hooks: list[Json]) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lvsctl.decide.failover import objections
 from lvsctl.decide.pair_concerns import concerns
+from lvsctl.model import ServiceState
 from lvsctl.model.moment import rfc3339
 from lvsctl.model.pair_view import HookView, InstanceView, PairView, SyncView
 from lvsctl.model.peer_view import PeerView
@@ -13,8 +15,8 @@ from lvsctl.model.peer_view import PeerView
 Json = dict[str, Any]
 
 
-def pair_document(view: PairView) -> Json:
-    """The whole document."""
+def pair_document(view: PairView, states: Mapping[str, ServiceState]) -> Json:
+    """The whole document. states: of the services here, by name."""
     return {
         "apiVersion": "lvsctl/v1",
         "kind": "Pair",
@@ -24,7 +26,7 @@ def pair_document(view: PairView) -> Json:
         "resting": view.resting,
         "trouble": view.trouble,
         "attention": list(concerns(view)),
-        "objections": list(objections(view)),
+        "objections": list(objections(view, states)),
         "instances": [_instance(instance, view.peer) for instance in view.instances],
         "sync": _sync(view.sync) if view.sync is not None else None,
         "peer": _peer(view.peer) if view.peer is not None else None,
@@ -44,7 +46,8 @@ def pair_in_short(view: PairView) -> Json:
 
 
 def _instance(instance: InstanceView, peer: PeerView | None) -> Json:
-    theirs = peer.instances.get(instance.name) if peer is not None else None
+    said = peer.instances if peer is not None else ()
+    theirs = next((one for one in said if one.name == instance.name), None)
     heard = instance.neighbour
     return {
         "name": instance.name,
@@ -77,17 +80,21 @@ def _sync(sync: SyncView) -> Json:
 
 
 def _peer(peer: PeerView) -> Json:
-    penalty, why = peer.lowering
     return {
         "address": peer.address,
         "heard": round(peer.heard, 3) if peer.heard is not None else None,
-        "why": peer.why,
+        "lost": peer.lost,
+        "deaf": peer.deaf,
+        "version": peer.version,
         "blind": peer.blind,
         "common": peer.common,
         "here": peer.here,
         "there": peer.there,
+        "services": dict(peer.services),
         "disagreements": [str(one) for one in peer.disagreements],
-        "lowering": {"penalty": penalty, "why": why},
+        "lowering": {"penalty": peer.lowering, "why": peer.why},
+        "skew": round(peer.skew, 3),
+        "counts": dict(peer.counts),
     }
 
 

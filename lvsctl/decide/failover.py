@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from lvsctl.model import Provider, Role
+from lvsctl.model import Provider, Role, ServiceState
 from lvsctl.model.pair_view import PairView
 from lvsctl.model.peer_view import PeerView
 
 SHOWN = 3
-"""Servers that are named; where a director is cut off there may be thousands."""
+"""Services, and servers, that are named; where a director is cut off there may be thousands."""
+
+_DARK = frozenset({str(ServiceState.DOWN), str(ServiceState.REFUSED)})
 
 
-def objections(view: PairView) -> tuple[str, ...]:
+def objections(view: PairView, states: Mapping[str, ServiceState]) -> tuple[str, ...]:
     """Each in words, for an operator who may overrule them; () where nothing speaks against it.
 
-    Whoever follows keepalived's word hands nothing over, so nothing is held against it here. With `manual` somebody
-    else makes sure that the other one takes over: what that one sees counts, if it can be asked at all.
+    states: of the services here, by name. Whoever follows keepalived's word hands nothing over, so nothing is held
+    against it here. With `manual` somebody else makes sure that the other one takes over: what that one sees counts, if
+    it can be asked at all.
     """
     if view.provider is Provider.KEEPALIVED:
         return ()
     if view.peer is not None:
-        return tuple(_of_the_peer(view, view.peer))
+        return tuple(_of_the_peer(view, view.peer, states))
     if view.provider is Provider.MANUAL:
         return ()
     return ("nobody is known to take over: a standby director is silent, and conf.d has no `pair.peer` to ask it",)
 
 
-def _of_the_peer(view: PairView, peer: PeerView) -> Iterator[str]:
-    if peer.why or peer.heard is None:
-        yield f"nobody is known to take over: the peer is not heard{f' ({peer.why})' if peer.why else ''}"
+def _of_the_peer(view: PairView, peer: PeerView, states: Mapping[str, ServiceState]) -> Iterator[str]:
+    if peer.lost or peer.heard is None:
+        yield f"nobody is known to take over: the peer is not heard{f' ({peer.lost})' if peer.lost else ''}"
         return
     if peer.blind:
         yield f"the peer does not trust its own eyes: {peer.blind}"
     yield from _unfit(view, peer)
-    worse = [one for one in peer.disagreements if one.here]
-    yield from (str(one) for one in worse[:SHOWN])
-    if len(worse) > SHOWN:
-        yield f"{len(worse) - SHOWN} more that are up here are down at the peer"
+    dark = [name for name, state in states.items() if state is ServiceState.OK and peer.services.get(name) in _DARK]
+    yield from _some([f"service {name} is up here and {peer.services[name]} at the peer" for name in dark])
+    yield from _some([str(one) for one in peer.differing if one.here and one.service not in dark])
 
 
 def _unfit(view: PairView, peer: PeerView) -> Iterator[str]:
     """The instances that the peer could not take."""
-    for instance in view.instances:
-        theirs = peer.instances.get(instance.name)
-        if instance.role is not Role.ACTIVE:
-            continue
-        if theirs is None or theirs.role is None:
-            yield f"the peer takes no part in {instance.name}"
-        elif theirs.role is Role.FAULT:
-            yield f"the peer is in fault for {instance.name}"
+    theirs = {one.name: one.role for one in peer.instances}
+    for name in (one.name for one in view.instances if one.role is Role.ACTIVE):
+        if theirs.get(name) is None:
+            yield f"the peer takes no part in {name}"
+        elif theirs[name] is Role.FAULT:
+            yield f"the peer is in fault for {name}"
+
+
+def _some(lines: list[str]) -> Iterator[str]:
+    yield from lines[:SHOWN]
+    if len(lines) > SHOWN:
+        yield f"{len(lines) - SHOWN} more like that"

@@ -27,21 +27,25 @@ def _concerns(view: PairView) -> Iterator[str]:
 
 
 def _of_instance(instance: InstanceView, peer: PeerView | None) -> Iterator[str]:
-    theirs = peer.instances.get(instance.name) if peer is not None and not peer.why else None
+    """What a peer said that is lost may have changed since."""
+    said = peer.instances if peer is not None and not peer.lost else ()
+    theirs = next((one.role for one in said if one.name == instance.name), None)
     if instance.role is Role.FAULT:
         yield f"{instance.name} is in fault here: {', '.join(instance.faults) or instance.why or 'nobody says why'}"
-    if theirs is not None and theirs.role is Role.FAULT:
+    if theirs is Role.FAULT:
         yield f"{instance.name} is in fault at the peer"
-    if theirs is not None and instance.role is theirs.role is Role.ACTIVE:
+    if instance.role is theirs is Role.ACTIVE:
         yield f"both directors are active for {instance.name}"
 
 
 def _of_the_peer(peer: PeerView) -> Iterator[str]:
-    if peer.why:
-        yield f"the peer cannot be asked: {peer.why}"
+    if peer.deaf:
+        yield f"the peer cannot ask this director: {peer.deaf}"
+    if peer.lost:
+        yield f"the peer cannot be asked: {peer.lost}"
         return
     if peer.blind:
         yield f"the peer does not trust its own eyes: {peer.blind}"
-    if peer.disagreements:
-        count = len(peer.disagreements)
+    if peer.differing:
+        count = len(peer.differing)
         yield f"the two directors see {count} server{'s' * (count > 1)} differently"

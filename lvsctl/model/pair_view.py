@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lvsctl.model.pair import Provider, Role, Standby, VirtualAddress
+from lvsctl.model.peer_view import PeerView
 from lvsctl.model.sync import SyncDaemon, SyncRole
 from lvsctl.model.table import Address
 
@@ -72,7 +73,7 @@ class PairView:
 
     role: of the director: active if any instance is, else fault if any is, else standby; None: not known. trouble: why
     it takes no part, or what it waits for before it does; "" where it takes part. resting: it keeps no table while it
-    is not active (`standby: idle`). sync: None where none is configured.
+    is not active (`standby: idle`). sync, peer: None where none is configured.
     """
 
     provider: Provider
@@ -83,3 +84,4 @@ class PairView:
     resting: bool = False
     sync: SyncView | None = None
     hooks: tuple[HookView, ...] = ()
+    peer: PeerView | None = None

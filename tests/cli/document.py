@@ -121,13 +121,18 @@ def peer(**attributes: Any) -> Json:
     return {
         "address": "192.0.2.3:10588",
         "heard": 0.42,
-        "why": "",
+        "lost": "",
+        "deaf": "",
+        "version": "0.1.0",
         "blind": "",
         "common": 12,
         "here": 12,
         "there": 12,
         "disagreements": [],
+        "services": {"shop": "ok"},
         "lowering": {"penalty": 0, "why": ""},
+        "skew": 0.01,
+        "counts": {"asked": 12},
         **attributes,
     }
 

@@ -107,9 +107,9 @@ def test_a_director_that_knows_little() -> None:
 
 
 def test_a_peer_that_was_lost_and_one_that_was_never_heard() -> None:
-    lost = render(pair(peer=peer(heard=12.04, why="it does not answer")), width=None)
+    lost = render(pair(peer=peer(heard=12.04, lost="it does not answer")), width=None)
     assert "peer 192.0.2.3:10588: heard 12.0 s ago, lost: it does not answer\n" in lost
-    never = render(pair(peer=peer(heard=None, why="connection refused", common=0)), width=None)
+    never = render(pair(peer=peer(heard=None, lost="connection refused", common=0)), width=None)
     assert "peer 192.0.2.3:10588: not heard yet: connection refused\nhook" not in never
     assert never.endswith("peer 192.0.2.3:10588: not heard yet: connection refused\n")
 

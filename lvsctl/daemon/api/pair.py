@@ -74,16 +74,25 @@ PEER = shape(
     {
         "address": TEXT,
         "heard": or_null({**NUMBER, "description": "seconds ago; null: never"}),
-        "why": {**TEXT, "description": "it is not heard now; empty: it is"},
+        "lost": {**TEXT, "description": "why it does not count now; empty: it does"},
+        "deaf": {**TEXT, "description": "why it cannot ask this director; empty: it can"},
+        "version": {**TEXT, "description": "of its lvsctl"},
         "blind": {**TEXT, "description": "why it does not trust its own eyes; empty: it does"},
         "common": {**COUNT, "description": "servers that both directors check"},
         "here": {**COUNT, "description": "how many of them this director sees up"},
         "there": {**COUNT, "description": "and the peer"},
+        "services": {
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "how each stands there: a state as in the status document, or spilling",
+        },
         "disagreements": listed(TEXT),
         "lowering": {
             **shape("Lowering", {"penalty": COUNT, "why": TEXT}),
             "description": "what this director takes from its priority for seeing less",
         },
+        "skew": {**NUMBER, "description": "seconds by which the time of day here is ahead of the peer's"},
+        "counts": {**_COUNTS, "description": "of what was asked, answered and refused"},
     },
 )
 HOOK = shape(
@@ -165,7 +174,7 @@ NOTICE = Operation(
 
 async def show(request: web.Request) -> web.Response:
     """The pair document."""
-    return web.json_response(pair_document(_view(request)))
+    return web.json_response(pair_document(_view(request), request.app[DAEMON].last.states))
 
 
 async def hand_over(request: web.Request) -> web.Response:
@@ -173,7 +182,7 @@ async def hand_over(request: web.Request) -> web.Response:
     said, view = await body(request, Handover), _view(request)
     if view.role is not None and view.role is not Role.ACTIVE:
         raise Conflict(f"this director is {view.role}, so there is nothing to hand over: do it on the active one")
-    against = objections(view)
+    against = objections(view, request.app[DAEMON].last.states)
     if against and not said.force:
         raise Conflict(f"not handed over: {'; '.join(against)}: it needs --force")
     with _conflicts():
