@@ -56,7 +56,7 @@ class Town:
         self.client = self._host("client", "192.0.2.100")
         self.servers = [self._host(f"s{number}", f"192.0.2.{30 + number}") for number in (1, 2, 3)]
         self.directors = (self.a, self.b)
-        self._switch = f"pair{os.getpid()}-switch"
+        self.switch = f"pair{os.getpid()}-switch"
 
     @staticmethod
     def _host(name: str, address: str, sync: str = "") -> Host:
@@ -69,10 +69,10 @@ class Town:
     def standing(self) -> Iterator[Town]:
         """Build the town; pull it down at the end, whatever happened."""
         hosts = [*self.directors, self.client, *self.servers]
-        names = [self._switch, *(host.netns for host in hosts)]
+        names = [self.switch, *(host.netns for host in hosts)]
         try:
             ip(*(f"netns add {name}" for name in names))
-            ip("link add br0 type bridge", "link set br0 up", netns=self._switch)
+            ip("link add br0 type bridge", "link set br0 up", netns=self.switch)
             for host in hosts:
                 self._connect(host)
             self._join_directors()
@@ -87,7 +87,7 @@ class Town:
 
     def _connect(self, host: Host) -> None:
         port = f"link add {host.port} type veth peer name eth0 netns {host.netns}"
-        ip(port, f"link set {host.port} master br0 up", netns=self._switch)
+        ip(port, f"link set {host.port} master br0 up", netns=self.switch)
         if host in self.servers:
             setting(host, "conf/all/arp_ignore", "1")  # says nothing of the address on lo
             setting(host, "conf/all/arp_announce", "2")
@@ -103,10 +103,10 @@ class Town:
 
     def unplug(self, host: Host) -> None:
         """Its eth0 has no carrier."""
-        ip(f"link set {host.port} down", netns=self._switch)
+        ip(f"link set {host.port} down", netns=self.switch)
 
     def plug(self, host: Host) -> None:
-        ip(f"link set {host.port} up", netns=self._switch)
+        ip(f"link set {host.port} up", netns=self.switch)
 
     def switch_off(self, host: Host) -> None:
         """Nothing of it is on a cable any more; who kills its programs at once has a dead machine."""
@@ -138,7 +138,7 @@ class Town:
             self._port(host, f"isolated {value}")
 
     def _port(self, host: Host, words: str) -> None:
-        ip(f"link set {host.port} type bridge_slave {words}", netns=self._switch)
+        ip(f"link set {host.port} type bridge_slave {words}", netns=self.switch)
 
     # --- what hosts do --------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ INIT = Path(__file__).with_name("init")
 BEGIN, END = "=== lab: begin ===", "=== lab: end ==="
 REPORT = 60
 """Lines: as long as the report of a faulty access to memory."""
-PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS")
+PASSED_ON = ("CI", "LANG", "LC_ALL", "TERM", "NO_COLOR", "COLUMNS", "LVSCTL_SEED", "LVSCTL_FAULTS")
 
 
 def missing(kernel: str | None = None) -> str | None:
