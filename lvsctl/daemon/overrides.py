@@ -1,9 +1,16 @@
-"""What operators ordered, by command or by a file of the maintenance directory, and until when."""
+"""What operators ordered, by command or by a file of the maintenance directory, and until when.
+
+Of a pair with a `peer` both directors obey the commands that either is given; a file of the maintenance directory
+stands for the director on which it is, and for that alone, as `rm` there is what ends it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -11,12 +18,14 @@ import structlog
 from lvsctl.daemon.maintenance import Maintenance
 from lvsctl.daemon.override_file import load, save
 from lvsctl.daemon.reconcile import Round, View
+from lvsctl.decide import ledger as ledgers
 from lvsctl.decide.dark import Dark, Scene, left_dark
+from lvsctl.decide.ledger import Ledger, Speaker
 from lvsctl.decide.overrides import idle, in_words, over
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event, OverrideEnded, OverrideSet
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import AddServer, DeleteServer, EditServer, Override, OverrideSubject, Spec
+from lvsctl.model import AddServer, DeleteServer, EditServer, Override, OverrideSubject, Spec, Word
 
 FORCE = "force"
 """The first word of a file that may drain the last server of a service."""
@@ -30,12 +39,19 @@ log = structlog.get_logger("lvsctl")
 class Overrides:
     """Every order there is. A command's is on the disk before it holds; a file's is on the disk as a file.
 
-    ordered: by command, the oldest first. by_file: by subject, with the file. Each subject has at most one of each.
+    ordered: by command, on this director or on its peer, the oldest first. by_file: by subject, with the file. Each
+    subject has at most one of each. ledger: what was last said of each subject by command.
     """
 
-    def __init__(self, file: Path, *, today: Callable[[], float], tell: Callable[[Event], None]) -> None:
-        """file: overrides.json; raises LvsctlError if it is damaged. today: gives Unix time."""
-        self.ordered = load(file)
+    def __init__(
+        self, file: Path, *, today: Callable[[], float], tell: Callable[[Event], None], director: str | None = None
+    ) -> None:
+        """file: overrides.json; raises LvsctlError if it is damaged. today: gives Unix time.
+
+        director: what this one is called on its peer; None: the name of its host.
+        """
+        self.speaker = Speaker(secrets.token_hex(8), socket.gethostname() if director is None else director)
+        self._hold(load(file))
         self.by_file: Mapping[OverrideSubject, tuple[Override, Path]] = {}
         self._file = file
         self._today = today
@@ -76,35 +92,65 @@ class Overrides:
 
         Raises LvsctlError, and then none of them holds.
         """
-        subjects = {one.subject for one in new}
-        self._keep((*(one for one in self.ordered if one.subject not in subjects), *new))
-        for override in new:
-            self._tell(OverrideSet(override))
+        self._keep(ledgers.ordered(self.ledger, new, self.speaker, self._today()))
 
     def end(self, ended: Sequence[Override], by: str) -> None:
         """These hold no longer; raises LvsctlError, and then they still do."""
-        self._keep(tuple(one for one in self.ordered if one not in ended))
-        for override in ended:
-            self._tell(OverrideEnded(override, by))
+        subjects = [one.subject for one in ended]
+        self._keep(ledgers.ended(self.ledger, subjects, self.speaker, by, self._today()))
+
+    def hear(self, words: Iterable[Word]) -> bool:
+        """Take in what was said on the peer, as far as it is later; whether there was such a thing.
+
+        Nothing of it is refused: who ordered it was asked there for --force. Raises LvsctlError, and then nothing of
+        it holds.
+        """
+        heard = ledgers.merged(self.ledger, words)
+        if heard is self.ledger:
+            return False
+        today = self._today()
+        self._keep(ledgers.pruned(ledgers.expired(heard, today), today))
+        return True
 
     def expire(self) -> None:
         """End what has had its time."""
         today = self._today()
-        ended = [one for one in self.ordered if over(one, today)]
-        if not ended:
+        left = ledgers.pruned(ledgers.expired(self.ledger, today), today)
+        if left is self.ledger:
             return
-        left = tuple(one for one in self.ordered if one not in ended)
         try:
             self._keep(left)
         except LvsctlError as error:  # after a restart its time is over, too
             log.error("an override that is over could not be struck out", error=str(error))
-            self.ordered = left
-        for override in ended:
-            self._tell(OverrideEnded(override))
+            self._take(left)
 
-    def _keep(self, ordered: tuple[Override, ...]) -> None:
-        save(self._file, ordered)
-        self.ordered = ordered
+    def _keep(self, ledger: Ledger) -> None:
+        if ledger != self.ledger:
+            save(self._file, ledger)
+            self._take(ledger)
+
+    def _take(self, ledger: Ledger) -> None:
+        before = self.ledger
+        self._hold(ledger)
+        for change in ledgers.changes(before, ledger):
+            if change.after.order is not None:
+                self._tell(OverrideSet(self._shown(change.after, change.after.order)))
+            elif change.before is not None and change.before.order is not None:
+                by = self._named(change.after.by, change.after)
+                self._tell(OverrideEnded(self._shown(change.before, change.before.order), by))
+
+    def _hold(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        orders = [self._shown(word, word.order) for word in ledger.words.values() if word.order is not None]
+        self.ordered = tuple(sorted(orders, key=lambda one: one.since))
+
+    def _shown(self, word: Word, order: Override) -> Override:
+        return replace(order, by=self._named(order.by, word))
+
+    def _named(self, by: str, word: Word) -> str:
+        """Who it was, and where, if that was elsewhere: a user is known by another number there."""
+        foreign = by and word.director and word.director != self.speaker.director
+        return f"{by} on {word.director}" if foreign else by
 
     # --- by file ------------------------------------------------------------------------------------------------
 

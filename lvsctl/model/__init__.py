@@ -43,7 +43,16 @@ from lvsctl.model.ops import (
     Refusal,
     Step,
 )
-from lvsctl.model.override import Action, NewWeight, Override, OverrideSubject, PoolSubject, ServerSubject
+from lvsctl.model.override import (
+    Action,
+    NewWeight,
+    Override,
+    OverrideSubject,
+    PoolSubject,
+    ServerSubject,
+    Stamp,
+    Word,
+)
 from lvsctl.model.pair import (
     OWNER,
     ChecksumForm,
@@ -228,6 +237,7 @@ __all__ = [
     "Silence",
     "Slack",
     "Spec",
+    "Stamp",
     "Standby",
     "Status",
     "Steadiness",
@@ -252,6 +262,7 @@ __all__ = [
     "VrrpVersion",
     "Webhook",
     "WebhookFormat",
+    "Word",
     "endpoint",
     "fingerprint",
     "labels",

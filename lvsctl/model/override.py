@@ -64,7 +64,7 @@ class NewWeight:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One word of an operator. by: who, e.g. "alice (uid 1000)". since, until: Unix time; until None: for good.
+    """One order of an operator. by: who, e.g. "alice (uid 1000)". since, until: Unix time; until None: for good.
 
     weight: for Action.WEIGHT, else None. reason: "" where none was given.
     """
@@ -76,3 +76,31 @@ class Override:
     since: float
     until: float | None = None
     weight: NewWeight | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stamp:
+    """Which of two words about one subject is the later; no two words about one have the same.
+
+    counter: greater than that of every word that its director knew. origin: the director that said it, as long as it
+    ran: it decides where two directors spoke without hearing one another.
+    """
+
+    counter: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The last that was said of a subject, on whichever director of a pair.
+
+    order: what was ordered, None: what had been ordered was ended. by: who ended it, "" where its time was over or
+    nobody did. at: Unix time of that, or of the order. director: the host on which it was said.
+    """
+
+    subject: OverrideSubject
+    stamp: Stamp
+    order: Override | None
+    at: float
+    by: str = ""
+    director: str = ""

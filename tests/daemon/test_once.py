@@ -13,6 +13,8 @@ from lvsctl.config.load import load
 from lvsctl.daemon.once import Once, one_round
 from lvsctl.daemon.override_file import save
 from lvsctl.daemon.state import State
+from lvsctl.decide import ledger
+from lvsctl.decide.ledger import Speaker
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import Action, Entry, Override, ServerSubject
 from tests.daemon.site import Servers, conf, service, tcp, weights
@@ -89,7 +91,8 @@ async def test_what_operators_ordered_of_the_daemon_holds_by_hand_as_well(tmp_pa
     hand = Hand(tmp_path, servers.port)
     first, second = (Override(one, Action.DISABLE, "alice (uid 1000)", "", 1.0) for one in hand.subjects[:2])
     over = Override(hand.subjects[2], Action.DISABLE, "alice (uid 1000)", "", 1.0, until=2.0)
-    save(hand.state.overrides, [first, replace(second, action=Action.DRAIN), over])
+    said = ledger.ordered(ledger.Ledger(), [first, replace(second, action=Action.DRAIN), over], Speaker("a"), 1.0)
+    save(hand.state.overrides, said)
     before = hand.state.overrides.read_bytes()
     done = await hand.apply()
     assert [step.reason for step in done.plan] == [

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.daemon.override_file import load, save
+from lvsctl.decide.ledger import Ledger
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Action, NewWeight, Override, PoolSubject, ServerSubject
+from lvsctl.model import Action, NewWeight, Override, PoolSubject, ServerSubject, Stamp, Word
 
 text = st.text(max_size=5)
 times = st.floats(0, 4e9)
@@ -23,17 +24,28 @@ weights = st.builds(NewWeight, st.integers(0, 2**31 - 1), st.booleans())
 overrides = st.builds(
     Override, subjects, st.sampled_from([Action.DRAIN, Action.DISABLE]), text, text, times, st.none() | times
 ) | st.builds(Override, subjects, st.just(Action.WEIGHT), text, text, times, st.none() | times, weights)
+stamps = st.builds(Stamp, st.integers(0, 2**53 - 1), text)
+words = st.builds(
+    lambda order, stamp, director: Word(order.subject, stamp, order, order.since, "", director), overrides, stamps, text
+) | st.builds(Word, subjects, stamps, st.none(), times, text, text)
+ledgers = st.builds(
+    lambda said, counter: Ledger(
+        {word.subject: word for word in said}, max([counter, *(word.stamp.counter for word in said)])
+    ),
+    st.lists(words, max_size=3, unique_by=lambda word: word.subject),
+    st.integers(0, 2**53 - 1),
+)
 
 
-@given(saved=st.lists(overrides, max_size=3))
-def test_what_is_saved_is_known_to_the_next(tmp_path_factory: pytest.TempPathFactory, saved: list[Override]) -> None:
+@given(saved=ledgers)
+def test_what_is_saved_is_known_to_the_next(tmp_path_factory: pytest.TempPathFactory, saved: Ledger) -> None:
     file = tmp_path_factory.getbasetemp() / "overrides.json"
     save(file, saved)
-    assert load(file) == tuple(saved)
+    assert load(file) == saved
 
 
 def test_nothing_was_saved(tmp_path: Path) -> None:
-    assert load(tmp_path / "overrides.json") == ()
+    assert load(tmp_path / "overrides.json") == Ledger()
 
 
 GOOD: dict[str, Any] = {
@@ -47,10 +59,29 @@ GOOD: dict[str, Any] = {
 }
 
 
+def test_a_file_of_the_first_version_is_read_the_same_at_every_start(tmp_path: Path) -> None:
+    first = {"version": 1, "overrides": [GOOD, {**GOOD, "subject": {"service": "shop", "pool": "spare"}}]}
+    (tmp_path / "overrides.json").write_text(json.dumps(first))
+    ledger = load(tmp_path / "overrides.json")
+    assert [str(subject) for subject in ledger.words] == ["10.0.0.1:80", "shop/spare"]
+    assert [word.stamp.counter for word in ledger.words.values()] == [1, 2]
+    assert len({word.stamp.origin for word in ledger.words.values()}) == 2, "none is the same as one of the peer's"
+    assert load(tmp_path / "overrides.json") == ledger
+
+
 def test_the_file_is_what_the_documentation_says(tmp_path: Path) -> None:
-    (tmp_path / "overrides.json").write_text(json.dumps({"version": 1, "overrides": [GOOD]}))
-    [found] = load(tmp_path / "overrides.json")
-    assert str(found.subject) == "10.0.0.1:80"
+    file = tmp_path / "overrides.json"
+    good = {**GOOD, "stamp": [7, "a1"], "director": "lvs-a"}
+    ended = {"subject": {"service": "shop", "pool": "spare"}, "stamp": [9, "b2"], "director": "lvs-b"}
+    told = {"version": 2, "counter": 9, "overrides": [good], "ended": [{**ended, "ended": 5.0, "ended_by": "bob"}]}
+    file.write_text(json.dumps(told))
+    ledger = load(file)
+    assert {str(word.subject): word.stamp for word in ledger.words.values()} == {
+        "10.0.0.1:80": Stamp(7, "a1"),
+        "shop/spare": Stamp(9, "b2"),
+    }
+    save(file, ledger)
+    assert json.loads(file.read_text()) == told
 
 
 @pytest.mark.parametrize(
@@ -74,7 +105,32 @@ def test_the_file_is_what_the_documentation_says(tmp_path: Path) -> None:
 )
 def test_one_that_makes_no_sense(tmp_path: Path, damage: dict[str, Any]) -> None:
     file = tmp_path / "overrides.json"
-    file.write_text(json.dumps({"version": 1, "overrides": [{**GOOD, **damage}]}))
+    for more in ({"version": 1}, {"version": 2, "counter": 1, "ended": []}):
+        file.write_text(json.dumps({"overrides": [{**GOOD, "stamp": [1, "a"], "director": "", **damage}], **more}))
+        with pytest.raises(LvsctlError):
+            load(file)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"stamp": None},
+        {"stamp": [1]},
+        {"stamp": [-1, "a"]},
+        {"stamp": [2**53, "a"]},
+        {"stamp": [1.0, "a"]},
+        {"stamp": [1, 1]},
+        {"director": None},
+        {"ended": None},
+        {"ended_by": None},
+        {"subject": {}},
+    ],
+    ids=str,
+)
+def test_an_end_that_makes_no_sense(tmp_path: Path, damage: dict[str, Any]) -> None:
+    file = tmp_path / "overrides.json"
+    end = {"subject": GOOD["subject"], "ended": 5.0, "ended_by": "", "stamp": [1, "a"], "director": "", **damage}
+    file.write_text(json.dumps({"version": 2, "counter": 1, "overrides": [], "ended": [end]}))
     with pytest.raises(LvsctlError):
         load(file)
 
@@ -93,8 +149,8 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path, content: bytes) -> None:
 
 def test_what_was_half_written_when_the_power_went_is_not_looked_at(tmp_path: Path) -> None:
     file = tmp_path / "overrides.json"
-    save(file, [])
+    save(file, Ledger())
     file.with_suffix(".new").write_text('{"version": 1, "overri')
-    assert load(file) == ()
-    save(file, [])
+    assert load(file) == Ledger()
+    save(file, Ledger())
     assert not file.with_suffix(".new").exists()
