@@ -7,7 +7,10 @@ suspects himself, or is cut off - overthrows nobody: he only makes way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+
+from lvsctl.model.peer_view import Disagreement
 
 FRESH = 3
 """A digest counts for so many of the intervals in which digests are sent."""
@@ -25,19 +28,6 @@ class Digest:
     at: float
     blind: str = ""
     verdicts: Mapping[tuple[str, str], bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A server that one sees up and the other down. here: what this director sees."""
-
-    service: str
-    server: str
-    here: bool
-
-    def __str__(self) -> str:
-        mine, theirs = ("up", "down") if self.here else ("down", "up")
-        return f"{self.service}/{self.server} is {mine} here and {theirs} at the peer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +84,19 @@ def lowering(view: View, mine: Digest, penalty: int) -> tuple[int, str]:
     if view.sees_less:
         return penalty, f"this director sees {view.here} of {view.common} servers up, its peer {view.there}"
     return 0, ""
+
+
+def counted(view: View, differing: AbstractSet[Disagreement]) -> View:
+    """The view in which no other disagreements count than these: the rest may be the pace of the checks alone.
+
+    Of what does not count it is taken that the peer sees it as we do.
+    """
+    here = sum(one.here for one in differing)
+    return replace(
+        view,
+        there=view.here - here + (len(differing) - here),
+        disagreements=tuple(one for one in view.disagreements if one in differing),
+    )
 
 
 def better_here(view: View) -> tuple[Disagreement, ...]:

@@ -71,6 +71,7 @@ from lvsctl.model.pair import (
     VirtualAddress,
     VrrpVersion,
 )
+from lvsctl.model.peer_view import Disagreement, InstanceStanding, PeerView
 from lvsctl.model.problem import Problem, Severity
 from lvsctl.model.receiver import (
     PAGERDUTY,
@@ -160,6 +161,7 @@ __all__ = [
     "Counters",
     "DeleteServer",
     "DeleteService",
+    "Disagreement",
     "EditServer",
     "EditService",
     "Effect",
@@ -176,6 +178,7 @@ __all__ = [
     "Hooks",
     "Info",
     "Instance",
+    "InstanceStanding",
     "Interface",
     "Interfaces",
     "Labels",
@@ -201,6 +204,7 @@ __all__ = [
     "PagerDuty",
     "PairSpec",
     "Peer",
+    "PeerView",
     "Penalties",
     "Plan",
     "Pool",
