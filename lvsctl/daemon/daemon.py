@@ -30,6 +30,8 @@ from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.daemon.pairing.providers import Providers
+from lvsctl.daemon.peer.sight import Sight
+from lvsctl.daemon.peer.watch import PeerWatch
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
@@ -41,7 +43,7 @@ from lvsctl.decide.health import presume
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import Generation, Outcome, Problem, Question
+from lvsctl.model import Generation, InstanceStanding, Outcome, Problem, Question
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -104,6 +106,14 @@ class Daemon:
         self.pairing = Pairing(
             loaded.spec.pair, providers or Providers(state.directory), tell=self.tell, wake=self.world.wake.set
         )
+        self.peer = PeerWatch(
+            Sight(self.world, states=lambda: self.last.states, instances=self._stands),
+            self.overrides,
+            tell=self.tell,
+            clock=self.clock,
+            wake=self.world.wake.set,
+            obey=self._obey_peer,
+        )
         self._stop = asyncio.Event()
         self._loading = Loading(self, loaded)
         self.lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
@@ -123,6 +133,15 @@ class Daemon:
     def _heard(self, question: Question, outcome: Outcome) -> float:
         self.metrics.heard(question, outcome)
         return self.world.heard(question, outcome)
+
+    def _stands(self) -> tuple[InstanceStanding, ...]:
+        view = self.pairing.view()
+        instances = view.instances if view is not None else ()
+        return tuple(InstanceStanding(one.name, one.role, one.priority) for one in instances)
+
+    def _obey_peer(self) -> None:
+        self.overrides.say_idle(self.world.spec)
+        self.world.order(self.overrides.in_force())
 
     def stop(self) -> None:
         """End `run` after the round in progress; the other director need not wait for that."""
@@ -169,6 +188,7 @@ class Daemon:
         await self.alerts.start(self.world.spec.alerting)  # before the first answer
         self.runner.keep(self.world.spec.questions)
         await self.listeners.start(self.world.spec.metrics.listen)
+        await self.peer.take(self.world.spec.pair)
 
     async def run(self) -> None:
         """Round after round until `stop`; then what conf.d says about leaving."""

@@ -21,6 +21,7 @@ async def leave(daemon: Daemon) -> None:
     """In this order: until the addresses are the other director's, connections come here and need the table."""
     notify("STOPPING=1")
     await daemon.pairing.close()
+    await daemon.peer.close()
     await _leave_the_table(daemon)
     await daemon.alerts.close()
     await daemon.listeners.close()

@@ -88,3 +88,4 @@ class Loading:
         daemon.tell(Reloaded(len(spec.services), len(spec.questions), loaded.warnings))
         daemon.overrides.say_idle(spec)
         await daemon.pairing.take(spec.pair)
+        await daemon.peer.take(spec.pair)

@@ -44,7 +44,7 @@ class World:
     fallen: whom rounds took out whose checks fail. answered: when each canary passed last. removed: whom checks alone
     took out within the last period, and when.
     spill: the load of services with thresholds at the last look. generation: of the kernel, None if its version does
-    not tell.
+    not tell. turned: counts the times that a belief became another.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class World:
         self.removed: dict[RealKey, float] = {}
         self.spill: Loads = {}
         self.generation: Generation | None = None
+        self.turned = 0
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
@@ -84,6 +85,7 @@ class World:
     def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
         """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
         self.health = carry(self.spec, spec, self.health, have=table)
+        self.turned += 1
         self.spec = spec
         self.ladder = Ladder(missing)
         self.answered = {canary: at for canary, at in self.answered.items() if canary in spec.guard.canaries}
@@ -142,6 +144,7 @@ class World:
         members = self._members.get(check.id, ())
         were = [_alive(server, self.health) for _, _, server in members]
         before, self.health[check.id] = self.health[check.id], after
+        self.turned += 1
         assert after.last is not None  # noqa: S101 - nothing but an outcome changes a belief
         if after.up is not before.up:
             self._tell(HealthChanged(check.id, question, after.up, after.last))

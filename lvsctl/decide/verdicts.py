@@ -1,4 +1,4 @@
-"""A director's verdicts as it tells them: whose they are, and in one text a letter for each. Little is said of a change."""
+"""A director's verdicts as it tells them: whose they are, and a letter for each, so that a change is little to say."""
 
 from __future__ import annotations
 
