@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def doctor(output: str, config: str, socket: str, state_dir: str) -> int:
     """Look for what is wrong with this host, and say what mends it.
 
-    Kernel, schedulers and the module of hprio, sysctls that the services in conf.d depend on, their addresses, other
-    programs that write the IPVS table, conf.d, and the daemon. Each is ok, a warning or an error, with the command that
-    mends it below. Run it as root before going live and after every upgrade.
+    Kernel, schedulers and the module of hprio, sysctls that the services in conf.d depend on, their addresses, what the
+    director's pair needs, other programs that write the IPVS table, conf.d, and the daemon. Each is ok, a warning or an
+    error, with the command that mends it below. Run it as root before going live and after every upgrade.
 
     Changes nothing; but asking the kernel for a scheduler loads its module, as a service that wants it would. What real
     servers need is not seen from here: with route and tunnel the service's address on lo,

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from lvsctl.daemon.examine import host, keepalived
 from lvsctl.daemon.examine.gather import gather
 from lvsctl.daemon.examine.network import networking
+from lvsctl.daemon.examine.paired import Look
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Build, Daemon, DkmsSilent, Facts, Hprio, Modules, Network, Rival
+from lvsctl.decide.doctor.facts import Build, Daemon, DkmsSilent, Facts, Hprio, Modules, Network, Paired, Rival, Vrrp
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
@@ -23,6 +24,7 @@ from lvsctl.model import (
     Entry,
     Family,
     Info,
+    Interface,
     MarkKey,
     RealCounters,
     RealKey,
@@ -386,7 +388,8 @@ def test_what_keepalived_manages(tmp_path: Path) -> None:
     found = keepalived.rival(5, ["/usr/sbin/keepalived", "--dont-fork"], tmp_path)
     dns = tcp("2001:db8::1", 53)
     claims = keys(tcp("192.0.2.20", 80), MarkKey(Family.INET6, 7), type(dns)(dns.address, 53, type(dns.protocol).UDP))
-    assert found == Rival("keepalived", 5, True, claims, file="/etc/keepalived/keepalived.conf")
+    vrrp = Vrrp(instances=frozenset({"one"}))
+    assert found == Rival("keepalived", 5, True, claims, file="/etc/keepalived/keepalived.conf", vrrp=vrrp)
 
 
 @pytest.mark.parametrize(
@@ -446,12 +449,72 @@ def test_what_the_kernel_makes_up_has_no_size() -> None:
 # --- all together -------------------------------------------------------------------------------------------------
 
 
+PAIRED = """\
+global_defs {
+    vrrp_notify_fifo "/run/lvsctl/keepalived"   ! for lvsctl
+    lvs_sync_daemon eth1 VI_1
+}
+vrrp_sync_group VG_1 { group { VI_1 } }
+vrrp_instance VI_1 {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+}
+vrrp_instance "VI_2" {
+    interface eth1
+    # virtual_router_id 9
+    virtual_router_id 52
+}
+vrrp_instance half {
+}
+virtual_server 192.0.2.20 80 {
+    virtual_router_id 99
+}
+"""
+
+
+@pytest.mark.parametrize("option", ["--dont-fork", "-P", "--vrrp"])
+def test_what_keepalived_does_besides_ipvs(tmp_path: Path, option: str) -> None:
+    (tmp_path / "k.conf").write_text(PAIRED)
+    assert keepalived.rival(5, ["keepalived", option, "-f", "/k.conf"], tmp_path).vrrp == Vrrp(
+        frozenset({("eth0", 51), ("eth1", 52)}),
+        frozenset({"VI_1", "VI_2", "half"}),
+        frozenset({"VG_1"}),
+        frozenset({"/run/lvsctl/keepalived"}),
+        syncs=True,
+    )
+
+
+@pytest.mark.parametrize("option", ["-C", "--check"])
+def test_a_keepalived_without_vrrp(tmp_path: Path, option: str) -> None:
+    (tmp_path / "k.conf").write_text(PAIRED)
+    assert keepalived.rival(5, ["keepalived", option, "-f", "/k.conf"], tmp_path).vrrp is None
+    (tmp_path / "k.conf").write_text("vrrp_sync_group alone {\n}\n")
+    assert keepalived.rival(5, ["keepalived", "-f", "/k.conf"], tmp_path).vrrp is None
+    (tmp_path / "k.conf").unlink()
+    assert keepalived.rival(5, ["keepalived", "-P", "-f", "/k.conf"], tmp_path).vrrp is None
+
+
 async def facts(here: Host, ipvs: MemoryIpvs, *, text: str | None = None, **options: str | None) -> Facts:
     file = here.root / "site.yaml"
     file.write_text(text or conf(service("shop", "192.0.2.21", address="192.0.2.20:80", scheduler="hprio")))
-    daemon = Daemon("/s", version="x")
+    daemon = Daemon("/s", version="x", pid=7)
     state = State(here.root / "state")
-    return await gather(file, ipvs, state=state, daemon=daemon, dkms=options.get("dkms"), root=here.root)
+    return await gather(
+        file, ipvs, links_of(here), state=state, daemon=daemon, dkms=options.get("dkms"), root=here.root
+    )
+
+
+def links_of(here: Host) -> Look:
+    """Interfaces are folders below `links`."""
+
+    async def look(name: str) -> Interface | None:
+        if (here.root / "links/silent").exists():
+            raise KernelError("netlink: no answer")
+        there = (here.root / "links" / name).exists()
+        return Interface(name, 2, bytes(6), up=True, carrier=True) if there else None
+
+    return look
 
 
 def lines(found: Facts) -> dict[str, str]:
@@ -533,3 +596,53 @@ async def test_a_host_with_nothing_in_proc(tmp_path: Path) -> None:
     for name in ("proc/sys/kernel/osrelease", "proc/self/status", "proc/self/ns/net"):
         os.unlink(tmp_path / name)
     assert lines(await facts(bare, MemoryIpvs()))["writers"].startswith("ok: ")
+
+
+# --- a pair -------------------------------------------------------------------------------------------------------
+
+PAIR = """
+services:
+  shop: {{address: 192.0.2.20:80, servers: [192.0.2.21], check: {{tcp: {{}}}}}}
+pair:
+  instances:
+    web: {{interface: eth0, vrid: 51, addresses: [192.0.2.20], track: [eth1]}}
+  sync: {{interface: eth1}}
+  hooks: {{on_active: [{0}/good, x], on_standby: [{0}/good], on_fault: [{0}/plain], on_stop: [{0}/absent]}}
+"""
+
+
+async def test_what_a_pair_names_is_looked_at(here: Host) -> None:
+    here.write("links/eth0", "")
+    here.write("good", "#!/bin/sh\n")
+    (here.root / "good").chmod(0o755)
+    here.write("plain", "")
+    here.write("proc/sys/net/ipv4/vs/sloppy_tcp", "1\n")
+    found = await facts(here, MemoryIpvs(), text=PAIR.format(here.root))
+    assert {name: one is not None for name, one in found.paired.interfaces.items()} == {"eth0": True, "eth1": False}
+    assert {Path(program).name: trouble for program, trouble in found.paired.programs.items()} == {
+        "good": "",
+        "plain": "is not executable",
+        "absent": "does not exist",
+    }
+    assert found.networking.sysctls == {"net.ipv4.vs.sloppy_tcp": "1"}
+    here.write("links/silent", "")
+    assert (await facts(here, MemoryIpvs(), text=PAIR.format(here.root))).paired.interfaces == {}
+
+
+@pytest.mark.parametrize(
+    ("comm", "capabilities", "raw"),
+    [
+        ("lvsctl", "0000000000001000", False),  # CAP_NET_ADMIN alone, as the unit had it once
+        ("lvsctl", "0000000000003000", True),
+        ("sshd", "0000000000000000", None),  # the daemon is in a container, and counts its processes by itself
+        ("lvsctl", "?", None),
+    ],
+)
+async def test_whether_the_daemon_may_speak_vrrp(here: Host, comm: str, capabilities: str, raw: bool | None) -> None:
+    here.write("proc/7/comm", f"{comm}\n")
+    here.write("proc/7/status", f"Name:\t{comm}\nCapEff:\t{capabilities}\n")
+    assert (await facts(here, MemoryIpvs(), text=PAIR.format(here.root))).paired.raw is raw
+
+
+async def test_without_a_pair_nothing_is_looked_at(here: Host) -> None:
+    assert (await facts(here, MemoryIpvs())).paired == Paired()

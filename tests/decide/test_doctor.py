@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Interface, ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -31,9 +31,11 @@ from lvsctl.model import (
     Forward,
     Generation,
     Info,
+    Instance,
     MarkKey,
     OnDown,
     OnExit,
+    PairSpec,
     Pool,
     Problem,
     RealAttrs,
@@ -374,6 +376,14 @@ def test_an_address_that_is_not_ours() -> None:
     ]
     assert wrong(host([WEB, two], networking={"local": (ip_network("192.0.2.0/24"),)})) == []
     assert wrong(host([WEB, two], networking={"local": None})) == []
+
+
+def test_an_address_that_the_pair_moves_is_nobody_s_to_add() -> None:
+    web = Instance("web", "eth0", 51, Family.INET, (IPv4Interface("192.0.2.1/24"),))
+    facts = host(networking={"local": ()})
+    facts = replace(facts, configuration=Configuration("/c", replace(spec(WEB), pair=PairSpec(instances=(web,)))))
+    found = [(one.level, one.text) for one in judge(facts) if one.subject == "address 192.0.2.1"]
+    assert found == [(Level.OK, "192.0.2.1 comes with the active role (web)")]
 
 
 KEEPALIVED = "grep -nE 'virtual_server|lvs_flush' /k.conf   # remove these, then: systemctl restart keepalived"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from lvsctl import __version__
@@ -12,13 +13,15 @@ from lvsctl.checks.registry import installed
 from lvsctl.config.load import load
 from lvsctl.daemon.examine import host
 from lvsctl.daemon.examine.network import networking
+from lvsctl.daemon.examine.paired import Look, paired
 from lvsctl.daemon.examine.rivals import rivals
 from lvsctl.daemon.reconcile import missing_schedulers
 from lvsctl.daemon.state import State
-from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Hprio, Kernel
+from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Hprio, Kernel, Paired
 from lvsctl.decide.doctor.hprio import NAME as HPRIO
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.decide.doctor.network import RULES
+from lvsctl.decide.doctor.pair import needs_of, wanted_sysctls
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.kernel.generation import generation_of
 from lvsctl.kernel.ipvs import Ipvs
@@ -34,12 +37,15 @@ def examine(config: Path, *, state_dir: Path, daemon: Daemon) -> tuple[Finding, 
 
 
 async def _with_kernel(config: Path, *, state_dir: Path, daemon: Daemon) -> tuple[Finding, ...]:
+    from lvsctl.kernel.addresses import Addresses  # noqa: PLC0415 - slow to import
     from lvsctl.kernel.netlink import NetlinkIpvs  # noqa: PLC0415 - pyroute2 is slow to import
 
-    ipvs = NetlinkIpvs()
+    ipvs, addresses = NetlinkIpvs(), Addresses()
+    state = State(state_dir)
     try:
-        return judge(await gather(config, ipvs, state=State(state_dir), daemon=daemon, dkms=_dkms()))
+        return judge(await gather(config, ipvs, addresses.look, state=state, daemon=daemon, dkms=_dkms()))
     finally:
+        await addresses.close()
         await ipvs.close()
 
 
@@ -49,9 +55,9 @@ def _dkms() -> str | None:
 
 
 async def gather(
-    config: Path, ipvs: Ipvs, *, state: State, daemon: Daemon, dkms: str | None, root: Path = ROOT
+    config: Path, ipvs: Ipvs, look: Look, *, state: State, daemon: Daemon, dkms: str | None, root: Path = ROOT
 ) -> Facts:
-    """root: where /proc, /sys and /lib are looked for. dkms: path of the program."""
+    """look: at an interface. root: where /proc, /sys and /lib are looked for. dkms: path of the program."""
     configuration = _configuration(config)
     spec = configuration.spec
     keys = [] if spec is None else [service.key for service in spec.services.values()]
@@ -63,7 +69,7 @@ async def gather(
         hprio=host.hprio(root, dkms) if _wants_hprio(spec) else Hprio(),
         networking=networking(
             root,
-            [rule.name for rule in RULES],
+            [*(rule.name for rule in RULES), *_of_the_pair(spec)],
             {key.address for key in keys if isinstance(key, AddressKey)},
         ),
         rivals=rivals(root),
@@ -71,7 +77,13 @@ async def gather(
         owned=owned,
         amnesia=amnesia,
         state_file=str(state.file),
+        paired=Paired() if spec is None or spec.pair is None else await paired(root, spec.pair, look, daemon.pid),
     )
+
+
+def _of_the_pair(spec: Spec | None) -> Iterator[str]:
+    if spec is not None and spec.pair is not None:
+        yield from (wanted.name for wanted in wanted_sysctls(needs_of(spec.pair)))
 
 
 def _configuration(path: Path) -> Configuration:

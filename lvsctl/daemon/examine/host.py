@@ -10,6 +10,7 @@ from lvsctl.decide.doctor.facts import Build, DkmsSilent, Hprio, Modules
 from lvsctl.decide.doctor.hprio import PACKAGE
 
 CAP_NET_ADMIN = 12
+CAP_NET_RAW = 13
 DKMS_PATIENCE = 30  # seconds; it is a shell script
 LARGEST = 1 << 24  # bytes of a file; those of /proc have 0
 
@@ -28,12 +29,17 @@ def text_of(file: Path) -> str:
 
 def permitted(root: Path) -> bool:
     """Whether this process has CAP_NET_ADMIN."""
-    for line in text_of(root / "proc/self/status").splitlines():
+    return bool(has(root, "self", CAP_NET_ADMIN))
+
+
+def has(root: Path, process: str, capability: int) -> bool | None:
+    """Whether the process has the capability; None if it is not there, or does not tell."""
+    for line in text_of(root / "proc" / process / "status").splitlines():
         name, _, value = line.partition(":")
         if name == "CapEff":
             with contextlib.suppress(ValueError):
-                return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
-    return False
+                return bool(int(value, 16) >> capability & 1)
+    return None
 
 
 def release(root: Path) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from lvsctl.model import Address, Generation, Info, Problem, ServiceKey, Spec, Table
+from lvsctl.model import Address, Generation, Info, Interfaces, Problem, ServiceKey, Spec, Table
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -30,6 +30,7 @@ class Area(StrEnum):
     KERNEL = "kernel"
     SCHEDULERS = "schedulers"
     NETWORK = "network"
+    PAIR = "pair"
     RIVALS = "other writers"
     LVSCTL = "lvsctl"
 
@@ -129,12 +130,27 @@ class Networking:
 
 
 @dataclass(frozen=True, slots=True)
+class Vrrp:
+    """What a keepalived does besides IPVS.
+
+    routers: by interface and virtual router id. instances, groups: their names. fifos: where it tells transitions.
+    syncs: it starts and stops the kernel's sync daemon.
+    """
+
+    routers: frozenset[tuple[str, int]] = frozenset()
+    instances: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    fifos: frozenset[str] = frozenset()
+    syncs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """Another program that writes, or may write, the IPVS table of this network namespace.
 
     writes: None if that could not be found out. claims: services that it manages, as far as is known. flushes: it
     empties the whole table at times. sweeps: it deletes services that it does not know, except those with an address in
-    `spares`. file: its configuration, "" if unknown.
+    `spares`. file: its configuration, "" if unknown. vrrp: None if it speaks none, or nobody knows.
     """
 
     name: str
@@ -145,6 +161,7 @@ class Rival:
     sweeps: bool = False
     spares: frozenset[Network] = frozenset()
     file: str = ""
+    vrrp: Vrrp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +182,19 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """What conf.d's `pair` names, as it is on this host.
+
+    interfaces: those that could be asked for. programs: path of a hook -> what is wrong with it, "" for nothing. raw:
+    whether the daemon has CAP_NET_RAW; None if it does not run, or that is unknown.
+    """
+
+    interfaces: Interfaces = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
+    raw: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything. version: of this lvsctl. owned: services lvsctl made, as written in `state_file`, None if unknown for
     the reason in `amnesia`."""
@@ -179,3 +209,4 @@ class Facts:
     owned: frozenset[ServiceKey] | None = frozenset()
     amnesia: str = ""
     state_file: str = ""
+    paired: Paired = Paired()

@@ -76,9 +76,14 @@ def _addresses(spec: Spec, networking: Networking) -> Iterator[Finding]:
     for service in spec.services.values():
         if isinstance(service.key, AddressKey):
             users.setdefault(service.key.address, []).append(service.name)
+    moving = {vip.ip for one in spec.pair.instances for vip in one.addresses} if spec.pair else set()
     for address, names in users.items():
         if any(address in network for network in networking.local):
             text = f"{address} is an address of this host ({listed(names)})"
+            yield Finding(Level.OK, Area.NETWORK, f"address {address}", text)
+            continue
+        if address in moving:
+            text = f"{address} comes with the active role ({listed(names)})"
             yield Finding(Level.OK, Area.NETWORK, f"address {address}", text)
             continue
         text = f"{address} is no address of this host: nobody is served there, as is right on standby ({listed(names)})"

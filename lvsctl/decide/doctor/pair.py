@@ -7,25 +7,42 @@ from dataclasses import dataclass
 
 from lvsctl.decide.doctor.facts import Area, Finding, Level
 from lvsctl.decide.doctor.network import SYSCTLS_FILE
+from lvsctl.model import Family, PairSpec
 
 
 @dataclass(frozen=True, slots=True)
 class PairNeeds:
-    """What a pair does on this host. copies: connections are synchronised. virtual: interfaces below a virtual MAC."""
+    """What a pair does on this host.
+
+    copies: connections are synchronised. virtual: interfaces below a virtual MAC that has IPv4 addresses. six:
+    interfaces with a virtual router of IPv6.
+    """
 
     copies: bool = False
     virtual: tuple[str, ...] = ()
+    six: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WantedSysctl:
-    """bad: the values that harm; good: the one to set instead. A name has a slash where an interface's has a dot."""
+    """bad: the values that harm; good: the one to set instead. A name has a slash where an interface's has a dot.
+
+    unless: another sysctl, and its value with which this one does no harm.
+    """
 
     name: str
     bad: frozenset[str]
     good: str
     level: Level
     harm: str
+    unless: tuple[str, str] = ("", "")
+
+
+def needs_of(pair: PairSpec) -> PairNeeds:
+    """What conf.d asks for."""
+    virtual = [one.interface for one in pair.instances if one.virtual_mac and one.family is Family.INET]
+    six = [one.interface for one in pair.instances if one.family is Family.INET6]
+    return PairNeeds(pair.sync is not None, tuple(dict.fromkeys(virtual)), tuple(dict.fromkeys(six)))
 
 
 def wanted_sysctls(needs: PairNeeds) -> tuple[WantedSysctl, ...]:
@@ -36,11 +53,17 @@ def wanted_sysctls(needs: PairNeeds) -> tuple[WantedSysctl, ...]:
         wanted.append(WantedSysctl("net.ipv4.vs.sloppy_tcp", frozenset("0"), "1", Level.WARNING, harm))
     if needs.virtual:
         harm = "packets to a virtual MAC are dropped, for the way back is by the interface below"
-        wanted.append(WantedSysctl("net.ipv4.conf.all.rp_filter", frozenset("1"), "2", Level.ERROR, harm))
+        loose = "net.ipv4.conf.all.rp_filter"
+        wanted.append(WantedSysctl(loose, frozenset("1"), "2", Level.ERROR, harm))
+        default = "net.ipv4.conf.default.rp_filter"  # the virtual interface's own; of the two the higher one counts
+        wanted.append(WantedSysctl(default, frozenset("1"), "2", Level.ERROR, harm, unless=(loose, "2")))
     for interface in needs.virtual:
         name = f"net.ipv4.conf.{interface.replace('.', '/')}.arp_ignore"
         harm = "it answers ARP for virtual addresses with its own MAC, beside the virtual one"
         wanted.append(WantedSysctl(name, frozenset("0"), "1", Level.ERROR, harm))
+    for interface in needs.six:
+        name = f"net.ipv6.conf.{interface.replace('.', '/')}.disable_ipv6"
+        wanted.append(WantedSysctl(name, frozenset("1"), "0", Level.ERROR, "there is no IPv6 for a virtual router"))
     return tuple(wanted)
 
 
@@ -51,8 +74,9 @@ def judge_pair(needs: PairNeeds, sysctls: Mapping[str, str]) -> Iterator[Finding
         if value is None:
             continue
         text = f"{wanted.name} is {value}"
-        if value not in wanted.bad:
-            yield Finding(Level.OK, Area.NETWORK, wanted.name, text)
+        name, harmless = wanted.unless
+        if value not in wanted.bad or (name and sysctls.get(name) == harmless):
+            yield Finding(Level.OK, Area.PAIR, wanted.name, text)
             continue
         mend = f"echo '{wanted.name} = {wanted.good}' >> {SYSCTLS_FILE} && sysctl -p {SYSCTLS_FILE}"
-        yield Finding(wanted.level, Area.NETWORK, wanted.name, f"{text}: {wanted.harm}", mend)
+        yield Finding(wanted.level, Area.PAIR, wanted.name, f"{text}: {wanted.harm}", mend)
