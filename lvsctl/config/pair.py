@@ -83,7 +83,9 @@ class Keepalived(Form):
 
     instance: Maybe[str] = Field(None, description="Its vrrp_instance, or")
     group: Maybe[str] = Field(None, description="its vrrp_sync_group.")
-    fifo: Maybe[Directory] = Field(None, description="Its vrrp_notify_fifo. Default: its notify script tells lvsctl.")
+    fifo: Maybe[Directory] = Field(
+        None, description="Its vrrp_notify_fifo, such as /run/lvsctl/keepalived. Default: its notify script tells."
+    )
     interface: Maybe[InterfaceName] = Field(None, description="Where it has its addresses.")
     addresses: Maybe[Some[tuple[RouterAddress, ...]]] = Field(
         None, description="Where they are when lvsctl starts says what the role is, until keepalived tells of another."

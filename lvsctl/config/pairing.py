@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lvsctl.config import pair as form
-from lvsctl.config import pair_instances
-from lvsctl.config.alert_fields import INLINE, Given
 from lvsctl.config.document import Place, shown
+from lvsctl.config.pair_routers import family_of, routers, secrets
 from lvsctl.config.schema import Service
-from lvsctl.config.wording import did_you_mean
 from lvsctl.model import (
+    OWNER,
     Announcing,
-    ChecksumForm,
-    Family,
     Followed,
     Hooks,
-    Instance,
     PairSpec,
     Peer,
     Penalties,
     Problem,
     Provider,
-    Secret,
     Severity,
     Standby,
     Steadiness,
     Syncing,
     Vip,
 )
+from lvsctl.model import Service as ServiceSpec
 
 T = TypeVar("T")
 
@@ -59,16 +55,37 @@ class Written:
 
 
 def compile_pair(
-    written: Written | None, services: Mapping[str, tuple[Place, Service]], problems: list[Problem]
+    written: Written | None,
+    services: Mapping[str, tuple[Place, Service]],
+    compiled: Collection[ServiceSpec],
+    problems: list[Problem],
 ) -> PairSpec | None:
-    """None where there is none, or not enough of it was understood. What is wrong with it goes to `problems`."""
+    """None where there is none. What is wrong with it goes to `problems`. compiled: what the services have become."""
     if written is None:
         for place, service in services.values():
             if service.penalty is not None:
                 message = "does nothing without `pair`: add that, or remove this"
                 problems.append(place.at("penalty").problem(message, key=True))
         return None
+    _synchronisable(written, compiled, problems)
     return _Compiler(written, problems).compile(services)
+
+
+def _synchronisable(written: Written, services: Collection[ServiceSpec], problems: list[Problem]) -> None:
+    """The kernel refuses a sync daemon beside a server of the other family, and such a server beside a sync daemon."""
+    mixed = [
+        service.name
+        for service in services
+        if any(
+            family_of(server.key.address) is not service.key.family for pool in service.pools for server in pool.servers
+        )
+    ]
+    if mixed and "sync" in written.places:
+        message = (
+            f"the kernel copies no connections while `{shown(mixed[0])}` has servers of the other family: give those "
+            "servers a service of their own, or remove this"
+        )
+        problems.append(written.places["sync"].problem(message, key=True))
 
 
 class _Compiler:
@@ -83,17 +100,20 @@ class _Compiler:
     def compile(self, services: Mapping[str, tuple[Place, Service]]) -> PairSpec:
         self._belongs()
         given = self._form.penalties or form.PairPenalties()
+        penalties = {name: self._penalties(place, service, given) for name, (place, service) in services.items()}
+        if any(one != Penalties() for one in penalties.values()):
+            self._unmoved()
         usual = PairSpec()
         return PairSpec(
             self._provider,
             self._form.standby or Standby.PROGRAM,
-            self._instances(),
+            routers(self._form, self._places, self._problems, whole=self._whole),
             self._follows(),
             self._form.name or usual.name,
             self._announcing(),
             self._syncing(),
             self._hooks(),
-            {name: self._penalties(place, service, given) for name, (place, service) in services.items()},
+            penalties,
             Steadiness(given.patience, given.hold),
             self._peer(),
         )
@@ -110,71 +130,12 @@ class _Compiler:
         if key and key not in self._places:
             self._say(self._places.get("provider", self._place), message)
 
-    # --- instances ------------------------------------------------------------------------------------------------
-
-    def _instances(self) -> tuple[Instance, ...]:
-        groups = self._groups()
-        found = {}
+    def _unmoved(self) -> None:
         for name, one in (self._form.instances or {}).items():
-            found[name] = self._instance(name, one, groups.get(name, ""))
-        self._apart(found)
-        return tuple(found.values())
-
-    def _instance(self, name: str, one: pair_instances.Instance, group: str) -> Instance:
-        place = self._places["instances"].at(name)
-        return Instance(
-            name,
-            one.interface,
-            one.vrid,
-            Family.INET if one.addresses[0].version == 4 else Family.INET6,
-            one.addresses,
-            one.source,
-            one.version,
-            one.priority,
-            one.interval,
-            one.preempt,
-            one.preempt_delay or 0.0,
-            one.peers or (),
-            least_hops=one.least_hops or 255,
-            group=group,
-            checksum=one.checksum or ChecksumForm.KEEPALIVED,
-            password=self._secret(one.password, place.at("password")) if one.password else None,
-            keys=self._secrets(one.keys or (), place.at("keys")),
-            track=one.track or (),
-            virtual_mac=one.virtual_mac,
-        )
-
-    def _groups(self) -> dict[str, str]:
-        """The group of each instance that has one."""
-        known = self._form.instances or {}
-        groups: dict[str, str] = {}
-        for group, members in (self._form.groups or {}).items():
-            for index, name in enumerate(members):
-                place = self._places["groups"].at(group, index)
-                if name not in known and self._whole:
-                    meant = did_you_mean(name, sorted(known))
-                    hint = f"did you mean `{meant}`?" if meant else f"known are {', '.join(sorted(known)) or 'none'}"
-                    self._say(place, f"there is no instance `{shown(name)}`: {hint}")
-                elif name in groups:
-                    self._say(place, f"`{name}` is in the group `{groups[name]}` already: it can move with one only")
-                groups.setdefault(name, group)
-        return groups
-
-    def _apart(self, instances: Mapping[str, Instance]) -> None:
-        """Virtual routers are told apart by interface, family and id; an address is on one of them."""
-        routers: dict[tuple[str, Family, int], str] = {}
-        owners: dict[object, str] = {}
-        for name, one in instances.items():
-            place = self._places["instances"].at(name)
-            other = routers.setdefault((one.interface, one.family, one.vrid), name)
-            if other != name:
-                message = f"`{other}` has the vrid {one.vrid} on {one.interface} already: give one of them another"
-                self._say(place.at("vrid"), message)
-            for index, address in enumerate(one.addresses):
-                shared = address.is_link_local and address.version == 6  # on other links, it is another one
-                owner = owners.setdefault((address.ip, one.interface if shared else ""), name)
-                if owner != name:
-                    self._say(place.at("addresses", index), f"`{address.ip}` is an address of `{owner}` already")
+            if one.priority == OWNER:
+                message = "255 owns the addresses, and penalties take nothing from it: write 254 or less"
+                place = self._places["instances"].at(name, "priority")
+                self._say(place, message, severity=Severity.WARNING)
 
     # --- what goes with the role ------------------------------------------------------------------------------------
 
@@ -219,21 +180,10 @@ class _Compiler:
         if one.penalty is not None and self._provider is not Provider.VRRP and self._whole:
             message = f"does nothing with `provider: {self._provider}`, which has no priority to take from: remove it"
             self._say(place.at("penalty"), message)
-        address, listen, keys = one.address, one.listen, self._secrets(one.key, place.at("key"))
+        address, listen, keys = one.address, one.listen, secrets(one.key, place.at("key"), self._problems)
         assert address.port and listen.port  # noqa: S101 - it has a default
         peer = Peer(address.address, address.port, listen.address, listen.port, keys, one.interval)
         return peer if one.penalty is None else replace(peer, penalty=one.penalty)
-
-    # --- tools ------------------------------------------------------------------------------------------------------
-
-    def _secrets(self, given: tuple[Given, ...], place: Place) -> tuple[Secret, ...]:
-        places = [place.at(index) if isinstance(place.value, list) else place for index in range(len(given))]
-        return tuple(self._secret(one, at) for one, at in zip(given, places, strict=True))
-
-    def _secret(self, given: Given, place: Place) -> Secret:
-        if given.inline:
-            self._say(place, INLINE, severity=Severity.WARNING)
-        return given.secret
 
     def _say(self, place: Place, message: str, *, key: bool = False, severity: Severity = Severity.ERROR) -> None:
         self._problems.append(place.problem(message, key=key, severity=severity))

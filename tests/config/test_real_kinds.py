@@ -20,6 +20,17 @@ def test_the_examples_load_as_they_stand() -> None:
     assert list(found.spec.services) == ["shop", "intranet", "mirror", "names", "phones", "marked"]
 
 
+def test_the_example_of_a_pair_loads_once_it_has_its_key(tmp_path: Path) -> None:
+    for file in EXAMPLES.iterdir():
+        text = file.read_text().replace("/etc/lvsctl/peer.key", str(tmp_path / "key"))
+        (tmp_path / file.name.removesuffix(".example")).write_text(text)
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    found = load(tmp_path, installed())
+    assert [warning.path for warning in found.warnings] == ["services.shop.persistent"]
+    assert found.spec.pair is not None
+    assert found.spec.pair.names == ("web4", "web6")
+
+
 def test_the_seeds_example_loads_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SEED)
     found = load(tmp_path, installed())

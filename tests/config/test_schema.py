@@ -20,7 +20,7 @@ from tests.config.kinds import kinds
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "schema" / "lvsctl.schema.json"
-EXAMPLES = sorted((ROOT / "conf.d").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "conf.d").iterdir())
 GOOD = sorted((Path(__file__).parent / "testdata" / "good").glob("*.yaml"))
 MODELINE = "# yaml-language-server: $schema=../schema/lvsctl.schema.json"
 

@@ -10,7 +10,6 @@ from lvsctl.decide.doctor.pair import judge_pair, needs_of
 from lvsctl.decide.doctor.words import listed
 from lvsctl.model import (
     Address,
-    AddressKey,
     Family,
     Hooks,
     Instance,
@@ -124,8 +123,7 @@ def _synchronised(pair: PairSpec, found: Interfaces, table: Table) -> Iterator[F
 
 
 def _mixes(key: ServiceKey, version: int) -> bool:
-    family = _family(key.address.version) if isinstance(key, AddressKey) else key.family
-    return family is not _family(version)
+    return key.family is not _family(version)
 
 
 # --- programs -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""The whole daemon of a pair as its unit starts it: not root, with CAP_NET_ADMIN and CAP_NET_RAW and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.e2e.netns import inside
+from tests.kernel.privileges import CAP_NET_ADMIN, CAP_NET_RAW
+from tests.pair.stage import STARTING, addresses, waited
+from tests.pair.wire import cable, hosts
+
+LVSCTL = Path(sys.executable).with_name("lvsctl")
+UNIT = Path(__file__).parents[2] / "deploy/systemd/lvsctl.service"
+VIP, VIP6 = "192.0.2.100", "2001:db8::100"
+CONF = f"""\
+services:
+  shop:
+    address: {VIP}:80
+    scheduler: rr
+    check: none
+    servers: [192.0.2.1]
+pair:
+  instances:
+    web4: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [{VIP}/24]}}
+    web6: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [fe80::100/64, "{VIP6}/64"]}}
+  groups: {{both: [web4, web6]}}
+"""
+
+
+@pytest.fixture
+def user() -> int:
+    """Who may read this checkout, and is not root."""
+    return LVSCTL.stat().st_uid or 65534
+
+
+@pytest.fixture
+def folder(user: int) -> Iterator[Path]:
+    """That of a test is root's alone."""
+    with TemporaryDirectory() as name:
+        os.chown(name, user, user)
+        yield Path(name)
+
+
+def capabilities(status: str) -> dict[str, int]:
+    """CapEff and its like, of /proc/PID/status."""
+    lines = (line.split(":") for line in status.splitlines() if line.startswith("Cap"))
+    return {name: int(value, 16) for name, value in lines}
+
+
+def test_the_unit_gives_what_the_daemon_needs() -> None:
+    settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#")
+    assert settings["User"] == "lvsctl"
+    assert settings["AmbientCapabilities"] == settings["CapabilityBoundingSet"] == "CAP_NET_ADMIN CAP_NET_RAW"
+    assert "AF_PACKET" in settings["RestrictAddressFamilies"].split()
+
+
+@pytest.mark.kernel
+def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> None:
+    (folder / "site.yaml").write_text(CONF)
+    wanted = "-all,+net_admin,+net_raw"
+    moving = {VIP, VIP6, "fe80::100"}
+    limits = [f"--inh-caps={wanted}", f"--ambient-caps={wanted}", f"--bounding-set={wanted}", "--no-new-privs"]
+    command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *limits, str(LVSCTL), "run"]
+    command += ["-c", str(folder / "site.yaml"), "--socket", str(folder / "sock"), "--state-dir", str(folder / "state")]
+    with cable():
+        host, log = hosts()[1], (folder / "log").open("w+")
+        with inside(host):
+            daemon = subprocess.Popen(command, stderr=log, cwd="/")
+        try:
+            waited(lambda: moving <= addresses(host), 2 * STARTING, lambda: Path(log.name).read_text())
+            both = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW
+            own = Path(f"/proc/{daemon.pid}/status").read_text()
+            assert f"Uid:\t{user}\t{user}\t{user}\t{user}" in own
+            assert set(capabilities(own).values()) == {both}
+            with inside(host):
+                table = subprocess.run(["ipvsadm", "-Ln"], capture_output=True, text=True, check=True).stdout
+            assert f"{VIP}:80 rr" in table
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(60) == 0
+        finally:
+            daemon.kill()
+            daemon.wait(60)
+            log.close()
+        assert not moving & addresses(host)
+        assert "not permitted" not in (folder / "log").read_text()
