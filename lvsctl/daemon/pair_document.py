@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.decide.failover import objections
 from lvsctl.decide.pair_concerns import concerns
 from lvsctl.model import ServiceState
@@ -13,6 +15,12 @@ from lvsctl.model.pair_view import HookView, InstanceView, PairView, SyncView
 from lvsctl.model.peer_view import PeerView
 
 Json = dict[str, Any]
+
+
+def pair_seen(daemon: Daemon) -> PairView | None:
+    """The pair with what the other director says; None: conf.d has none."""
+    view = daemon.pairing.view()
+    return None if view is None else replace(view, peer=daemon.peer.view())
 
 
 def pair_document(view: PairView, states: Mapping[str, ServiceState]) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 from lvsctl import __version__
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.ordered import ordered_json
-from lvsctl.daemon.pair_document import pair_in_short
+from lvsctl.daemon.pair_document import pair_in_short, pair_seen
 from lvsctl.daemon.state import key_json
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.explain.evidence import state
@@ -96,7 +96,7 @@ def _guard(daemon: Daemon) -> Json:
 
 
 def _pair(daemon: Daemon) -> Json | None:
-    view = daemon.pairing.view()
+    view = pair_seen(daemon)
     return None if view is None else pair_in_short(view)
 
 

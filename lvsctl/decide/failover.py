@@ -19,7 +19,7 @@ def objections(view: PairView, states: Mapping[str, ServiceState]) -> tuple[str,
 
     states: of the services here, by name. Whoever follows keepalived's word hands nothing over, so nothing is held
     against it here. With `manual` somebody else makes sure that the other one takes over: what that one sees counts, if
-    it can be asked at all.
+    it can be asked at all. Without a peer to ask it is enough that another was heard at all, as a standby is silent.
     """
     if view.provider is Provider.KEEPALIVED:
         return ()
@@ -27,7 +27,12 @@ def objections(view: PairView, states: Mapping[str, ServiceState]) -> tuple[str,
         return tuple(_of_the_peer(view, view.peer, states))
     if view.provider is Provider.MANUAL:
         return ()
-    return ("nobody is known to take over: a standby director is silent, and conf.d has no `pair.peer` to ask it",)
+    alone = [one.name for one in view.instances if one.role is Role.ACTIVE and not one.counts.get("heard")]
+    if not alone:
+        return ()
+    return (
+        f"nobody is known to take over: {', '.join(alone)} has heard no other, and conf.d has no `pair.peer` to ask",
+    )
 
 
 def _of_the_peer(view: PairView, peer: PeerView, states: Mapping[str, ServiceState]) -> Iterator[str]:

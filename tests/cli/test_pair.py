@@ -147,6 +147,12 @@ def test_pair_status(run: Run, daemon: Daemon) -> None:
     assert json.loads(run("pair", "--socket", listener.path, "status", "-o", "json").stdout) == pair()
 
 
+def test_how_often_it_is_watched(run: Run) -> None:
+    result = run("pair", "status", "-w", "0.01")
+    assert result.exit_code == 2
+    assert "0.01 is not between 0.1 and 3600 seconds" in result.stderr
+
+
 def test_a_daemon_without_a_pair(run: Run, daemon: Daemon) -> None:
     why = "conf.d has no `pair:`, so this director has no peer"
     path = daemon({"GET /v1/pair": (404, {"error": why})}).path

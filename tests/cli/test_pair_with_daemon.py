@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.cli.test_with_daemon import lvsctl
+from tests.daemon.peer.making import free_port
 from tests.daemon.site import Site, conf, service, serving
 
 SHOP = conf(service("shop", "127.0.0.11", address="192.0.2.20:1", check="none"))
@@ -51,3 +53,46 @@ async def test_a_director_that_stands_alone(tmp_path: Path) -> None:
             status, out, err = await lvsctl("--socket", path, *words)
             why = "there is no pair: conf.d has no `pair:`, so this director stands alone"
             assert (status, out, err) == (1, "", f"lvsctl: {why}\n")
+
+
+def talking(folder: Path, here: int, there: int) -> Site:
+    """One of two directors that ask one another."""
+    folder.mkdir()
+    site = Site(MemoryIpvs(schedulers=("wlc",)), folder)
+    peer = f"{{address: '127.0.0.1:{there}', listen: '127.0.0.1:{here}', key: {'k' * 32}, interval: 100ms}}"
+    site.write(SHOP + f"pair: {{provider: manual, name: cloud, peer: {peer}}}\n")
+    return site
+
+
+async def said(path: Path, *words: str, expected: str) -> str:
+    """The output of the command, once it has this in it."""
+    async with asyncio.timeout(30):
+        while expected not in (text := "".join(map(str, await lvsctl("--socket", path, *words)))):
+            pass
+    return text
+
+
+async def test_two_directors_hand_over_and_wait(tmp_path: Path) -> None:
+    one, other = free_port("127.0.0.1"), free_port("127.0.0.1")
+    here, there = talking(tmp_path / "a", one, other), talking(tmp_path / "b", other, one)
+    paths = here.folder / "lvsctl.sock", there.folder / "lvsctl.sock"
+    async with here.running() as a, serving(a, paths[0]):
+        await here.ready()
+        await lvsctl("--socket", paths[0], "role", "active")
+        shown = await said(paths[0], "pair", "status", expected="not heard yet: ")
+        assert "\nlvsctl failover would be refused: nobody is known to take over: the peer is not heard" in shown
+        async with there.running() as b, serving(b, paths[1]):
+            await there.ready()
+            shown = await said(paths[0], "pair", "status", expected="cloud     active  -         standby  -")
+            assert f"\npeer 127.0.0.1:{other}: heard 0." in shown
+            assert "would be refused" not in shown
+            assert "ATTENTION" not in shown
+            waiting = asyncio.create_task(lvsctl("--socket", paths[0], "failover", "--wait"))
+            await said(paths[0], "role", expected="standby")
+            assert not waiting.done()
+            assert (await lvsctl("--socket", paths[1], "role", "active"))[0] == 0
+            status, out, err = await waiting
+            assert (status, err) == (0, "")
+            assert out.startswith(f"127.0.0.1:{other} is active after ")
+            assert (await lvsctl("--socket", paths[0], "role", "active"))[0] == 0
+            await said(paths[1], "status", expected="ATTENTION: both directors are active for cloud")

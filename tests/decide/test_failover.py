@@ -19,6 +19,9 @@ def active(name: str = "web4", role: Role | None = Role.ACTIVE) -> InstanceView:
     return InstanceView(name, role)
 
 
+heard = InstanceView("web4", Role.ACTIVE, counts={"sent": 9, "heard": 1})
+
+
 def pair(peer: PeerView | None, *instances: InstanceView, provider: Provider = Provider.VRRP) -> PairView:
     return PairView(provider, Standby.PROGRAM, Role.ACTIVE, instances or (active(),), peer=peer)
 
@@ -39,9 +42,15 @@ def differs(last: int, *, here: bool, service: str = "shop") -> Disagreement:
         pytest.param(pair(peer(Role.ACTIVE)), (), id="one that is active already all the more"),
         pytest.param(
             pair(None),
-            (f"{NOBODY}a standby director is silent, and conf.d has no `pair.peer` to ask it",),
-            id="without a peer to ask nothing is known of who stands by",
+            (f"{NOBODY}web4 has heard no other, and conf.d has no `pair.peer` to ask",),
+            id="without a peer to ask nothing is known of who never spoke",
         ),
+        pytest.param(
+            pair(None, heard, active("web6"), active("web7", Role.STANDBY)),
+            (f"{NOBODY}web6 has heard no other, and conf.d has no `pair.peer` to ask",),
+            id="nor of who never spoke for one of several instances",
+        ),
+        pytest.param(pair(None, heard), (), id="who spoke once is there, for all that is known: a standby is silent"),
         pytest.param(
             pair(peer(heard=None)), (f"{NOBODY}the peer is not heard",), id="a peer that was never heard is nobody"
         ),

@@ -26,7 +26,7 @@ from lvsctl.daemon.api.shapes import (
     or_null,
     shape,
 )
-from lvsctl.daemon.pair_document import pair_document
+from lvsctl.daemon.pair_document import pair_document, pair_seen
 from lvsctl.decide.failover import objections
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Provider, Role, Standby, SyncRole
@@ -215,7 +215,7 @@ async def notice(request: web.Request) -> web.Response:
 
 
 def _view(request: web.Request) -> PairView:
-    view = request.app[DAEMON].pairing.view()
+    view = pair_seen(request.app[DAEMON])
     if view is None:
         raise NotFound(NO_PAIR)
     return view

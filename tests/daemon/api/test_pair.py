@@ -129,7 +129,7 @@ async def test_who_speaks_vrrp_hands_over_by_force_where_nobody_is_known(tmp_pat
         said = await ask(http, "GET", "/v1/pair", 200)
         [web] = said["instances"]
         assert (web["role"], web["interface"], web["priority"], web["base"]) == ("active", "eth0", 100, 100)
-        nobody = "nobody is known to take over: a standby director is silent, and conf.d has no `pair.peer` to ask it"
+        nobody = "nobody is known to take over: web has heard no other, and conf.d has no `pair.peer` to ask"
         assert said["objections"] == [nobody]
         refused = await ask(http, "POST", "/v1/pair/failover", 409, json={})
         assert refused == {"error": f"not handed over: {nobody}: it needs --force"}
@@ -138,7 +138,7 @@ async def test_who_speaks_vrrp_hands_over_by_force_where_nobody_is_known(tmp_pat
         await until(daemon, Role.ACTIVE)  # nobody was there
 
 
-def seen() -> PairView:
+def everything() -> tuple[PairView, PeerView]:
     """Whatever there may be to show."""
     instance = InstanceView(
         "web4",
@@ -171,20 +171,22 @@ def seen() -> PairView:
         skew=0.0123,
         counts={"asked": 3},
     )
-    return PairView(
+    view = PairView(
         Provider.VRRP,
         Standby.IDLE,
         Role.ACTIVE,
         (instance, InstanceView("web6", None)),
         sync=SyncView("eth1", 1, (SyncRole.MASTER,), (SyncDaemon(SyncRole.MASTER, "eth1", 1),)),
         hooks=(HookView("on_active", "web4", 1763830001.0, 0.25, "exit status 1"),),
-        peer=other,
     )
+    return view, other
 
 
 async def test_everything_there_is_to_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with pair(tmp_path, MANUAL) as (daemon, http):
-        monkeypatch.setattr(daemon.pairing, "view", seen)
+        view, other = everything()
+        monkeypatch.setattr(daemon.pairing, "view", lambda: view)
+        monkeypatch.setattr(daemon.peer, "view", lambda: other)
         daemon.last.states["shop"] = ServiceState.OK
         said = await ask(http, "GET", "/v1/pair", 200)
         assert said["attention"] == [
