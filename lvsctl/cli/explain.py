@@ -20,8 +20,8 @@ def explain(subject: str, output: str, socket: str) -> None:
     SUBJECT is a SERVICE, by its name or its address as in 192.0.2.20:80, or SERVICE/SERVER; a SERVER alone where one
     service has it. A server is named by its name in conf.d or its address, with the port where that tells it from
     another: `lvsctl explain shop/192.0.2.21`. The first line is the answer, the others are how it came about: what
-    conf.d says, what the checks say, which scheduler runs, which pool is in use, what a guard withholds, what the
-    kernel has.
+    conf.d says, what the checks say, which scheduler runs, which pool is in use, what a guard withholds, what this
+    director is to its pair, what the kernel has.
     """
     from urllib.parse import quote  # noqa: PLC0415
 

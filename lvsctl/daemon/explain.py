@@ -32,6 +32,8 @@ async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
         now=daemon.loop.time(),
         orders=orders(daemon.world.spec, daemon.world.overrides),
         load=daemon.world.load_of(service, seen),
+        role=daemon.pairing.role(),
+        resting=daemon.pairing.resting,
     )
     found = explain_service(evidence, service) if server is None else explain_server(evidence, service, server)
     return {

@@ -35,6 +35,7 @@ from lvsctl.model import (
     Protocol,
     RealCounters,
     Refusal,
+    Role,
     Seen,
     ServerSubject,
     Service,
@@ -517,3 +518,29 @@ def test_who_cannot_be_meant(words: str, says: str) -> None:
     with pytest.raises(NoSuchSubject) as caught:
         find(MANY, words)
     assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(
+    ("role", "resting", "says"),
+    [
+        (None, False, []),
+        (Role.ACTIVE, False, ["this director is active"]),
+        (Role.STANDBY, False, ["this director is standby, and keeps its table as the active one does"]),
+        (Role.FAULT, False, ["this director is in fault, and keeps its table as the active one does"]),
+        (
+            Role.STANDBY,
+            True,
+            ["this director is standby, and has nothing in the table until it is active (standby: idle)"],
+        ),
+        (
+            Role.FAULT,
+            True,
+            ["this director is in fault, and has nothing in the table until it is active (standby: idle)"],
+        ),
+    ],
+)
+def test_the_role_in_a_pair(role: Role | None, resting: bool, says: list[str]) -> None:
+    found = replace(evidence(spec(shop()), healths("UUU"), {}), role=role, resting=resting)
+    assert said(of_server(found, 1), "role") == said(of_service(found), "role") == says
+    about = [link.about for link in of_server(found, 1).chain]
+    assert role is None or about[about.index("role") :] == ["role", "kernel"]

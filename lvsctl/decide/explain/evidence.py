@@ -17,6 +17,7 @@ from lvsctl.model import (
     RealAttrs,
     RealKey,
     Refusal,
+    Role,
     Service,
     ServiceKey,
     ServiceState,
@@ -32,7 +33,8 @@ class Evidence:
 
     have, counters: the kernel's, read just now. desired, withheld, refused: of the newest round, None and empty before
     the first. now: on the clock of Health.since, seconds. orders: the override that holds, by service and server.
-    load: of the service that is asked for.
+    load: of the service that is asked for. role: in the pair, None where there is none, or nobody knows; resting: the
+    table is to be empty because of it.
     """
 
     spec: Spec
@@ -46,6 +48,8 @@ class Evidence:
     now: float
     load: ServiceLoad
     orders: Orders = field(default_factory=dict)
+    role: Role | None = None
+    resting: bool = False
 
     def wanted(self, service: ServiceKey) -> Entry | None:
         """The service as the newest round wanted it; None if it wanted none or there was no round."""

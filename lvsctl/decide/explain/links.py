@@ -8,7 +8,7 @@ from lvsctl.decide.explain.evidence import Evidence, Link, state
 from lvsctl.decide.ladder import lacks, stand_in, there_now
 from lvsctl.decide.plan import SWITCH_MOMENT
 from lvsctl.decide.seats import pool_in_use
-from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Service
+from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Role, Service
 
 
 def scheduler(evidence: Evidence, service: Service) -> Link:
@@ -78,6 +78,19 @@ def withheld(evidence: Evidence, service: Service, server: RealKey | None) -> It
     ]
     for why in dict.fromkeys(reasons):
         yield Link("guard", f"withholds {reasons.count(why)} step{'s' * (reasons.count(why) > 1)}: {why}")
+
+
+def role(evidence: Evidence) -> Iterator[Link]:
+    """What the role in a pair makes of the table; nothing where there is no pair."""
+    if evidence.role is None:
+        return
+    is_it = "in fault" if evidence.role is Role.FAULT else evidence.role
+    if evidence.resting:
+        yield Link("role", f"this director is {is_it}, and has nothing in the table until it is active (standby: idle)")
+    elif evidence.role is Role.ACTIVE:
+        yield Link("role", "this director is active")
+    else:
+        yield Link("role", f"this director is {is_it}, and keeps its table as the active one does")
 
 
 def refused(evidence: Evidence, service: Service, server: RealKey | None) -> Iterator[Link]:

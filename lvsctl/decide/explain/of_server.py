@@ -57,6 +57,7 @@ def _links(evidence: Evidence, service: Service, server: Server) -> Iterator[Lin
     if pool.floor:
         yield Link("floor", f"checks alone leave at least {pool.floor} of the servers of pool {pool.name}")
     yield from links.withheld(evidence, service, server.key)
+    yield from links.role(evidence)
     yield from links.refused(evidence, service, server.key)
     yield Link("kernel", _kernel(evidence, service, server))
 

@@ -27,6 +27,7 @@ def _links(evidence: Evidence, service: Service) -> Iterator[Link]:
     limited = any(server.attrs.upper for pool in service.pools for server in pool.servers)
     yield from links.soft_thresholds(service, limited=limited)
     yield from links.withheld(evidence, service, None)
+    yield from links.role(evidence)
     yield from links.refused(evidence, service, None)
     yield Link("kernel", _kernel(evidence, service))
 
