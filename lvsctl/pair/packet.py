@@ -11,8 +11,9 @@ for keepalived and does not for RFC 9568: both are accepted. Version 2 never doe
 Where this differs from the RFCs: unicast adverts may come with fewer hops left than 255 where the configuration says
 so. keepalived leaves them unchecked unless `min_ttl` is given, and sends IPv6 ones with 64 unless `unicast_ttl` is
 (2.2.7, seen). Version 2 with another interval is taken and learnt from, as in version 3, where
-RFC 3768 discards it: two active directors are worse than a typing error. So are other addresses than ours, which
-keepalived refuses and RFC 9568 leaves open. Both are told as oddities. A password is what RFC 3768 has done away with
+RFC 3768 discards it: two active directors are worse than a typing error. (keepalived discards it: where ours is the
+stronger one, there are two.) So are other addresses than ours, which keepalived refuses and RFC 9568 leaves open. Both
+are told as oddities. A password is what RFC 3768 has done away with
 and users of keepalived still have.
 """
 

@@ -25,6 +25,10 @@ MARGIN: Final = 0.02
 """Seconds: timers are no finer on either side. Nobody waits for a processor where time travels."""
 
 
+COPIES: Final = 0.001
+"""Seconds in which an advert goes out to all peers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """Seconds, and how many the protocol has: so many at the least, and so many at the most."""
@@ -41,6 +45,8 @@ class Figure:
     def text(self, interval: float) -> str:
         """In intervals."""
         took, least, most = (seconds / interval for seconds in (self.took, self.least, self.most))
+        if most == math.inf:
+            return f"{self.what} {took:.2f}"
         allowed = f"{most:.2f}" if least == most else f"{least:.2f} to {most:.2f}"
         return f"{self.what} {took:.2f} ({allowed})"
 
@@ -61,6 +67,15 @@ def skew(instance: Instance, interval: float | None = None) -> float:
 def patience(instance: Instance, interval: float | None = None) -> float:
     """Active_Down_Interval."""
     return 3 * (interval or instance.interval) + skew(instance, interval)
+
+
+def met_again(instance: Instance) -> float:
+    """The most that passes until the next advert of the other gets through, when nothing keeps it back any more.
+
+    By unicast, a host that could not be reached has to be looked for, which is tried once a second (RFC 4861, 10:
+    RETRANS_TIMER; Linux does the same for ARP).
+    """
+    return instance.interval + (1.0 if instance.peers else 0.0)
 
 
 class Play:
@@ -96,8 +111,10 @@ class Play:
         return time.monotonic()
 
     def spoken(self, host: int) -> float:
-        """Waits until it has just sent an advert: what happens to it now is noticed as late as can be."""
-        return self._watcher.advert(host, 5 * self.interval)
+        """Waits until it has just sent an advert: what happens to it now is noticed as late as can be. When."""
+        at = self._watcher.advert(host, 5 * self.interval)
+        time.sleep(COPIES)
+        return at
 
     def stop(self, host: int) -> float:
         return self._end(host, signal.SIGTERM)
@@ -139,9 +156,11 @@ class Play:
 
     def active(self, host: int, name: str = "web") -> float:
         """It is active. Since when."""
-        spans = self._held(host, name)
-        assert spans and spans[-1][1] == math.inf, f"{host} is not active for {name}\n{self.log()}"
-        return spans[-1][0]
+        assert self.is_active(host, name), f"{host} is not active for {name}\n{self.log()}"
+        return self._held(host, name)[-1][0]
+
+    def is_active(self, host: int, name: str = "web") -> bool:
+        return any(end == math.inf for _, end in self._held(host, name))
 
     def gives(self, host: int, since: float, most: float, *, name: str = "web") -> None:
         """It has none of the addresses any more, and had its last one at most so many seconds after `since`."""
@@ -176,7 +195,7 @@ class Play:
             self.figures.append(Figure("addresses left by a dead one beside them for", left, 0.0, math.inf))
 
     def text(self) -> str:
-        return "; ".join(figure.text(self.interval) for figure in self.figures)
+        return "; ".join(dict.fromkeys(figure.text(self.interval) for figure in self.figures))
 
     def log(self) -> str:
         """All that there is, for whoever has to find out what went wrong."""

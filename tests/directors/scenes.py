@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.directors.play import Play, patience, skew
+from tests.directors.play import Play, met_again, patience, skew
 
 
 def begin(play: Play) -> None:
@@ -27,6 +27,17 @@ def is_stopped(play: Play) -> None:
     play.passes(3)
     play.takes(2, at, skew(play.me(2)))
     back(play, play.start(1))
+
+
+def releases(play: Play) -> None:
+    """As an operator asked for. It stands by, though it is the stronger one, until the other falls silent."""
+    at = play.release(1)
+    play.passes(8)
+    play.takes(2, at, skew(play.me(2)))
+    at = play.spoken(2)
+    play.kill(2)
+    play.passes(5)
+    play.takes(1, at, patience(play.me(1)))
 
 
 def is_killed(play: Play) -> None:
@@ -97,10 +108,10 @@ def the_other_hears_nothing(play: Play) -> None:
     since = play.takes(2, at, patience(play.me(2)))
     play.switch.deafen(2, deaf=False)
     healed = play.passes(0)
-    play.allow(healed + play.interval - since)
+    play.allow(healed + met_again(play.me(1)) - since)
     play.passes(5)
     play.keeps(1, at)
-    play.gives(2, healed, play.interval)
+    play.gives(2, healed, met_again(play.me(1)))
 
 
 def hears_nothing(play: Play) -> None:
@@ -125,14 +136,15 @@ def is_cut_off(play: Play) -> None:
     play.switch.deafen(1, deaf=False)
     play.switch.deafen(2, deaf=False)
     healed = play.passes(0)
-    play.allow(healed + play.interval - since)
+    play.allow(healed + met_again(play.me(1)) - since)
     play.passes(5)
     play.keeps(1, at)
-    play.gives(2, healed, play.interval)
+    play.gives(2, healed, met_again(play.me(1)))
 
 
 SCENES = {
     "stopped": is_stopped,
+    "released": releases,
     "killed": is_killed,
     "frozen": is_frozen,
     "frozen for 2.5 intervals": is_frozen_for_a_moment,

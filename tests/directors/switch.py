@@ -67,9 +67,9 @@ class Switch:
     def plug(self, number: int, interface: int = 0) -> None:
         ip(f"link set port{interface}.{number} up", netns=self.name)
 
-    def deafen(self, number: int, *, deaf: bool = True) -> None:
-        """The switch forwards nothing to the host's eth0: it floods nothing there, and has not learnt who is there."""
-        port, hears = f"port0.{number}", "off" if deaf else "on"
+    def deafen(self, number: int, interface: int = 0, *, deaf: bool = True) -> None:
+        """The switch forwards nothing to the host: it floods nothing there, and has not learnt who is there."""
+        port, hears = f"port{interface}.{number}", "off" if deaf else "on"
         flags = " ".join(f"{flag} {hears}" for flag in ("learning", "flood", "mcast_flood", "bcast_flood"))
         command = ["bridge", "-n", self.name, "link", "set", "dev", port, *flags.split()]
         subprocess.run(command, check=True)
