@@ -3,11 +3,15 @@
 One member in fault: all are. One member hears a stronger active router: all give up. They become active together, once
 nobody is active beside any of them; so a group that sees only half of its peer's adverts does not take over.
 
-All members have the same priority. Where it is also the peer's, the addresses decide, and those of one member may say
-otherwise than those of another (the higher IPv4 address beside the lower link-local one): the first member's rival
-decides for all, as soon as it was ever heard. Until then another member that hears one answers, and the first speaks
-up, so that the other side's first member decides, or is heard here. If neither happens, the second advert is judged by
-that member's own address.
+Each member has a priority of its own, and hears its own rival. Where the comparisons of two members contradict each
+other (one is stronger here, the other there), nobody preempts: who is active stays active, and of two actives the one
+gives up that hears the other first.
+
+Where a member's priority is also its rival's, the addresses decide, and those of one member may say otherwise than
+those of another (the higher IPv4 address beside the lower link-local one): the first member's rival decides for all, as
+soon as it was ever heard. Until then another member that hears one answers, and the first speaks up, so that the other
+side's first member decides, or is heard here. If neither happens, the second advert is judged by that member's own
+address.
 
 An instance that moves alone is a group of one: the speaker knows groups only.
 """
@@ -30,8 +34,8 @@ Done: TypeAlias = tuple[tuple[int, Action], ...]
 
 def initial(members: Sequence[Instance]) -> States:
     """Before Start. Raises ValueError where the members cannot move together; the configuration says so earlier."""
-    if len({(member.group, member.priority) for member in members}) != 1:
-        raise ValueError("members of a sync group have one group and one priority")
+    if len({member.group for member in members}) != 1:
+        raise ValueError("members of a sync group have one group")
     if len(members) > 1 and not members[0].group:
         raise ValueError("members of a sync group name it")
     return tuple(vrrp.initial(member) for member in members)
@@ -42,7 +46,7 @@ def step(
 ) -> tuple[States, Done]:
     """The states after an event at one member, or at every one, and what is to be done, in this order.
 
-    at: required for Heard, Tick, Unfit and Fit. The other events are the group's.
+    at: required for Heard, Tick, Unfit, Fit and SetPriority. The other events are the group's.
     """
     moving = _Moving(members, states, now)
     if at is None:

@@ -24,7 +24,11 @@ class RoleProvider(Protocol):
         """As it is now; None: not known yet, or it takes no part. Raises KeyError for an instance it does not have."""
 
     def set_priority(self, instance: str, priority: int) -> None:
-        """From now on, with all that move together with it: 1 to 255. Who follows somebody else's word ignores it."""
+        """From now on, of this instance alone: 1 to 255.
+
+        What moves together with it (a sync group) keeps its own priorities: who would lower a whole group says so of
+        each member. Who follows somebody else's word ignores it.
+        """
 
     def release(self) -> None:
         """Hand over to the peer, and stay behind it until it falls silent.

@@ -133,8 +133,8 @@ class Speaker:
         return self._stations[instance].role
 
     def set_priority(self, instance: str, priority: int) -> None:
-        party, _ = self._where[self._stations[instance]]
-        self._step(party, SetPriority(priority))
+        party, at = self._where[self._stations[instance]]
+        self._step(party, SetPriority(priority), at)
         self._wind_up()
 
     def release(self) -> None:

@@ -223,5 +223,6 @@ def roles(node: Node) -> set[Role | None]:
     return {state.role for state in node.states}
 
 
-def set_priority(network: Network, who: int, priority: int) -> None:
-    network.step(who, SetPriority(priority))
+def set_priority(network: Network, who: int, priority: int, links: Sequence[int]) -> None:
+    for link in links:
+        network.step(who, SetPriority(priority), link)

@@ -76,7 +76,10 @@ def random_network(seed: int) -> tuple[Network, Laws]:
             "group": "both" if links > 1 else "",
             "version": version,
         }
-        nodes.append(Node([instance(link, who, count, unicast=unicast, **configured) for link in range(links)]))
+        members = [instance(link, who, count, unicast=unicast, **configured) for link in range(links)]
+        if seed % 3 == 0:  # each member on its own
+            members = [replace(member, priority=choose.randint(1, 254)) for member in members]
+        nodes.append(Node(members))
     network = Network(nodes, seed)
     return network, Laws(network)
 
@@ -150,7 +153,8 @@ def fail(network: Network, laws: Laws) -> Callable[[], None]:
             return lose(network)
         case "priority":
             network.disturbed(who)
-            set_priority(network, who, choose.randint(1, 254))
+            links = range(len(node.members))
+            set_priority(network, who, choose.randint(1, 254), choose.choice((links, links[-1:])))
         case "give up":
             network.disturbed(who)
             network.step(who, GiveUp())

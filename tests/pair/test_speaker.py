@@ -227,15 +227,20 @@ async def test_released_it_stays_behind_the_weaker_one(link: Link) -> None:
         assert (strong.speaker.role("web"), weak.speaker.role("web")) == (Role.STANDBY, Role.ACTIVE)
 
 
-async def test_priorities_are_set_for_all_that_move_together(link: Link) -> None:
-    pair = [me(FAST, name=name, vrid=vrid, group="both") for name, vrid in (("one", 1), ("two", 2))]
+async def test_priorities_are_set_one_by_one_and_move_all_that_move_together(link: Link) -> None:
+    """Nobody takes over who is stronger for one of two only."""
+    given = (("one", 1, 100), ("two", 2, 110))
+    pair = [me(FAST, name=name, vrid=vrid, priority=priority, group="both") for name, vrid, priority in given]
     theirs = [replace(one, source=THEIRS, priority=50) for one in pair]
     ours, other = Host(link, *pair), Host(link, *theirs)
     async with running(ours), running(other):
         await ours.until(Role.ACTIVE, "two")
         await other.until(Role.STANDBY, "two")
         ours.speaker.set_priority("two", 20)
-        assert {ours.speaker.reports()[name].state.priority for name in ("one", "two")} == {20}
+        assert [ours.speaker.reports()[name].state.priority for name in ("one", "two")] == [100, 20]
+        await asyncio.sleep(6 * FAST.interval)
+        assert ours.speaker.role("two") is Role.ACTIVE
+        ours.speaker.set_priority("one", 20)
         await other.until(Role.ACTIVE, "one")
         await ours.until(Role.STANDBY, "one")
 
