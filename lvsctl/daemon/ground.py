@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager
 from lvsctl.kernel.addresses import Addresses, find
 from lvsctl.kernel.announce import announcement
 from lvsctl.kernel.announcer import Announcer
+from lvsctl.kernel.hindrances import hindrances
+from lvsctl.kernel.macvlan import Macvlans
 from lvsctl.kernel.rtnetlink import Rtnetlink
 from lvsctl.kernel.watch import Watch
-from lvsctl.model import Address, Interface, Interfaces, LinkAnswer, Refusal, Vip
+from lvsctl.model import Address, Interface, Interfaces, LinkAnswer, Refusal, Vip, VirtualLink
 
 
 class KernelGround:
@@ -19,6 +21,7 @@ class KernelGround:
     def __init__(self) -> None:
         self._rtnetlink = Rtnetlink()
         self._addresses = Addresses(self._rtnetlink)
+        self._macvlans = Macvlans(self._rtnetlink)
         self._announcers: dict[str, tuple[Interface, Announcer]] = {}
 
     def watch(self, names: Collection[str]) -> AbstractAsyncContextManager[AsyncIterator[Interfaces]]:
@@ -29,6 +32,18 @@ class KernelGround:
 
     async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
         return await self._addresses.remove(vips)
+
+    async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        return [await self._macvlans.add(link.name, link.parent, link.mac) for link in links]
+
+    async def unmake(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        return [await self._macvlans.remove(link.name) for link in links]
+
+    async def made(self) -> Sequence[VirtualLink]:
+        return await self._macvlans.found()
+
+    def hindrances(self, link: VirtualLink) -> Sequence[str]:
+        return hindrances(link)
 
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         """Frames with the MAC that the interface has now."""

@@ -90,6 +90,11 @@ def find_link(name: str) -> bytes:
     return LINK.pack(0, 0, 0, 0, 0) + wire.text(Ifla.NAME, name) + wire.u32(Ifla.ASKED, NO_STATISTICS)
 
 
+def find_links() -> bytes:
+    """Body of GET_LINK: all links."""
+    return LINK.pack(0, 0, 0, 0, 0) + wire.u32(Ifla.ASKED, NO_STATISTICS)
+
+
 def find_addresses(index: int) -> bytes:
     """Body of GET_ADDRESS: the addresses of one link; kernels before 4.20 list those of all."""
     return ADDRESS.pack(0, 0, 0, 0, index)

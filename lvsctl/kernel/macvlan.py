@@ -7,26 +7,34 @@ for, with a virtual router's MAC. Anything else of that name is left alone.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lvsctl.kernel import links, wire
 from lvsctl.kernel.addresses import find, find_link
+from lvsctl.kernel.channel import asked_again
 from lvsctl.kernel.link_refusals import macvlan_refusal, no_interface, not_ours
 from lvsctl.kernel.links import Ifla, Info, Rtm
 from lvsctl.kernel.numbers import FAMILY
 from lvsctl.kernel.rtnetlink import RouteSocket, Rtnetlink
-from lvsctl.model import Effect, Family, LinkAnswer
+from lvsctl.kernel.wire import Attributes, Message
+from lvsctl.model import Effect, Family, LinkAnswer, VirtualLink
 
 KIND: Final = "macvlan"
-PRIVATE: Final = 1
-"""The mode: two virtual routers on one interface do not see each other's packets, as if a switch kept them apart."""
+VEPA: Final = 2
+"""The mode: two virtual routers on one interface do not see each other's packets, unless the switch reflects them.
+
+Not PRIVATE, which would have suited as well: there a multicast packet that has the macvlan's own MAC as its source,
+as the adverts of the other director have, is handed to the macvlan alone, and nothing is heard on the interface below.
+"""
 
 PREFIX: Final = {Family.INET: bytes.fromhex("00005e0001"), Family.INET6: bytes.fromhex("00005e0002")}
 """RFC 9568, section 7.3: the number of the virtual router follows."""
 
 MODE: Final = 1  # attribute of a macvlan
 INET_CONF: Final = 1  # attribute of a link in FAMILIES: the sysctls net.ipv4.conf.NAME.*
+RP_FILTER: Final = 8
 ARP_IGNORE: Final = 19
 GENERATE: Final = 8  # attribute of a link in FAMILIES: how it gets a link-local IPv6 address
 NOT_AT_ALL: Final = 1
@@ -51,9 +59,9 @@ class _Found:
 class Macvlans:
     """Of the network namespace in which they are first used; raises `KernelError` when it cannot be asked.
 
-    The interface below must not answer ARP for addresses that are not its own: net.ipv4.conf.PARENT.arp_ignore = 1,
-    which is the operator's to set. The macvlan's own is set here, and it is kept from making itself a link-local
-    address of the virtual MAC, which would be the same on both directors.
+    What the interface below has to be like is the operator's to set (see `hindrances`). What the macvlan has to be like
+    is set here: it answers ARP for its own addresses alone, takes packets though the way back is by the interface below
+    (rp_filter), and makes itself no link-local address of the virtual MAC, which would be the same on both directors.
     """
 
     def __init__(self, rtnetlink: Rtnetlink) -> None:
@@ -75,6 +83,15 @@ class Macvlans:
             number = await _make(kernel, name, below.index, mac)
             return macvlan_refusal(name, parent, number) if number else Effect.CHANGED
 
+    @asked_again
+    async def found(self) -> Sequence[VirtualLink]:
+        """All that have a virtual router's MAC, whoever made them. parent: "" where it is in another namespace."""
+        async with self._rtnetlink.conversation() as kernel:
+            listed = await kernel.dump(Rtm.GET_LINK, links.find_links())
+        names = {links.index_of(message): links.name_of_link(message) for message in listed}
+        every = [_found(message) for message in listed if _kind(links.attributes_of_link(message)) == KIND]
+        return [VirtualLink(names[it.index], names.get(it.parent, ""), it.mac) for it in every if it.ours]
+
     async def remove(self, name: str) -> LinkAnswer:
         """Have it gone, with the addresses that are on it."""
         async with self._rtnetlink.conversation() as kernel:
@@ -91,10 +108,17 @@ async def _look(kernel: RouteSocket, name: str) -> _Found | None:
     message = await find_link(kernel, name)
     if message is None:
         return None
+    return _found(message)
+
+
+def _found(message: Message) -> _Found:
     interface, link = links.interface(message), links.attributes_of_link(message)
-    kind = link.nested(Ifla.INFO).text(Info.KIND, "") if Ifla.INFO in link else ""
-    ours = kind == KIND and interface.mac[:-1] in PREFIX.values()
+    ours = _kind(link) == KIND and interface.mac[:-1] in PREFIX.values()
     return _Found(interface.index, link.number(Ifla.PARENT, 4, 0), interface.mac, interface.up, ours)
+
+
+def _kind(link: Attributes) -> str:
+    return link.nested(Ifla.INFO).text(Info.KIND, "") if Ifla.INFO in link else ""
 
 
 async def _make(kernel: RouteSocket, name: str, parent: int, mac: bytes) -> int:
@@ -108,15 +132,16 @@ async def _make(kernel: RouteSocket, name: str, parent: int, mac: bytes) -> int:
 
 def _making(name: str, parent: int, mac: bytes) -> list[tuple[Rtm, bytes]]:
     """Made while down, and brought up when it is as it should be."""
-    data = wire.nested(Info.DATA, wire.u32(MODE, PRIVATE))
+    data = wire.nested(Info.DATA, wire.u32(MODE, VEPA))
     kind = wire.nested(Ifla.INFO, wire.text(Info.KIND, KIND) + data)
-    arp = wire.nested(FAMILY[Family.INET], wire.nested(INET_CONF, wire.u32(ARP_IGNORE, 1)))
+    conf = wire.nested(INET_CONF, wire.u32(ARP_IGNORE, 1) + wire.u32(RP_FILTER, 0))
+    four = wire.nested(FAMILY[Family.INET], conf)
     no_address = wire.nested(links.INET6, wire.attribute(GENERATE, bytes((NOT_AT_ALL,))))
     by_name = links.LINK.pack(0, 0, 0, 0, 0) + wire.text(Ifla.NAME, name)
     up = links.LINK.pack(0, 0, 0, links.IFF_UP, links.IFF_UP) + wire.text(Ifla.NAME, name)
     return [
         (Rtm.NEW_LINK, by_name + wire.attribute(Ifla.MAC, mac) + wire.u32(Ifla.PARENT, parent) + kind),
-        (Rtm.SET_LINK, by_name + wire.nested(Ifla.FAMILIES, arp)),
+        (Rtm.SET_LINK, by_name + wire.nested(Ifla.FAMILIES, four)),
         (Rtm.SET_LINK, by_name + wire.nested(Ifla.FAMILIES, no_address)),
         (Rtm.SET_LINK, up),
     ]

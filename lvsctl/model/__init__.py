@@ -29,7 +29,17 @@ from lvsctl.model.announcing import Announcing
 from lvsctl.model.condition import LOWEST, Condition, Penalties, Steadiness
 from lvsctl.model.counts import Counters, Generation, Info, RealCounters, Seen, ServiceCounters, Timeouts, Traffic
 from lvsctl.model.health import Check, CheckId, Health, Outcome, Question, QuestionId, ServiceState, Target, Verdict
-from lvsctl.model.link import MAX_LABEL, Effect, Interface, Interfaces, LinkAnswer, LinkChange, LinkEvent, Vip
+from lvsctl.model.link import (
+    MAX_LABEL,
+    Effect,
+    Interface,
+    Interfaces,
+    LinkAnswer,
+    LinkChange,
+    LinkEvent,
+    Vip,
+    VirtualLink,
+)
 from lvsctl.model.metrics import Compat, Listener, MetricsSpec
 from lvsctl.model.ops import (
     AddServer,
@@ -263,6 +273,7 @@ __all__ = [
     "Verdict",
     "Vip",
     "VirtualAddress",
+    "VirtualLink",
     "VrrpVersion",
     "Webhook",
     "WebhookFormat",

@@ -28,6 +28,15 @@ class Vip:
 
 
 @dataclass(frozen=True, slots=True)
+class VirtualLink:
+    """An interface that is made on top of another one (parent), with the MAC of a virtual router."""
+
+    name: str
+    parent: str
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """A network interface as it was when somebody looked.
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from lvsctl.model import Address, Interfaces, LinkAnswer, Refusal, Vip
+from lvsctl.model import Address, Interfaces, LinkAnswer, Refusal, Vip, VirtualLink
 
 
 class Ground(Protocol):
@@ -20,6 +20,18 @@ class Ground(Protocol):
 
     async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
         """One answer each; what is not there is Effect.NONE."""
+
+    async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        """Have them there, up. One answer each; what is there already is Effect.NONE."""
+
+    async def unmake(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        """Have them gone, with their addresses. One answer each; what is not there is Effect.NONE."""
+
+    async def made(self) -> Sequence[VirtualLink]:
+        """All that are there now, in whatever life and by whomever they were made."""
+
+    def hindrances(self, link: VirtualLink) -> Sequence[str]:
+        """What of this host's settings keeps it from being of use, in words that say what to do."""
 
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         """One frame for each, in this order, or those before the first that was refused."""

@@ -46,7 +46,7 @@ def step(
 ) -> tuple[States, Done]:
     """The states after an event at one member, or at every one, and what is to be done, in this order.
 
-    at: required for Heard, Tick, Unfit, Fit and SetPriority. The other events are the group's.
+    at: required for Heard, Tick, Unfit, Fit, SetPriority and Changed. The other events are the group's.
     """
     moving = _Moving(members, states, now)
     if at is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from lvsctl.decide.announcing import announce, campaign
 from lvsctl.errors import KernelError
 from lvsctl.model import Announcing, Effect, Instance, Interfaces, LinkAnswer, Refusal, Role, Transition, Vip
 from lvsctl.pair.ground import Ground
+from lvsctl.pair.place import Place, place
 
 RETRY: Final = 1.0
 """Seconds after which addresses that could not be moved are tried again."""
@@ -31,8 +32,8 @@ class Mover:
         told: Callable[[Transition], None],
         wrong: Callable[[str], None],
     ) -> None:
-        self._interface = instance.interface
-        self._vips = tuple(Vip(address.ip, instance.interface) for address in instance.addresses)
+        self._place = place(instance)
+        self._former: list[Place] = []
         self._ground = ground
         self._plan = plan
         self._told = told
@@ -40,11 +41,29 @@ class Mover:
         self._wanted = False
         self._due: list[Transition] = []
         self._announce = False
+        self._leaving = False
+        self._failed = False
+        self._retry: asyncio.TimerHandle | None = None
         self._awake = asyncio.Event()
         self._said = asyncio.Event()
         self._idle = asyncio.Event()
         self._announcing: asyncio.Task[None] | None = None
         self._awake.set()  # addresses of an earlier life are taken off
+
+    def take(self, instance: Instance, plan: Announcing) -> None:
+        """Configured otherwise: if active, new addresses are put on and announced; former ones are taken off."""
+        self._leaving = False
+        if place(instance) != self._place:
+            self._former.append(self._place)
+            self._place = place(instance)
+        if plan != self._plan:
+            self._plan, self._announce = plan, self._wanted
+        self._wake()
+
+    def leave(self) -> None:
+        """`run` ends when everything is off, unless `take` comes first."""
+        self._leaving = True
+        self._wake()
 
     def become(self, transition: Transition) -> None:
         """The role is another one from now on."""
@@ -62,20 +81,23 @@ class Mover:
 
     def look(self, interfaces: Interfaces) -> None:
         """Somebody may have moved addresses behind our back."""
-        interface = interfaces.get(self._interface)
-        if interface is not None and any(interface.holds(vip.address) is not self._wanted for vip in self._vips):
+        if not self._place.is_right(interfaces, active=self._wanted):
             self._wake()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; see `leave`."""
+        self._warn(self._place)
         try:
-            while True:
+            while self._awake.is_set() or self._failed or not self._leaving:
                 self._idle.set()
                 await self._awake.wait()
                 self._awake.clear()
                 await self._settle()
         finally:
+            self._idle.set()
             self._be_silent()
+            if self._retry is not None:
+                self._retry.cancel()
 
     async def settled(self) -> None:
         """When everything that is known of has been done, once."""
@@ -89,49 +111,94 @@ class Mover:
 
     async def _settle(self) -> None:
         due, self._due = self._due, []
-        wanted = self._wanted
-        answers = await self._move(wanted)
-        there = [vip for vip, answer in zip(self._vips, answers, strict=False) if isinstance(answer, Effect)]
-        if wanted and self._wanted and there and (self._announce or Effect.CHANGED in answers):
-            self._announce = False
-            self._be_silent()
-            self._said.clear()
-            self._announcing = asyncio.create_task(self._campaign(there))
-            await self._said.wait()
+        self._failed = False
+        if self._wanted:
+            await self._serve(self._place)
+        else:
+            await self._clear(self._place)
+        for former in list(self._former):
+            if await self._clear(former, but=self._place):
+                self._former.remove(former)
         for transition in due:
             self._told(transition)
 
-    async def _move(self, wanted: bool) -> Sequence[LinkAnswer]:
-        """One answer for each address; none where the kernel could not be asked."""
+    # --- where the addresses are --------------------------------------------------------------------------------------
+
+    async def _serve(self, here: Place) -> None:
+        """They are there, and announced if that is news."""
+        there, changed = await self._put(here)
+        if self._wanted and there and (self._announce or changed):
+            self._announce = False
+            self._be_silent()
+            self._said.clear()
+            self._announcing = asyncio.create_task(self._campaign(here.interface, there))
+            await self._said.wait()
+
+    async def _put(self, here: Place) -> tuple[Sequence[Vip], bool]:
+        """The addresses that are there; whether one was not before."""
+        made = await self._asked(self._ground.make(here.links)) if here.links else ()
+        if not all(isinstance(answer, Effect) for answer in made) or len(made) < len(here.links):
+            return (), False
+        if Effect.CHANGED in made:
+            self._warn(here)
+        answers = await self._asked(self._ground.add(here.vips))
+        there = [vip for vip, answer in zip(here.vips, answers, strict=False) if isinstance(answer, Effect)]
+        return there, Effect.CHANGED in answers
+
+    async def _clear(self, place: Place, *, but: Place | None = None) -> bool:
+        """Whether all is off. but: what is there as well stays."""
+        vips = [vip for vip in place.vips if but is None or vip not in but.vips]
+        links = [link for link in place.links if but is None or link not in but.links]
+        answers = [
+            *(await self._asked(self._ground.remove(vips)) if vips else ()),
+            *(await self._asked(self._ground.unmake(links)) if links else ()),
+        ]
+        return sum(isinstance(answer, Effect) for answer in answers) == len(vips) + len(links)
+
+    async def _asked(self, answering: Awaitable[Sequence[LinkAnswer]]) -> Sequence[LinkAnswer]:
+        """None where the kernel could not be asked."""
         try:
-            answers = await (self._ground.add(self._vips) if wanted else self._ground.remove(self._vips))
+            answers = await answering
         except KernelError as error:
-            self._failed(str(error))
+            self._fail(str(error))
             return ()
         for answer in answers:
             if isinstance(answer, Refusal):
-                self._failed(answer.message)
+                self._fail(answer.message)
         return answers
 
-    def _failed(self, sentence: str) -> None:
+    def _fail(self, sentence: str) -> None:
+        self._failed = True
         self._wrong(sentence)
-        asyncio.get_running_loop().call_later(RETRY, self._awake.set)
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY, self._try_again)
 
-    async def _campaign(self, vips: Sequence[Vip]) -> None:
+    def _try_again(self) -> None:
+        self._retry = None
+        self._wake()
+
+    def _warn(self, here: Place) -> None:
+        for link in here.links:
+            for sentence in self._ground.hindrances(link):
+                self._wrong(sentence)
+
+    # --- announcements ------------------------------------------------------------------------------------------------
+
+    async def _campaign(self, interface: str, vips: Sequence[Vip]) -> None:
         now = asyncio.get_running_loop().time
         state = campaign(now())
         try:
             while state.due is not None:
                 await asyncio.sleep(state.due - now())
                 state, numbers = announce(state, self._plan, len(vips), now())
-                await self._say([vips[number] for number in numbers])
+                await self._say(interface, [vips[number] for number in numbers])
                 self._said.set()
         finally:
             self._said.set()
 
-    async def _say(self, vips: list[Vip]) -> None:
+    async def _say(self, interface: str, vips: list[Vip]) -> None:
         try:
-            refusal = await self._ground.announce(self._interface, [vip.address for vip in vips])
+            refusal = await self._ground.announce(interface, [vip.address for vip in vips])
         except KernelError as error:
             self._wrong(str(error))
             return

@@ -71,7 +71,7 @@ class Ports:
                 self._make(place, there, interface)
         except LvsctlError as error:
             for station in there.values():
-                station.trouble(str(error))
+                station.have_none(str(error))
             return False
         return True
 

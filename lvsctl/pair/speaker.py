@@ -13,30 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from lvsctl.errors import KernelError
-from lvsctl.model import Announcing, Instance, Interfaces, Role, Transition, Trouble
-from lvsctl.pair import group
+from lvsctl.model import Announcing, Instance, Interfaces, Refusal, Role, Transition, Trouble
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.packet import Advert
+from lvsctl.pair.parties import Parties
+from lvsctl.pair.place import is_ours, virtual_links
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.source import virtual
-from lvsctl.pair.state import (
-    Announce,
-    Became,
-    Cause,
-    Event,
-    Fit,
-    GiveUp,
-    Heard,
-    Send,
-    SetPriority,
-    Start,
-    State,
-    Stop,
-    Tick,
-    Unfit,
-)
+from lvsctl.pair.state import Cause, Fit, GiveUp, Heard, SetPriority, Start, State, Stop, Unfit
 from lvsctl.pair.station import Station
 from lvsctl.pair.tally import Counts
 
@@ -54,24 +40,16 @@ def boottime() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What there is to be seen of an instance. heard: the last advert of another router; when that was: state.heard."""
+    """What there is to be seen of an instance.
+
+    heard: the last advert of another router; when that was: state.heard. lacking: what keeps it in fault, in words;
+    nothing of the other members of its group.
+    """
 
     state: State
     heard: Advert | None
     counts: Counts
-
-
-class Party:
-    """A sync group as it is now, or an instance that moves alone."""
-
-    def __init__(self, stations: Sequence[Station]) -> None:
-        self.stations = stations
-        self.states = group.initial(self.members)
-
-    @property
-    def members(self) -> tuple[Instance, ...]:
-        """With the sources that they have now."""
-        return tuple(station.instance for station in self.stations)
+    lacking: tuple[str, ...] = ()
 
 
 class Speaker:
@@ -89,102 +67,140 @@ class Speaker:
         clock: Callable[[], float] = boottime,
     ) -> None:
         """number: greater each time, over restarts too (see `Numbers`). clock: seconds (see `lvsctl.pair`)."""
-        plan = announcing or Announcing()
-        self._stations = {
-            me.name: Station(me, ground, plan, told=told, wrong=wrong, number=number, clock=clock) for me in instances
-        }
-        moving: dict[str, list[Station]] = {}
-        for me in instances:
-            moving.setdefault(f"group {me.group}" if me.group else me.name, []).append(self._stations[me.name])
-        self._parties = [Party(stations) for stations in moving.values()]
-        self._where = {station: (party, at) for party in self._parties for at, station in enumerate(party.stations)}
-        self._ports = Ports(heard=self._heard, after=self._wind_up)
         self._ground = ground
+        self._told = told
+        self._wrong = wrong
+        self._number = number
+        self._announcing = announcing or Announcing()
         self._now = clock
+        self._parties = Parties(clock, self._employ)
+        self._ports = Ports(heard=self._heard, after=self._wind_up)
         self._interfaces: Interfaces | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._movers: dict[Station, asyncio.Task[None]] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._parties.take(instances, self._announcing)
 
     # --- RoleProvider -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Takes part from the first look at the interfaces on, until `stop` or cancelled: either way it hands over."""
-        async with asyncio.TaskGroup() as tasks:
-            movers = [tasks.create_task(station.mover.run()) for station in self._stations.values()]
-            watching = tasks.create_task(self._watch())
+        async with asyncio.TaskGroup() as self._tasks:
+            self._begin(self._tasks)
             try:
                 await self._stopping.wait()
             finally:
                 self._stopping.set()
-                watching.cancel()
-                self._all(Stop())
-                self._ports.close()
-                self._silence()
-                settled = [asyncio.create_task(station.mover.settled()) for station in self._stations.values()]
-                await asyncio.wait(settled, timeout=FAREWELL)
-                for task in (*settled, *movers):
-                    task.cancel()
+                await self._farewell()
 
     def stop(self) -> None:
         self._stopping.set()
 
     def role(self, instance: str) -> Role | None:
-        return self._stations[instance].role
+        return self._parties.station(instance).role
 
     def set_priority(self, instance: str, priority: int) -> None:
-        party, at = self._where[self._stations[instance]]
-        self._step(party, SetPriority(priority), at)
+        """It stands until it is set anew, whatever `take` brings; what takes it away is that the instance leaves."""
+        self._parties.station(instance).offered = priority
+        self._parties.at(instance, SetPriority(priority))
         self._wind_up()
 
     def release(self) -> None:
-        self._all(GiveUp())
+        self._parties.everywhere(GiveUp())
         self._wind_up()
+
+    # --- another configuration ----------------------------------------------------------------------------------------
+
+    def take(self, instances: Sequence[Instance], announcing: Announcing | None = None) -> None:
+        """Have these from now on, by their names. Nothing of one disturbs another, but in its own sync group.
+
+        - What is the same goes on untouched.
+        - What has other addresses, priority, interval, source, peers, password, keys, checksum, preemption or tracked
+          interfaces goes on in its role. An active one says so at once, with an advert; new addresses are put on and
+          announced, and those that it has no more are taken off. A preemption that had begun begins anew.
+        - What has another number, interface, family, version, sync group or kind of MAC hands over, and begins anew.
+        - What is gone hands over. What is new listens first.
+        - A sync group is one: if a member begins anew, joins or leaves, all that stay in it begin anew.
+        - A priority that was set (`set_priority`) stands; where none was, the configured one counts.
+
+        announcing: for all; a director that is active announces once more if it is another one.
+        """
+        if self._stopping.is_set():
+            return
+        if self._tasks is not None:
+            self._ring()  # what is due, and what was heard, belongs to those that were
+        self._announcing = announcing or Announcing()
+        self._parties.take(instances, self._announcing)
+        if self._interfaces is not None:
+            self._interfaces = {**self._interfaces}  # who waits to try something again waits for older ones
+            self._ports.follow(self._parties.stations, self._interfaces)
+        if self._tasks is not None:
+            self._begin(self._tasks)
+            self._wind_up()
 
     # --- what is to be seen ---------------------------------------------------------------------------------------
 
     def reports(self) -> Mapping[str, Report]:
         """By the name of the instance, all of the same moment."""
         return {
-            station.instance.name: Report(party.states[at], station.heard, station.counts())
-            for station, (party, at) in self._where.items()
+            (name := station.instance.name): Report(
+                self._parties.state(name), station.heard, station.counts(), tuple(station.lacking.values())
+            )
+            for station in self._parties.stations
         }
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         while True:
+            stations = self._parties.stations
             try:
-                async with self._ground.watch(watched([s.instance for s in self._stations.values()])) as watch:
+                await self._sweep()
+                async with self._ground.watch(watched([station.configured for station in stations])) as watch:
                     async for interfaces in watch:
                         self._news(interfaces)
             except KernelError as error:
-                for station in self._stations.values():
+                for station in stations:
                     station.trouble(str(error))
             await asyncio.sleep(AGAIN)
 
+    async def _sweep(self) -> None:
+        """Take away what an earlier life has made for instances that there are no more."""
+        stations = self._parties.stations
+        wanted = {link.name for link in virtual_links([station.configured for station in stations])}
+        left = [link for link in await self._ground.made() if is_ours(link) and link.name not in wanted]
+        for answer in await self._ground.unmake(left) if left else ():
+            if isinstance(answer, Refusal):
+                for station in stations[:1]:
+                    station.trouble(answer.message)
+
     def _news(self, interfaces: Interfaces) -> None:
-        first, self._interfaces = self._interfaces is None, interfaces
-        stations = list(self._stations.values())
+        self._interfaces = interfaces
+        stations = self._parties.stations
         moving = virtual([station.configured for station in stations])
         for station in stations:
             station.sourced(interfaces, moving)
         if not self._ports.follow(stations, interfaces):
             asyncio.get_running_loop().call_later(AGAIN, self._again, interfaces)
         self._ports.hear_all()
-        for station, (party, at) in self._where.items():
-            own = faults(station.instance, interfaces)
-            if station.port is None and Cause.ADDRESS not in own:
-                own |= {Cause.INTERFACE}
-            before = party.states[at].faults - {Cause.GROUP}
-            for cause in sorted(own - before):
-                self._step(party, Unfit(cause), at)
-            for cause in sorted(before - own):
-                self._step(party, Fit(cause), at)
+        for station in stations:
+            self._judge(station, interfaces)
             station.mover.look(interfaces)
-        if first:
-            self._all(Start())
+        self._parties.everywhere(Start())
         self._wind_up()
+
+    def _judge(self, station: Station, interfaces: Interfaces) -> None:
+        name = station.instance.name
+        station.lacking = {**station.unheard, **faults(station.instance, interfaces)}
+        own = frozenset(station.lacking)
+        before = self._parties.state(name).faults - {Cause.GROUP}
+        for cause in sorted(own - before):
+            self._parties.at(name, Unfit(cause))
+        for cause in sorted(before - own):
+            self._parties.at(name, Fit(cause))
 
     def _again(self, interfaces: Interfaces) -> None:
         if interfaces is self._interfaces and not self._stopping.is_set():
@@ -193,49 +209,65 @@ class Speaker:
     def _heard(self, station: Station, datagram: Datagram) -> None:
         advert = station.hear(datagram)
         if advert is not None:
-            party, at = self._where[station]
-            self._step(party, Heard(advert), at)
+            self._parties.at(station.instance.name, Heard(advert))
 
     def _ring(self) -> None:
-        self._timer = None
+        self._silence()
         self._ports.hear_all()
-        now = self._now()
-        for party in self._parties:
-            for at in range(len(party.stations)):
-                timer = party.states[at].timer
-                if timer is not None and timer <= now:
-                    self._step(party, Tick(), at)
+        self._parties.tick()
         self._wind_up()
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
-    def _all(self, event: Event) -> None:
-        for party in self._parties:
-            self._step(party, event)
+    def _employ(self, me: Instance) -> Station:
+        """One that is still leaving comes back: its addresses are one mover's business."""
+        for station, task in self._movers.items():
+            if station.configured.name == me.name and not task.done():
+                return station
+        return Station(
+            me,
+            self._ground,
+            self._announcing,
+            told=self._told,
+            wrong=self._wrong,
+            number=self._number,
+            clock=self._now,
+        )
 
-    def _step(self, party: Party, event: Event, at: int | None = None) -> None:
-        party.states, done = group.step(party.members, party.states, event, self._now(), at=at)
-        for number, action in done:
-            station = party.stations[number]
-            match action:
-                case Send(priority):
-                    station.send(priority)
-                case Became():
-                    station.became(action, party.states[number].priority)
-                case Announce():
-                    station.mover.announce()
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Look at the interfaces; movers for those that have none."""
+        for station in self._parties.stations:
+            if station not in self._movers:
+                task = self._movers[station] = tasks.create_task(station.mover.run())
+                task.add_done_callback(lambda _, station=station: self._movers.pop(station))  # type: ignore[misc]
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = tasks.create_task(self._watch())
+
+    async def _farewell(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        self._parties.everywhere(Stop())
+        self._ports.close()
+        self._silence()
+        movers = dict(self._movers)
+        settled = [asyncio.create_task(station.mover.settled()) for station in movers]
+        if settled:
+            await asyncio.wait(settled, timeout=FAREWELL)
+        for task in (*settled, *movers.values()):
+            task.cancel()
 
     def _wind_up(self) -> None:
         """One timer, for what is due next. One that comes too early is left alone: it finds nothing to do.
 
         Were it wound up anew whenever somebody was heard, a flood could put it off for ever.
         """
-        timers = [state.timer for party in self._parties for state in party.states if state.timer is not None]
-        if not timers or (self._timer is not None and self._due <= min(timers)):
+        due = self._parties.next_timer()
+        if due is None or (self._timer is not None and self._due <= due):
             return
         self._silence()
-        self._due = min(timers)
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._due - self._now()), self._ring)
+        self._due = due
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._now()), self._ring)
 
     def _silence(self) -> None:
         if self._timer is not None:

@@ -29,21 +29,23 @@ class Cause(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a role was taken."""
+    """Why a role was taken; `words` says it to operators."""
 
     STARTED = "started"
-    OWNER = "owns the addresses"
-    SILENCE = "nobody is active"
-    RELEASED = "the active router released"
-    PREEMPTED = "the active router has a lower priority"
-    HIGHER = "a router of higher priority is active"
-    TIE = "a router of equal priority and higher address is active"
-    SLEPT = "this director did not send in time, and another has taken over"
+    OWNER = "owner"
+    SILENCE = "silence"  # nobody is active
+    RELEASED = "released"  # the active router did so
+    PREEMPTED = "preempted"  # the active router has a lower priority
+    HIGHER = "higher"  # a router of higher priority is active
+    TIE = "tie"  # a router of equal priority and higher address is active
+    SLEPT = "slept"  # we did not send in time, and another has taken over
     ORDERED = "ordered"
-    GROUP = "the sync group moves together"
+    GROUP = "group"  # it moves with another member
     FAULT = "fault"
-    RECOVERED = "fault is over"
+    RECOVERED = "recovered"
     STOPPED = "stopped"
+    REMOVED = "removed"  # from the configuration
+    ANEW = "anew"  # its configuration is that of another virtual router
 
 
 # --- what goes in -------------------------------------------------------------------------------------------------
@@ -57,6 +59,8 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Take part no more; an active router says so."""
+
+    why: Why = Why.STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,11 @@ class SetPriority:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """It is configured otherwise from now on, but for its priority (SetPriority), and goes on in its role."""
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """Hand over if active. stay: behind whoever is active then, until it falls silent, whatever the priorities."""
 
@@ -111,7 +120,7 @@ class Speak:
     """Advertise without waiting for the timer, if active."""
 
 
-Event: TypeAlias = Start | Stop | Heard | Tick | Unfit | Fit | SetPriority | GiveUp | TakeOver | Speak
+Event: TypeAlias = Start | Stop | Heard | Tick | Unfit | Fit | SetPriority | Changed | GiveUp | TakeOver | Speak
 
 
 # --- what comes out -----------------------------------------------------------------------------------------------

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
+from operator import attrgetter
+from typing import Final
 
 from lvsctl.model import Address, Announcing, Instance, Interfaces, Role, Transition, Trouble
 from lvsctl.pair.datagram import Datagram
@@ -14,13 +17,16 @@ from lvsctl.pair.mover import Mover
 from lvsctl.pair.packet import Advert, Codec
 from lvsctl.pair.port import Port
 from lvsctl.pair.source import sourced
-from lvsctl.pair.state import Became
+from lvsctl.pair.state import Cause
 from lvsctl.pair.tally import Counts, Kind, Seldom, Tally
+
+_home: Final = attrgetter("interface", "family")
 
 
 class Station:
-    """instance: with its source, as far as that is known. role: as the machine has it; its addresses may still be on
-    their way. port: see `have`. heard: the last advert that was one for this instance.
+    """configured, instance: the latter with its source, as far as that is known. role: as the machine has it; its
+    addresses may still be on their way. port: see `have`. heard: the last advert that was one for this instance.
+    offered: the priority that it was told to have. lacking: what it lacks to serve, in words; of that, unheard: a port.
     """
 
     def __init__(
@@ -38,6 +44,9 @@ class Station:
         self.role: Role | None = None
         self.port: Port | None = None
         self.heard: Advert | None = None
+        self.offered: int | None = None
+        self.lacking: Mapping[Cause, str] = {}
+        self.unheard: Mapping[Cause, str] = {}
         self.mover = Mover(instance, ground, announcing, told=told, wrong=self.trouble)
         self.instance = instance
         self._codec = Codec(instance) if instance.source is not None else None
@@ -48,6 +57,13 @@ class Station:
         self._number = number
         self._clock = clock
 
+    def take(self, instance: Instance, announcing: Announcing) -> None:
+        """Configured otherwise. The source that it has found stays until the interface is looked at."""
+        found = self.instance.source if _home(instance) == _home(self.instance) else None
+        self.configured = instance
+        self._use(replace(instance, source=instance.source or found))
+        self.mover.take(instance, announcing)
+
     def sourced(self, interfaces: Interfaces, moving: Collection[Address]) -> None:
         """moving: see `source.virtual`."""
         self._use(sourced(self.configured, self.instance.source, interfaces, moving))
@@ -57,6 +73,13 @@ class Station:
         if self.port is not None and self.port is not port:
             self._tally.closing(self.port)
         self.port = port
+        self.unheard = {}
+
+    def have_none(self, why: str) -> None:
+        """Its interface is there, and a port cannot be opened."""
+        self.have(None)
+        self.unheard = {Cause.INTERFACE: why}
+        self.trouble(why)
 
     def hear(self, datagram: Datagram) -> Advert | None:
         """The advert that it is; None: it is none for us, and counted as that."""
@@ -89,10 +112,10 @@ class Station:
             if self.port and priority:  # a farewell is said because the interface is down, as a rule
                 self.trouble(f"cannot send adverts: {os.strerror(failure)}")
 
-    def became(self, action: Became, priority: int) -> None:
-        self._tally.became(action.role, self.role)
-        previous, self.role = self.role, action.role
-        self.mover.become(Transition(self.instance.name, action.role, previous, action.why, priority))
+    def became(self, role: Role | None, why: str, priority: int) -> None:
+        self._tally.became(role, self.role)
+        previous, self.role = self.role, role
+        self.mover.become(Transition(self.instance.name, role, previous, why, priority))
 
     def trouble(self, what: str) -> None:
         """Told unless the same was told a moment ago."""
@@ -104,7 +127,7 @@ class Station:
     def _use(self, instance: Instance) -> None:
         if instance != self.instance:
             self.instance = instance
-            self._codec = Codec(instance)
+            self._codec = Codec(instance) if instance.source is not None else None
 
     def _notice(self, kind: Kind, source: bytes, sentence: str) -> None:
         self._tell(kind, sentence.format(ip_address(source), kind))

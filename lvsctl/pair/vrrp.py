@@ -29,6 +29,7 @@ from lvsctl.pair.state import (
     Announce,
     Became,
     Cause,
+    Changed,
     Event,
     Fit,
     GiveUp,
@@ -72,14 +73,16 @@ def step(me: Instance, state: State, event: Event, now: float) -> Result:
             return _tick(me, state, now)
         case Start():
             return (state, ()) if state.started else _enter(me, replace(state, started=True), Why.STARTED, now)
-        case Stop():
-            return _stop(me, state)
+        case Stop(why):
+            return _stop(me, state, why)
         case Unfit(cause):
             return _unfit(me, state, cause)
         case Fit(cause):
             return _fit(me, state, cause, now)
         case SetPriority(priority):
             return _prioritised(me, state, priority), ()
+        case Changed():
+            return _changed(me, state, now)
         case GiveUp(why, stay):
             return _give_up(me, state, why, stay, now)
         case TakeOver(why):
@@ -166,10 +169,10 @@ def reason(state: State, now: float) -> Why:
     return Why.PREEMPTED if preempted else Why.SILENCE
 
 
-def _stop(me: Instance, state: State) -> Result:
+def _stop(me: Instance, state: State, why: Why) -> Result:
     if not state.started:
         return state, ()
-    return replace(_afresh(me, state), started=False), (*_farewell(state), Became(None, Why.STOPPED))
+    return replace(_afresh(me, state), started=False), (*_farewell(state), Became(None, why))
 
 
 def _unfit(me: Instance, state: State, cause: Cause) -> Result:
@@ -193,6 +196,15 @@ def _prioritised(me: Instance, state: State, priority: int) -> State:
     if state.phase is not Phase.BACKUP or state.timer is None:
         return changed
     return replace(changed, timer=state.timer - skew(me, state) + skew(me, changed))
+
+
+def _changed(me: Instance, state: State, now: float) -> Result:
+    """An active says so at once, unless it has slept. A preemption that had begun is judged anew."""
+    if state.phase is Phase.ACTIVE and not state.doubtful:
+        return _answer(me, state, now)
+    if state.phase is Phase.BACKUP and state.preempt_at is not None:
+        return _listen(me, replace(state, preempt_at=None), now), ()
+    return state, ()
 
 
 def _give_up(me: Instance, state: State, why: Why, stay: bool, now: float) -> Result:

@@ -118,7 +118,7 @@ async def test_a_virtual_mac_is_a_macvlan_that_is_known_again(cable: Cable, macv
     assert await macvlans.add("vr.51", "eth0", MAC) is Effect.NONE
     (link,) = shown("-d", "link", "show", "vr.51", netns=cable.near)
     assert (link["link"], link["address"], "UP" in link["flags"]) == ("eth0", "00:00:5e:00:01:33", True)
-    assert (link["linkinfo"]["info_kind"], link["linkinfo"]["info_data"]["mode"]) == ("macvlan", "private")
+    assert (link["linkinfo"]["info_kind"], link["linkinfo"]["info_data"]["mode"]) == ("macvlan", "vepa")
     (held,) = shown("addr", "show", "vr.51", netns=cable.near)
     assert held["addr_info"] == []  # no link-local address, which the peer would have as well
     assert Path("/proc/sys/net/ipv4/conf/vr.51/arp_ignore").read_text() == "1\n"

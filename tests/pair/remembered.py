@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_interface
 
 from lvsctl.errors import KernelError
-from lvsctl.model import Address, Effect, Interface, Interfaces, LinkAnswer, Refusal, Vip
+from lvsctl.model import Address, Effect, Interface, Interfaces, LinkAnswer, Refusal, Vip, VirtualLink
 
 ETH0 = Interface("eth0", 2, bytes.fromhex("020000000002"), up=True, carrier=True)
 
 
 class RememberedGround:
-    """log: what was done, in words. broken: while it is set, the kernel cannot be asked. held: orders wait for it."""
+    """log: what was done, in words. links: that were made. hindering: see `hindrances`.
+
+    broken: while it is set, the kernel cannot be asked. held: orders wait for it.
+    """
 
     def __init__(self, *interfaces: Interface) -> None:
         self.interfaces: dict[str, Interface] = {interface.name: interface for interface in interfaces}
         self.log: list[str] = []
+        self.links: dict[str, VirtualLink] = {}
+        self.hindering: list[str] = []
         self.broken = False
         self.held: asyncio.Event | None = None
         self._changed: list[asyncio.Event] = []
+        self._indices = itertools.count(100)
 
     def put(self, interface: Interface) -> None:
         """As it is from now on."""
@@ -58,16 +65,44 @@ class RememberedGround:
     async def close(self) -> None:
         """Nothing is held."""
 
+    async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        await self._ask("make", links)
+        return [self._link(link, there=True) for link in links]
+
+    async def unmake(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
+        await self._ask("unmake", links)
+        return [self._link(link, there=False) for link in links]
+
+    async def made(self) -> Sequence[VirtualLink]:
+        return list(self.links.values())
+
+    def hindrances(self, link: VirtualLink) -> Sequence[str]:
+        return [f"{link.name}: {hindrance}" for hindrance in self.hindering]
+
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         self.log.append(f"announce {' '.join(map(str, addresses))}")
         return None
 
-    async def _ask(self, what: str, vips: Sequence[Vip]) -> None:
-        self.log.append(f"{what} {' '.join(str(vip.address) for vip in vips)}")
+    async def _ask(self, what: str, which: Sequence[Vip | VirtualLink]) -> None:
+        names = [str(one.address) if isinstance(one, Vip) else one.name for one in which]
+        self.log.append(f"{what} {' '.join(names)}")
         if self.held is not None:
             await self.held.wait()
         if self.broken:
             raise KernelError("netlink: no answer from the kernel within 10 s")
+
+    def _link(self, link: VirtualLink, *, there: bool) -> LinkAnswer:
+        if (link.name in self.interfaces) is there:
+            return Effect.NONE
+        if not there:
+            del self.links[link.name]
+            self.drop(link.name)
+            return Effect.CHANGED
+        if link.parent not in self.interfaces:
+            return Refusal(errno.ENODEV, f"there is no interface {link.parent}: create it, or correct the name")
+        self.links[link.name] = link
+        self.put(Interface(link.name, next(self._indices), link.mac, up=True, carrier=True))
+        return Effect.CHANGED
 
     def _set(self, vip: Vip, *, there: bool) -> LinkAnswer:
         interface = self.interfaces.get(vip.interface)

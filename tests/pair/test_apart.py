@@ -63,13 +63,6 @@ class Director:
         await self.until(lambda: bool(self.told) and self.told[-1].role is Role.ACTIVE)
 
 
-@pytest.fixture
-def link(monkeypatch: pytest.MonkeyPatch) -> Link:
-    made = Link()
-    monkeypatch.setattr("lvsctl.pair.ports.Port", made.port)
-    return made
-
-
 @asynccontextmanager
 async def running(director: Director) -> AsyncIterator[Director]:
     task = asyncio.create_task(director.apart.run())

@@ -3,79 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import ip_interface
 
 import pytest
 
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Instance, Role, Transition, Trouble
-from lvsctl.pair.filter import Wanted
+from lvsctl.model import Role, Trouble
 from lvsctl.pair.packet import Codec, Refused
-from lvsctl.pair.speaker import Speaker
 from lvsctl.pair.state import Cause
+from tests.pair.host import FAST, THEM, Host, holds, running, sources, until
 from tests.pair.linked import Link, LinkedPort
-from tests.pair.making import OURS, THEIRS, V3, me
-from tests.pair.remembered import ETH0, RememberedGround
-
-FAST = me(V3, interval=0.02)
-THEM = me(FAST, source=THEIRS)
-
-
-class Host:
-    """A speaker with its ground. now: what it is told the time is, from the loop's clock on."""
-
-    def __init__(self, link: Link, *instances: Instance) -> None:
-        own = tuple(ip_interface(f"{instance.source}/24") for instance in instances if instance.source)
-        self.link = link
-        self.ground = RememberedGround(replace(ETH0, addresses=own))
-        self.troubles: list[Trouble] = []
-        self.slept = 0.0
-        self.speaker = Speaker(
-            instances,
-            self.ground,
-            told=self._told,
-            wrong=self.troubles.append,
-            number=itertools.count(1).__next__,
-            clock=lambda: asyncio.get_running_loop().time() + self.slept,
-        )
-
-    async def until(self, role: Role | None, instance: str = "web") -> None:
-        await until(lambda: self.speaker.role(instance) is role)
-
-    def _told(self, transition: Transition) -> None:
-        self.ground.log.append(f"told {transition.role}: {transition.why}")
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.001)
-
-
-@pytest.fixture
-def link(monkeypatch: pytest.MonkeyPatch) -> Link:
-    made = Link()
-    monkeypatch.setattr("lvsctl.pair.ports.Port", made.port)
-    return made
-
-
-@asynccontextmanager
-async def running(host: Host) -> AsyncIterator[Host]:
-    task = asyncio.create_task(host.speaker.run())
-    try:
-        yield host
-    finally:
-        host.speaker.stop()
-        async with asyncio.timeout(20):
-            await task
-
-
-def holds(host: Host) -> bool:
-    return host.ground.interfaces["eth0"].holds(FAST.addresses[0].ip)
+from tests.pair.making import OURS, THEIRS, me
+from tests.pair.remembered import ETH0
 
 
 async def test_the_weaker_one_takes_over_and_gives_back(link: Link) -> None:
@@ -87,15 +27,15 @@ async def test_the_weaker_one_takes_over_and_gives_back(link: Link) -> None:
             await weak.until(Role.STANDBY)
             await until(lambda: holds(strong) and not holds(weak))
         assert not holds(strong)
-        assert strong.ground.log[-2:] == ["remove 192.0.2.100 192.0.2.101", "told None: stopped"]
+        assert strong.ground.log[-2:] == ["remove 192.0.2.100 192.0.2.101", "told None: lvsctl stops"]
         await weak.until(Role.ACTIVE)
     assert weak.speaker.role("web") is None
     assert [line for line in weak.ground.log if line.startswith("told")] == [
-        "told standby: started",
-        "told active: nobody is active",
-        "told standby: a router of higher priority is active",
-        "told active: the active router released",
-        "told None: stopped",
+        "told standby: started, and listens first",
+        "told active: no other director is active",
+        "told standby: 192.0.2.1 is active with priority 150, which is higher than 100 here",
+        "told active: 192.0.2.1 handed over",
+        "told None: lvsctl stops",
     ]
     counts = weak.speaker.reports()["web"].counts
     assert (counts.became_active, counts.gave_up, counts.zero_heard, counts.zero_sent) == (2, 2, 1, 1)
@@ -166,7 +106,8 @@ async def test_what_was_waiting_is_heard_before_a_timer_is_served(link: Link) ->
         assert host.speaker.role("web") is Role.STANDBY
         counts = host.speaker.reports()["web"].counts
         assert (counts.sent, counts.heard, counts.lost_rest) == (sent, 129, 172)
-    assert "told standby: this director did not send in time, and another has taken over" in host.ground.log
+    held_up = "told standby: this director was held up and sent nothing in time, and 192.0.2.1 has taken over"
+    assert held_up in host.ground.log
     other.close()
 
 
@@ -209,12 +150,10 @@ async def test_what_it_sends_from_is_looked_for_on_the_interface(link: Link) -> 
         await host.until(Role.ACTIVE)
         await until(lambda: sources(heard)[-1:] == ["192.0.2.2"])
     assert not host.troubles
-    assert [line for line in host.ground.log if "told active" in line] == ["told active: nobody is active"] * 2
+    assert [line for line in host.ground.log if "told active" in line] == [
+        "told active: no other director is active"
+    ] * 2
     heard.close()
-
-
-def sources(port: LinkedPort) -> list[str]:
-    return [str(IPv4Address(datagram.source)) for wanted in Wanted for datagram in port.take(wanted, 999)]
 
 
 async def test_released_it_stays_behind_the_weaker_one(link: Link) -> None:
