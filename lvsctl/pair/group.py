@@ -107,5 +107,5 @@ class _Moving:
             self.all(GiveUp(Why.GROUP, stay=False))
 
     def take_over_together(self) -> None:
-        if len(self.states) > 1 and all(state.due for state in self.states):
+        if all(state.due for state in self.states):
             self.all(TakeOver(vrrp.reason(self.states[0], self._now)))

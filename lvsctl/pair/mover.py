@@ -52,12 +52,13 @@ class Mover:
 
     def take(self, instance: Instance, plan: Announcing) -> None:
         """Configured otherwise: if active, new addresses are put on and announced; former ones are taken off."""
-        self._leaving = False
-        if place(instance) != self._place:
+        here = place(instance)
+        if (here, plan, False) == (self._place, self._plan, self._leaving):
+            return
+        if here != self._place:
             self._former.append(self._place)
-            self._place = place(instance)
-        if plan != self._plan:
-            self._plan, self._announce = plan, self._wanted
+        self._announce |= plan != self._plan
+        self._place, self._plan, self._leaving = here, plan, False
         self._wake()
 
     def leave(self) -> None:
@@ -130,8 +131,8 @@ class Mover:
         if self._wanted and there and (self._announce or changed):
             self._announce = False
             self._be_silent()
-            self._said.clear()
-            self._announcing = asyncio.create_task(self._campaign(here.interface, there))
+            self._said = asyncio.Event()
+            self._announcing = asyncio.create_task(self._campaign(here.interface, there, self._said))
             await self._said.wait()
 
     async def _put(self, here: Place) -> tuple[Sequence[Vip], bool]:
@@ -184,7 +185,8 @@ class Mover:
 
     # --- announcements ------------------------------------------------------------------------------------------------
 
-    async def _campaign(self, interface: str, vips: Sequence[Vip]) -> None:
+    async def _campaign(self, interface: str, vips: Sequence[Vip], said: asyncio.Event) -> None:
+        """said: when every address was told of, or never will be."""
         now = asyncio.get_running_loop().time
         state = campaign(now())
         try:
@@ -192,9 +194,9 @@ class Mover:
                 await asyncio.sleep(state.due - now())
                 state, numbers = announce(state, self._plan, len(vips), now())
                 await self._say(interface, [vips[number] for number in numbers])
-                self._said.set()
+                said.set()
         finally:
-            self._said.set()
+            said.set()
 
     async def _say(self, interface: str, vips: list[Vip]) -> None:
         try:

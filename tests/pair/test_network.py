@@ -358,6 +358,18 @@ def test_a_group_whose_first_members_never_meet_is_decided_by_the_second(seed: i
     assert active(network) == [0]
 
 
+def test_a_group_of_one_takes_over_like_anybody() -> None:
+    nodes = [Node([instance(0, who, 2, priority=150 - who, group="alone")]) for who in (0, 1)]
+    network = Network(nodes, 0)
+    for who in (0, 1):
+        network.start(who)
+    network.run(1010)
+    assert active(network) == [0]
+    network.kill(0)
+    network.run(1020)
+    assert active(network) == [1]
+
+
 def test_one_link_lost_moves_the_group() -> None:
     network, _ = pair(150, 100, links=2)
     network.run(1010)

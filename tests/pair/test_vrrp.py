@@ -16,6 +16,7 @@ from lvsctl.pair.state import (
     Announce,
     Became,
     Cause,
+    Changed,
     Event,
     Fit,
     GiveUp,
@@ -349,10 +350,41 @@ def test_a_busy_machine_has_not_slept() -> None:
     assert step(ours, standby(ours), Tick(), 0.1)[0].role is ACTIVE
 
 
+def test_an_active_that_is_configured_otherwise_says_so_at_once_and_goes_on() -> None:
+    faster = me(interval=0.1)
+    state, actions = step(faster, active(), Changed(), 100.9)
+    assert (state.role, state.timer, actions) == (ACTIVE, pytest.approx(101.0), (Send(100),))
+    state, actions = step(faster, active(), Changed(), 100.05)
+    assert (state.timer, actions) == (pytest.approx(100.05 + 0.1), (Send(100),))
+    state, actions = step(me(interval=10), active(), Changed(), 100.5)
+    assert (state.timer, actions) == (101.0, ()), "not more often than adverts are answered, and no later than before"
+
+
+def test_an_active_that_slept_does_not_speak_up_because_it_is_configured_otherwise() -> None:
+    slept, _ = step(V3, active(), Tick(), 110)
+    assert step(me(priority=150), slept, Changed(), 110.1) == (slept, ())
+
+
+def test_a_standby_that_is_configured_otherwise_waits_on() -> None:
+    assert step(KEEPS, standby(), Changed(), 1) == (standby(), ())
+
+
+def test_a_preemption_that_had_begun_is_judged_anew() -> None:
+    preempting, _ = after(V3, (0, Start()), (1, hear(50)), (2, hear(50)), (3, hear(50)))
+    assert preempting.timer == pytest.approx(DOWN), "it does not respect the weaker one"
+    state, actions = step(KEEPS, preempting, Changed(), 3.2)
+    assert (state.timer, state.preempt_at, actions) == (pytest.approx(3.2 + DOWN), None, ())
+    assert after(KEEPS, (0, Start()), (1, hear(50)), (3, Changed()))[0].role is STANDBY
+
+
+def test_who_does_not_take_part_is_configured_otherwise_in_silence() -> None:
+    assert after(KEEPS, (0, Changed())) == (initial(KEEPS), ())
+
+
 # --- laws ---------------------------------------------------------------------------------------------------------
 
 EVENTS = st.one_of(
-    st.sampled_from([Start(), Stop(), Tick(), Tick(), GiveUp(), TakeOver(), Speak()]),
+    st.sampled_from([Start(), Stop(), Tick(), Tick(), GiveUp(), TakeOver(), Speak(), Changed()]),
     st.builds(Unfit, st.sampled_from([Cause.CARRIER, Cause.ADDRESS])),
     st.builds(Fit, st.sampled_from([Cause.CARRIER, Cause.ADDRESS])),
     st.builds(SetPriority, st.integers(1, 255)),
