@@ -38,12 +38,20 @@ async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tm
             await pairing.failover()
         scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(f"{FAST.source}/24"),)))
         pairing.proven()
-        await until(lambda: scene.roles[-1:] == ["web active: nobody is active"])
+        await until(lambda: scene.roles[-1:] == ["web active: no other director is active"])
         assert scene.holds
         view = pairing.view()
-        assert view and (view.role, view.trouble, view.instances[0].why) == (Role.ACTIVE, "", "nobody is active")
+        assert view and (view.role, view.trouble, view.instances[0].why) == (
+            Role.ACTIVE,
+            "",
+            "no other director is active",
+        )
     assert not scene.holds
-    assert scene.roles == ["web standby: started", "web active: nobody is active", "web None: stopped"]
+    assert scene.roles == [
+        "web standby: started, and listens first",
+        "web active: no other director is active",
+        "web None: lvsctl stops",
+    ]
 
 
 async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:
