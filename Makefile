@@ -124,6 +124,7 @@ bench: packages $(VENV)/ready
 	$(BIN)/python -m tests.bench.cli
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.vrrp
+	$(BIN)/python -m tests.bench.peer
 	$(LAB) --require --timeout 1800 -- $(BIN)/python -m tests.bench.kernel
 	$(LAB) --require -- unshare --net $(BIN)/python -m tests.bench.addresses
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from lvsctl.decide.health import JITTER, worst_detection
 from lvsctl.events import BothActive, Event, OneActive, OpinionsAgree, OpinionsDiffer
@@ -21,25 +22,38 @@ BY_HAND = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """Which differences there are. since: when each began. told: those that have been told of. began: the first."""
+    """Which differences there are.
 
+    found: all of them. since: when each began. told: those that have been told of; began: when the first of these did.
+    due: when the next one is to be told of if it lasts.
+    """
+
+    found: Sequence[Disagreement] = ()
     since: Mapping[Disagreement, float] = field(default_factory=dict)
     told: frozenset[Disagreement] = frozenset()
     began: float = 0.0
+    due: float = inf
 
 
 def differ(
     before: Differing, found: Sequence[Disagreement], now: float, *, explained: Callable[[Disagreement], float]
 ) -> tuple[Differing, tuple[Event, ...]]:
-    """What is so now, and what there is to tell. explained: for how many seconds one may last and mean nothing."""
+    """What is so now, and what there is to tell. explained: for how many seconds one may last and mean nothing.
+
+    Where a director is cut off there are thousands of differences, look after look: the same ones are not gone through.
+    """
+    if found is before.found and now <= before.due:
+        return before, ()
     since = {one: before.since.get(one, now) for one in found}
-    told = frozenset(one for one, at in since.items() if one in before.told or now - at > explained(one))
+    due = {one: at + explained(one) for one, at in since.items() if one not in before.told}
+    told = frozenset(one for one in found if due.get(one, -inf) < now)
+    following = min((at for at in due.values() if at >= now), default=inf)
     if not told:
-        return Differing(since), (OpinionsAgree(now - before.began),) if before.told else ()
+        return Differing(found, since, due=following), (OpinionsAgree(now - before.began),) if before.told else ()
     began = before.began if before.told else min(since[one] for one in told)
     news = not told <= before.told
     what = tuple(str(one) for one in found if one in told)
-    return Differing(since, told, began), (OpinionsDiffer(what),) if news else ()
+    return Differing(found, since, told, began, following), (OpinionsDiffer(what),) if news else ()
 
 
 def explained_by(spec: Spec, server: Server, interval: float) -> float:

@@ -54,6 +54,25 @@ def test_what_is_told_of_differences(
     assert story(*looks) == expected, what
 
 
+def test_the_same_differences_are_gone_through_only_when_one_is_due() -> None:
+    asked: list[Disagreement] = []
+
+    def explained(one: Disagreement) -> float:
+        asked.append(one)
+        return PATIENCE
+
+    found = (ONE, TWO)
+    state, _ = differ(Differing(), found, 0.0, explained=explained)
+    for now in (1.0, 5.0):
+        assert differ(state, found, now, explained=explained) == (state, ())
+    assert asked == [ONE, TWO]
+    state, news = differ(state, found, 5.1, explained=explained)
+    assert len(news) == 1
+    asked.clear()
+    assert differ(state, found, 1000.0, explained=explained) == (state, ())
+    assert asked == []
+
+
 def test_the_slowest_of_a_servers_checks_explains_a_difference() -> None:
     made = spec(service([server(1, checks=("http", "tcp"))]))
     one = made.services["web"].pools[0].servers[0]

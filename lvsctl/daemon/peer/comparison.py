@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lvsctl.daemon.peer.memory import Heard
-from lvsctl.daemon.peer.sight import SPILLING, Sight
+from lvsctl.daemon.peer.sight import Sight
 from lvsctl.decide.differing import Actives, Differing, actives, differ, explained_by, takeover
 from lvsctl.decide.opinion import FRESH, Digest, View, compare, counted, lowering
 from lvsctl.events import Event, PeerBack, PeerLost
-from lvsctl.model import Disagreement, PairSpec, Peer, Role, ServiceState
-
-_DARK = frozenset({str(ServiceState.DOWN), str(ServiceState.REFUSED)})
-_LIT = frozenset({str(ServiceState.OK), SPILLING})
+from lvsctl.model import Disagreement, PairSpec, Peer, Role
 
 
 class Comparison:
@@ -31,6 +28,7 @@ class Comparison:
         self._since = now  # when the peer was heard last, or might have been first
         self._differing = Differing()
         self._actives = Actives()
+        self._weighing: tuple[View, frozenset[Disagreement], View] | None = None
         self._compared: tuple[Digest, Digest] | None = None
 
     @property
@@ -50,14 +48,7 @@ class Comparison:
             self.lowering = (0, "")
             return
         self._tell_differences(pair, peer, now)
-        self.lowering = lowering(counted(self.view, self._differing.told), mine, peer.penalty)
-
-    def doubts(self) -> tuple[str, ...]:
-        """The services that are up here and down at the peer, as far as it is heard."""
-        if self.heard is None or self.lost:
-            return ()
-        here, there = self._sight.services(), self.heard.services
-        return tuple(name for name, state in here.items() if state in _LIT and there.get(name) in _DARK)
+        self.lowering = lowering(self._weighed(), mine, peer.penalty)
 
     def _is_heard(self, peer: Peer, failure: str, now: float) -> bool:
         """Whether the peer's word still counts; tells when it is lost, and when it is back."""
@@ -80,6 +71,13 @@ class Comparison:
             return False
         before, there = self._compared
         return before.verdicts is mine.verdicts and there.verdicts is theirs.verdicts and there.blind == theirs.blind
+
+    def _weighed(self) -> View:
+        """The view without what the checks explain."""
+        told = self._differing.told
+        if self._weighing is None or self._weighing[0] is not self.view or self._weighing[1] is not told:
+            self._weighing = self.view, told, counted(self.view, told)
+        return self._weighing[2]
 
     def _tell_differences(self, pair: PairSpec, peer: Peer, now: float) -> None:
         assert self.heard is not None  # noqa: S101 - it is fresh

@@ -144,10 +144,6 @@ class PeerWatch:
         """What this director takes from its own priority for seeing less than its peer, and why; (0, "") if nothing."""
         return self._comparison.lowering if self._comparison is not None else (0, "")
 
-    def doubts(self) -> tuple[str, ...]:
-        """The services that are up here and that the peer, as far as it is heard, sees down."""
-        return self._comparison.doubts() if self._comparison is not None else ()
-
     # --- again and again ------------------------------------------------------------------------------------------
 
     async def _run(self, talk: Talk, comparison: Comparison) -> None:

@@ -34,8 +34,6 @@ async def test_each_hears_the_other(tmp_path: Path, addresses: tuple[str, str]) 
         assert view.instances == (InstanceStanding("pair", Role.ACTIVE, 150),)
         assert view.services == {"web": "down"}
         assert abs(view.skew) < 1
-        assert pair.a.watch.doubts() == ("web",)
-        assert pair.b.watch.doubts() == (), "there it is down"
         assert pair.a.watch.lowering() == (0, "")
         assert pair.a.told == pair.b.told == []
 
@@ -99,7 +97,6 @@ async def test_a_peer_that_falls_silent_is_told_of_once_and_does_not_count(tmp_p
         assert (view.lost, view.disagreements) == (f"{B} cannot be reached: connection refused", ())
         assert view.heard > 2 * INTERVAL
         assert pair.a.watch.lowering() == (0, "")
-        assert pair.a.watch.doubts() == ()
         await pair.b.watch.take(pair.pair_b)
         await until("B is back", lambda: pair.a.of(PeerBack))
         await until("and counts", lambda: pair.a.watch.lowering()[0])
@@ -197,7 +194,7 @@ async def test_a_reload_takes_another_address_and_keeps_what_was_found(tmp_path:
 async def test_without_a_peer_there_is_nothing(tmp_path: Path) -> None:
     async with two(tmp_path) as pair:
         await pair.a.watch.take(None)
-        assert (pair.a.watch.view(), pair.a.watch.lowering(), pair.a.watch.doubts()) == (None, (0, ""), ())
+        assert (pair.a.watch.view(), pair.a.watch.lowering()) == (None, (0, ""))
         await pair.a.watch.close()
         await pair.a.watch.take(pair.pair_a)
         assert pair.a.watch.view() is None, "a reload at the last moment begins nothing"
