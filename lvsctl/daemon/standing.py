@@ -25,7 +25,11 @@ by what connections do, by checks that fail again, by attempts to deliver."""
 
 _OF_THE_ROUND = frozenset({"refused", "withheld", "scheduler_missing"})
 _LATER = frozenset({"spill_started", "pool_exhausted", "capacity_high", "director_suspected", "delivery_failed"})
-_ALWAYS = frozenset({"server_down", "service_down", "service_refused", "not_asked", "reload_refused", "kernel_silent"})
+_ALWAYS = frozenset(
+    {"server_down", "service_down", "service_refused", "not_asked", "reload_refused", "kernel_silent", "peer_lost"}
+)
+_OF_THE_PEER = frozenset({"peer_lost"})
+_OF_BOTH = frozenset({"opinions_differ", "both_active"})
 _UNKNOWN = Outcome(Verdict.UNKNOWN, "", "", 0.0)
 
 
@@ -33,9 +37,9 @@ def how_things_stand(daemon: Daemon) -> Standing:
     """What goes on in this daemon, for the alerts. Before the first round nothing is known of what rounds find."""
     world, done = daemon.world, daemon.last.round
     hosts = Counter(str(server.key.address) for _, _, server in _checked(world))
-    judged = _ALWAYS | {"override_set"} | (_OF_THE_ROUND if done is not None else frozenset())
+    judged = _ALWAYS | _OF_THE_PEER | {"override_set"} | (_OF_THE_ROUND if done is not None else frozenset())
     if done is not None and world.settled is not None and daemon.loop.time() - world.settled >= DOUBT:
-        judged |= _LATER
+        judged |= _LATER | (_OF_BOTH if daemon.peer.knows else frozenset())
     return Standing(
         judged=judged,
         holds=tuple(_told(daemon, _going_on(daemon))),
@@ -68,6 +72,7 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
     if not daemon.last_load.ok:
         yield happened.ReloadRefused(daemon.last_load.problems)
     yield from (happened.OverrideSet(override) for override in world.overrides)
+    yield from daemon.peer.going_on()
     if (suspicion := world.trust.suspicion) is not None:
         yield happened.DirectorSuspected(suspicion.why, daemon.doubt.seen)
     yield from _of_the_load(world)
@@ -97,9 +102,11 @@ def _unsure(daemon: Daemon) -> Iterator[Event]:
     """What is not known yet, or not well enough.
 
     Servers that have not been heard of, or are only presumed up; services that no round has judged or that wait for the
-    first answers; pools that have not been nearly full for long; receivers of which somebody is to hear something.
+    first answers; pools that have not been nearly full for long; receivers of which somebody is to hear something; a
+    peer that has not been heard yet, and what it sees differently, but not for long.
     """
     world = daemon.world
+    yield from daemon.peer.unsure()
     for load in world.spill.values():
         yield from (happened.CapacityHigh(load.name, name, 0.0, 0.0) for name in load.crowds)
     for one in daemon.alerts.delivery.standings() if daemon.alerts.delivery is not None else ():

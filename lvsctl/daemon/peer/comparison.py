@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from lvsctl.daemon.peer.memory import Heard
 from lvsctl.daemon.peer.sight import Sight
 from lvsctl.decide.differing import Actives, Differing, actives, differ, explained_by, takeover
 from lvsctl.decide.opinion import FRESH, Digest, View, compare, counted, lowering
-from lvsctl.events import Event, PeerBack, PeerLost
+from lvsctl.events import BothActive, Event, OpinionsDiffer, PeerBack, PeerLost
 from lvsctl.model import Disagreement, PairSpec, Peer, Role
 
 
@@ -35,6 +35,22 @@ class Comparison:
     def differing(self) -> tuple[Disagreement, ...]:
         """What the pace of the checks no longer explains."""
         return tuple(one for one in self.view.disagreements if one in self._differing.told)
+
+    def going_on(self) -> Iterator[Event]:
+        """What has been told of and is not over, as far as that is known."""
+        if self.lost:
+            yield PeerLost(self.lost)
+        if self._differing.told:
+            yield OpinionsDiffer(tuple(str(one) for one in self._differing.found if one in self._differing.told))
+        yield from (BothActive(name) for name in sorted(self._actives.told))
+
+    def unsure(self) -> Iterator[Event]:
+        """What may be worth telling in a while."""
+        if self.heard is None:
+            yield PeerLost(self.lost)
+        if self._differing.found:
+            yield OpinionsDiffer(())
+        yield from (BothActive(name) for name in self._actives.since)
 
     def judge(self, pair: PairSpec, peer: Peer, *, failure: str, now: float) -> None:
         """Compare. failure: why the newest question has no answer, "" if it has one."""

@@ -144,6 +144,20 @@ class PeerWatch:
         """What this director takes from its own priority for seeing less than its peer, and why; (0, "") if nothing."""
         return self._comparison.lowering if self._comparison is not None else (0, "")
 
+    @property
+    def knows(self) -> bool:
+        """Whether anything can be said of what both see: the peer is heard, or there is none."""
+        comparison = self._comparison
+        return comparison is None or (comparison.heard is not None and not comparison.lost)
+
+    def going_on(self) -> tuple[Event, ...]:
+        """What has been told of and is not over, as far as that is known."""
+        return tuple(self._comparison.going_on()) if self._comparison is not None else ()
+
+    def unsure(self) -> tuple[Event, ...]:
+        """What may be worth telling in a while."""
+        return tuple(self._comparison.unsure()) if self._comparison is not None else ()
+
     # --- again and again ------------------------------------------------------------------------------------------
 
     async def _run(self, talk: Talk, comparison: Comparison) -> None:
