@@ -132,7 +132,7 @@ async def test_a_server_that_one_of_them_does_not_reach_is_told_by_both(
 async def test_a_peer_that_is_gone_is_told_of_until_it_is_back_or_not_configured(town: Town) -> None:
     async with at_work(town.a) as a:
         lost, back = listen(a.daemon, PeerLost), listen(a.daemon, PeerBack)
-        await until("it is not there", lambda: a.daemon.peer.going_on())
+        await until("it is not there", a.daemon.peer.going_on)
         before = len(lost)  # it may have been told before anybody listened
         found = how_things_stand(a.daemon)
         assert "peer_lost" in {record.event for record in found.holds}
