@@ -16,6 +16,8 @@ IPV4: Final = bytes.fromhex("00005e0001")
 STRICT: Final = 1
 OWN_ALONE: Final = (1, 2)
 """Values of arp_ignore with which an interface answers for its own addresses alone."""
+ASKS_AS_ITSELF: Final = 2
+"""The value of arp_announce with which an interface asks from an address of its own, whatever packet it asks for."""
 
 
 def hindrances(link: VirtualLink, conf: Path = CONF) -> tuple[str, ...]:
@@ -33,12 +35,17 @@ def _hindrances(link: VirtualLink, conf: Path) -> Iterator[str]:
             f"net.ipv4.conf.all.rp_filter = 1 drops what is sent to the virtual MAC on {link.name}: "
             "set it to 0 (and to 1 where it is wanted, by interface), or to 2"
         )
-    ignore = max(_value(conf / "all/arp_ignore"), _value(conf / link.parent / "arp_ignore"))
-    if (conf / link.parent).exists() and ignore not in OWN_ALONE:
-        yield (
-            f"{link.parent} answers ARP for the addresses on {link.name} too, with another MAC: "
-            f"set net.ipv4.conf.{link.parent.replace('.', '/')}.arp_ignore = 1"
-        )
+    if not (conf / link.parent).exists():
+        return
+    ours, below = f"the addresses on {link.name}", f"net.ipv4.conf.{link.parent.replace('.', '/')}"
+    if _greater(conf, link.parent, "arp_ignore") not in OWN_ALONE:
+        yield f"{link.parent} answers ARP for {ours} too, with a MAC of its own: set {below}.arp_ignore = 1"
+    if _greater(conf, link.parent, "arp_announce") != ASKS_AS_ITSELF:
+        yield f"{link.parent} sends ARP from {ours} too, with a MAC of its own: set {below}.arp_announce = 2"
+
+
+def _greater(conf: Path, interface: str, setting: str) -> int:
+    return max(_value(conf / "all" / setting), _value(conf / interface / setting))
 
 
 def _value(file: Path) -> int:

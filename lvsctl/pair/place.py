@@ -53,6 +53,11 @@ def virtual_link(me: Instance) -> VirtualLink:
     return VirtualLink(name, me.interface, _PREFIX[me.family] + bytes((me.vrid,)))
 
 
+def advert_mac(me: Instance) -> bytes | None:
+    """From which its adverts go (RFC 9568, 7.2); None: from that of its interface. See `frame` for unicast."""
+    return virtual_link(me).mac if me.virtual_mac and not me.peers else None
+
+
 def is_ours(link: VirtualLink) -> bool:
     """Whether it is one that some life of ours has made: by its name, which has what its MAC has."""
     ends = [f"-v{_NUMBER[family]}-{link.mac[-1]}" for family, prefix in _PREFIX.items() if link.mac[:-1] == prefix]

@@ -19,7 +19,9 @@ from lvsctl.errors import LvsctlError
 from lvsctl.model import Family, Instance
 from lvsctl.pair.datagram import HOPS, PROTOCOL, Datagram, from_ipv4
 from lvsctl.pair.filter import INSTRUCTION_SIZE, Wanted, program
+from lvsctl.pair.frame import INTERNETWORK_CONTROL, frame
 from lvsctl.pair.packet import GROUPS
+from lvsctl.pair.place import advert_mac
 
 QUEUES: Final = {Wanted.EXPECTED: 131072, Wanted.REST: 32768}
 """Bytes of SO_RCVBUF. The kernel doubles them, and counts 512 for the smallest datagram at least."""
@@ -35,7 +37,6 @@ _MEMINFO: Final = struct.Struct("=9I")
 _DROPS: Final = 8  # in SO_MEMINFO
 _IP_PKTINFO: Final = 8
 _FIRST: Final = 6  # SO_PRIORITY: the highest that needs no capability
-_INTERNETWORK_CONTROL: Final = 0xC0  # the type of service that routing protocols have
 _MEMBERSHIP4: Final = struct.Struct("=4s4si")
 _PKTINFO4: Final = struct.Struct("=i4s4s")  # in_pktinfo
 _PKTINFO6: Final = struct.Struct("=16si")
@@ -51,8 +52,13 @@ class Port:
         self.instances = tuple(instances)
         self._six = instances[0].family is Family.INET6
         self.queues = {Wanted.EXPECTED: self._open(interface, Wanted.EXPECTED)}
+        self._frames: socket.socket | None = None
         try:
             self.queues[Wanted.REST] = self._open(interface, Wanted.REST)
+            self._frames = self._open_frames()
+        except OSError as error:
+            self.close()
+            raise LvsctlError(f"cannot speak VRRP on {interface}: {_sentence(interface, error)}") from error
         except BaseException:
             self.close()
             raise
@@ -71,12 +77,15 @@ class Port:
                 if _multicast(self.instances) and not self._member:
                     queue.setsockopt(*self._membership())
             self._member |= _multicast(self.instances)
+            self._frames = self._frames or self._open_frames()
         except OSError as error:
             raise LvsctlError(f"cannot speak VRRP for other virtual routers: {error.strerror}") from error
 
     def close(self) -> None:
         for queue in self.queues.values():
             queue.close()
+        if self._frames is not None:
+            self._frames.close()
 
     def lost(self, wanted: Wanted) -> int:
         """Datagrams for which this queue had no room, so far (modulo 2^32).
@@ -97,10 +106,12 @@ class Port:
             if datagram is not None:
                 yield datagram
 
-    def send(self, datagram: Datagram) -> int:
-        """0, or the errno of what was not sent."""
+    def send(self, datagram: Datagram, mac: bytes | None = None) -> int:
+        """0, or the errno of what was not sent. mac: an instance's, from which it goes; None: the interface's."""
         try:
-            if self._six:
+            if mac is not None and self._frames is not None:
+                self._frames.send(frame(datagram, mac))
+            elif self._six:
                 info = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(datagram.source, self.index))
                 where = (socket.inet_ntop(socket.AF_INET6, datagram.destination), 0, 0, self._scope(datagram))
                 self._mouth.sendmsg((datagram.payload,), (info,), 0, where)
@@ -142,13 +153,27 @@ class Port:
             raise LvsctlError(f"cannot speak VRRP on {interface}: {_sentence(interface, error)}") from error
         return made
 
+    def _open_frames(self) -> socket.socket | None:
+        """For what goes out from virtual MACs; it takes nothing in. None: there is nothing. Raises OSError."""
+        if not any(advert_mac(instance) for instance in self.instances):
+            return None
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        try:
+            made.setblocking(False)
+            made.bind((socket.if_indextoname(self.index), 0))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _FIRST)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
     def _options(self) -> Iterator[tuple[int, int, int | bytes]]:
         if self._six:
             level = socket.IPPROTO_IPV6
             yield level, socket.IPV6_UNICAST_HOPS, HOPS
             yield level, socket.IPV6_MULTICAST_HOPS, HOPS
             yield level, socket.IPV6_MULTICAST_LOOP, 0
-            yield level, socket.IPV6_TCLASS, _INTERNETWORK_CONTROL
+            yield level, socket.IPV6_TCLASS, INTERNETWORK_CONTROL
             yield level, socket.IPV6_RECVPKTINFO, 1
             yield level, socket.IPV6_RECVHOPLIMIT, 1
         else:
@@ -156,7 +181,7 @@ class Port:
             yield level, socket.IP_TTL, HOPS
             yield level, socket.IP_MULTICAST_TTL, HOPS
             yield level, socket.IP_MULTICAST_LOOP, 0
-            yield level, socket.IP_TOS, _INTERNETWORK_CONTROL
+            yield level, socket.IP_TOS, INTERNETWORK_CONTROL
         if _multicast(self.instances):
             yield self._membership()
         yield socket.SOL_SOCKET, socket.SO_PRIORITY, _FIRST  # IP_TOS has changed it

@@ -15,6 +15,7 @@ from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.mover import Mover
 from lvsctl.pair.packet import Advert, Codec
+from lvsctl.pair.place import advert_mac
 from lvsctl.pair.port import Port
 from lvsctl.pair.source import sourced
 from lvsctl.pair.state import Cause
@@ -103,8 +104,9 @@ class Station:
         if self._codec is None:
             return
         number = self._number() if self.instance.keys else 0
+        mac = advert_mac(self.instance)
         for datagram in self._codec.encode(priority, number):
-            failure = self.port.send(datagram) if self.port else errno.ENODEV
+            failure = self.port.send(datagram, mac) if self.port else errno.ENODEV
             if not failure:
                 self._tally.sent(priority)
                 continue

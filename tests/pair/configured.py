@@ -33,6 +33,8 @@ def _body(instance: Instance) -> Iterator[str]:
         yield "native_ipv6"
     if not instance.preempt:
         yield "nopreempt"
+    if instance.virtual_mac:
+        yield "use_vmac"
     if instance.peers:
         yield f"unicast_src_ip {instance.source}"
         yield _block("unicast_peer", [str(peer) for peer in instance.peers])

@@ -20,25 +20,28 @@ class Link:
 
     def __init__(self) -> None:
         self.cut = False
-        self._ports: list[LinkedPort] = []
+        self.ports: list[LinkedPort] = []
 
     def port(self, interface: str, index: int, instances: Sequence[Instance]) -> LinkedPort:
         made = LinkedPort(self, index, instances)
-        self._ports.append(made)
+        self.ports.append(made)
         return made
 
     def carry(self, datagram: Datagram, sender: LinkedPort | None = None) -> None:
         """To everybody but the sender."""
-        for port in self._ports:
+        for port in self.ports:
             if port is not sender and not self.cut:
                 port.arrive(datagram)
 
     def unplug(self, port: LinkedPort) -> None:
-        self._ports.remove(port)
+        self.ports.remove(port)
 
 
 class LinkedPort:
-    """See `Port`. A queue's socket has something to read for as long as something waits in the queue."""
+    """See `Port`. A queue's socket has something to read for as long as something waits in the queue.
+
+    macs: from which was sent.
+    """
 
     def __init__(self, link: Link, index: int, instances: Sequence[Instance]) -> None:
         self.index = index
@@ -48,6 +51,7 @@ class LinkedPort:
         self.queues = {wanted: near for wanted, (near, _) in self._ends.items()}
         self._waiting: dict[Wanted, deque[Datagram]] = {wanted: deque() for wanted in Wanted}
         self._lost: Counter[Wanted] = Counter()
+        self.macs: list[bytes | None] = []
         self.serve(instances)
 
     def serve(self, instances: Sequence[Instance]) -> None:
@@ -72,7 +76,8 @@ class LinkedPort:
                 self.queues[wanted].recv(1)
             yield datagram
 
-    def send(self, datagram: Datagram) -> int:
+    def send(self, datagram: Datagram, mac: bytes | None = None) -> int:
+        self.macs.append(mac)
         self._link.carry(datagram, self)
         return 0
 

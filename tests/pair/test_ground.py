@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import cast
 
 import pytest
 
 from lvsctl.daemon.ground import KernelGround
-from lvsctl.model import Effect, Interfaces, Refusal, Vip
+from lvsctl.model import Effect, Interfaces, Refusal, Vip, VirtualLink
 from lvsctl.pair.ground import Ground
 from tests.e2e.netns import inside
 from tests.pair.remembered import ETH0, RememberedGround
@@ -55,3 +56,25 @@ async def test_contract(ground: Ground) -> None:
         assert list(await ground.add(elsewhere)) == [refused, Effect.CHANGED]
         assert list(await ground.remove(elsewhere)) == [Effect.NONE, Effect.CHANGED]
         assert await ground.announce("eth9", [VIPS[0].address]) is None
+
+
+async def test_contract_of_virtual_links(ground: Ground) -> None:
+    link = VirtualLink("eth0-v4-51", "eth0", bytes.fromhex("00005e000133"))
+    vips = [Vip(ip_address("192.0.2.100"), link.name)]
+    async with asyncio.timeout(30), ground.watch([link.name]) as watch:
+        assert (await anext(watch))[link.name] is None
+        assert list(await ground.unmake([link])) == [Effect.NONE]
+        assert list(await ground.made()) == []
+        assert list(await ground.make([link])) == [Effect.CHANGED]
+        assert list(await ground.make([link])) == [Effect.NONE]
+        assert list(await ground.made()) == [link]
+        assert list(await ground.add(vips)) == [Effect.CHANGED]
+        assert await ground.announce(link.name, [vips[0].address]) is None
+        while (found := (await anext(watch))[link.name]) is None or not found.holds(vips[0].address):
+            pass
+        assert (found.mac, found.up) == (link.mac, True)
+        assert list(await ground.unmake([link])) == [Effect.CHANGED]
+        while (await anext(watch))[link.name] is not None:
+            pass
+        refused = Refusal(errno.ENODEV, "there is no interface eth9: create it, or correct the name")
+        assert list(await ground.make([replace(link, parent="eth9")])) == [refused]
