@@ -5,10 +5,10 @@ a keepalived (keepalived: its words); manual, which is told.
 
 VRRP, in this order: datagram (what came, by its IP header), packet (adverts as bytes; seal: our addition; source: from
 where they go; frame: from which MAC), state (the nouns), vrrp (one virtual router), group (those that move together),
-words (why). All of it is without I/O and without a clock. Then what drives it: filter (what the kernel hands over), port
-and ports (sockets), fitness (what is a fault), ground (what others have to give: links and addresses), place and mover
-(addresses follow the role), tally, station (one instance with all that), parties (all of them, and what becomes of them
-when the configuration is another one: fates), speaker, and apart, which gives it a thread of its own.
+words (why). All of it is without I/O and without a clock. Then what drives it: filter (what the kernel hands over),
+port and ports (sockets), fitness (what is a fault), ground (what others have to give: links and addresses), place and
+mover (addresses follow the role), tally, station (one instance with all that), parties (all of them; fates: what
+becomes of them when the configuration is another one), speaker, and apart, which gives it a thread of its own.
 
 Whoever owns the sockets drives the machines so:
 
