@@ -19,11 +19,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from healthchecks import _spawn
+
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
+_DEFAULTS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 
 
@@ -41,7 +44,7 @@ def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int)
     def start() -> None:
         try:
             _give_up_everything()
-            tell = partial(started.set_result, _spawn(command, environment, output))
+            tell = partial(started.set_result, _spawn.spawn(command, environment, output, _DEFAULTS))
         except Exception as error:
             tell = partial(started.set_exception, error)
         finally:
@@ -55,22 +58,6 @@ def spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int)
         os.close(output)
         raise OSError(errno.EAGAIN, "cannot start a thread") from error
     return started
-
-
-def _spawn(command: tuple[str, ...], environment: Mapping[str, str], output: int) -> int:
-    return os.posix_spawn(
-        command[0],
-        command,
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-        ],
-        setsid=True,
-        setsigmask=(),
-        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
-    )
 
 
 def _give_up_everything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from healthchecks import _spawn
 from healthchecks.exec import KEPT, KIND, PATH, Params
 from lvsctl.checks.runner import ask
 from lvsctl.model import Outcome, Target
@@ -228,7 +230,7 @@ async def test_fork_failing_is_unknown(monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     before = os.listdir("/proc/self/fd")
-    monkeypatch.setattr(os, "posix_spawn", refuse)
+    monkeypatch.setattr(_spawn, "spawn", refuse)
     outcome = await shell("true")
     assert (outcome.verdict, outcome.detail) == (UNKNOWN, f"{SH}: Resource temporarily unavailable")
     assert os.listdir("/proc/self/fd") == before
@@ -282,9 +284,28 @@ async def test_not_being_allowed_to_kill_loses_nothing(monkeypatch):
     assert os.listdir("/proc/self/fd") == before
 
 
+async def test_the_loop_turns_while_a_file_server_does_not_answer(tmp_path: Path):
+    """A lease on the program's file: who opens it has to wait until the lease is given back."""
+    program = tmp_path / "check"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    handle = os.open(program, os.O_RDONLY)
+    memory: dict[str, Any] = {}
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        outcome = await ask(KIND, HERE, Params(command=(str(program),)), 0.2, memory=memory)
+        assert (outcome.verdict, outcome.code) == (FAIL, "PROCTOUT")
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    finally:
+        os.close(handle)
+        signal.signal(signal.SIGIO, before)
+    await asyncio.gather(*memory.values())
+
+
 async def test_a_start_that_hangs_holds_nobody_up_and_its_program_is_killed_later(monkeypatch, tmp_path: Path):
-    """As of a program on a file server that does not answer: posix_spawn does not come back."""
-    go, real, spawned = threading.Event(), os.posix_spawn, []
+    """As of a program on a file server that does not answer: the start does not come back."""
+    go, real, spawned = threading.Event(), _spawn.spawn, []
     before, descriptors = children(), os.listdir("/proc/self/fd")
 
     def slow(*arguments: Any, **named: Any) -> int:
@@ -292,7 +313,7 @@ async def test_a_start_that_hangs_holds_nobody_up_and_its_program_is_killed_late
         spawned.append(real(*arguments, **named))
         return spawned[-1]
 
-    monkeypatch.setattr(os, "posix_spawn", slow)
+    monkeypatch.setattr(_spawn, "spawn", slow)
     memory: dict[str, Any] = {}
     params = Params(command=(SH, "-c", "sleep 1000"))
     for _ in range(2):
