@@ -1,4 +1,7 @@
-"""As many forged adverts as can be sent in so many seconds, from here: `python -m tests.pair.flooding 2`."""
+"""As many forged adverts as can be sent in so many seconds, from here: `python -m tests.pair.flooding 2`.
+
+Where time travels it stands still while they are sent: there another argument says how many a second there are to be.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ def datagrams() -> list[Datagram]:
     return [forged(chance, me(V3)) for _ in range(500)] + [wrong] * 500
 
 
-def main(seconds: float) -> None:
+PAUSE = 0.001
+
+
+def main(seconds: float, rate: float = 0.0) -> None:
     sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, PROTOCOL)
     index = socket.if_nametoindex("eth0")
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", bytes(4), bytes(4), index))
@@ -36,8 +42,10 @@ def main(seconds: float) -> None:
             sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, max(1, datagram.hops))
             sender.sendto(datagram.payload, group)
             sent += 1
+            if rate and sent % max(1, round(rate * PAUSE)) == 0:
+                time.sleep(PAUSE)
     print(f"{sent / seconds:.0f} forged adverts a second")
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(*map(float, sys.argv[1:]))
