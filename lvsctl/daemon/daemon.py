@@ -39,6 +39,7 @@ from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
+from lvsctl.decide import syncing
 from lvsctl.decide.health import presume
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import Event
@@ -104,7 +105,12 @@ class Daemon:
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
         self.pairing = Pairing(
-            loaded.spec.pair, providers or Providers(state.directory), tell=self.tell, wake=self.world.wake.set
+            loaded.spec.pair,
+            providers or Providers(state.directory),
+            ipvs=ipvs,
+            tell=self.tell,
+            wake=self.world.wake.set,
+            left=lambda: syncing.left(self.world.spec),
         )
         self.peer = PeerWatch(
             Sight(self.world, states=lambda: self.last.states, instances=self._stands),

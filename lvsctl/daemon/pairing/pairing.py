@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from lvsctl.daemon.pairing import said
+from lvsctl.daemon.pairing.following import Following
 from lvsctl.daemon.pairing.part import Part
 from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.daemon.pairing.showing import Became, Sight, of_the_director
+from lvsctl.daemon.pairing.syncing import Keeper
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event, PairTroubled, RoleChanged
-from lvsctl.model import PairSpec, Provider, Role, Standby, Transition, Trouble
+from lvsctl.kernel.ipvs import Ipvs
+from lvsctl.model import PairSpec, Provider, Role, Standby, SyncRole, Transition, Trouble
 from lvsctl.model.pair_view import PairView
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.keepalived import Notice
@@ -43,16 +47,24 @@ class Pairing:
         spec: PairSpec | None,
         providers: Providers,
         *,
+        ipvs: Ipvs,
         tell: Callable[[Event], None],
         wake: Callable[[], None],
+        left: Callable[[], AbstractSet[SyncRole]] = frozenset,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        """wake: the rounds, as what they go by has changed. clock: the speaker's, in seconds."""
+        """wake: the rounds, as what they go by has changed. left: which sync daemons go on at the end.
+
+        clock: the speaker's, in seconds.
+        """
         self._spec = spec
         self._providers = providers
         self._tell = tell
         self._wake = wake
+        self._left = left
         self._clock = clock
+        self._keeper = Keeper(ipvs, providers.ground.look, tell)
+        self._following = Following(self._keeper, lambda _: None)
         self._part: Part | None = None
         self._became: dict[str, Became] = {}
         self._proven = asyncio.Event()
@@ -64,6 +76,8 @@ class Pairing:
 
     async def start(self) -> None:
         """Begin to take part, as soon as that is right; returns at once."""
+        self._keeper.take(self._spec.sync if self._spec is not None else None)
+        self._following.start()
         self._begin()
 
     def proven(self) -> None:
@@ -73,15 +87,19 @@ class Pairing:
     async def take(self, spec: PairSpec | None) -> None:
         """Another configuration: hand over where the provider or its instances are others, and begin anew."""
         async with self._turn:
-            before, self._spec = self._spec, spec
-            if self._closed or _core(before) == _core(spec):
+            if self._closed:
                 return
-            await self._end()
-            self._begin()
+            before, self._spec = self._spec, spec
+            if _core(before) != _core(spec):
+                await self._end()
+                self._begin()
+            self._keeper.take(spec.sync if spec is not None else None)
         self._wake()
 
     def stop(self) -> None:
         """Begin to hand over; `close` waits for it. Nothing is taken any more."""
+        if not self._closed:
+            self._following.leave(self._left())
         self._closed = True
         if self._starting is not None:
             self._starting.cancel()
@@ -93,6 +111,7 @@ class Pairing:
         self.stop()
         async with self._turn:
             await self._end()
+        await self._following.close()
         await self._providers.close()
 
     # --- what is to be seen ---------------------------------------------------------------------------------------
@@ -111,7 +130,15 @@ class Pairing:
             return None
         sight = Sight(spec, self._provider, self._became, {}, (), self._clock())
         role = self.role()
-        return PairView(spec.provider, spec.standby, role, sight.instances(), self._trouble(), self.resting)
+        return PairView(
+            spec.provider,
+            spec.standby,
+            role,
+            sight.instances(),
+            self._trouble(),
+            self.resting,
+            self._keeper.view(),
+        )
 
     @property
     def resting(self) -> bool:
@@ -194,6 +221,7 @@ class Pairing:
     def _told(self, transition: Transition) -> None:
         self._became[transition.instance] = Became(time.time(), transition.why, transition.priority)
         self._tell(RoleChanged(transition))
+        self._following.became(transition)
         self._wake()
 
     def _wrong(self, trouble: Trouble) -> None:

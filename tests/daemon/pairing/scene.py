@@ -12,7 +12,8 @@ from pathlib import Path
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.events import Event, PairTroubled, RoleChanged
-from lvsctl.model import Instance, PairSpec
+from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import Instance, PairSpec, SyncRole
 from tests.pair.making import V3, me
 from tests.pair.remembered import ETH0, RememberedGround
 
@@ -27,14 +28,23 @@ async def until(holds: Callable[[], bool], what: str = "") -> None:
 
 
 class Scene:
-    """events: told so far. woken: how often the rounds were."""
+    """events: told so far. woken: how often the rounds were. left: which sync daemons go on at the end."""
 
     def __init__(self, folder: Path, spec: PairSpec | None) -> None:
         own = tuple(ip_interface(f"{one.source}/24") for one in spec.instances[:1]) if spec else ()
         self.ground = RememberedGround(replace(ETH0, addresses=own))
         self.events: list[Event] = []
         self.woken = 0
-        self.pairing = Pairing(spec, Providers(folder, self.ground), tell=self.events.append, wake=self._wake)
+        self.ipvs = MemoryIpvs()
+        self.left: frozenset[SyncRole] = frozenset()
+        self.pairing = Pairing(
+            spec,
+            Providers(folder, self.ground),
+            ipvs=self.ipvs,
+            tell=self.events.append,
+            wake=self._wake,
+            left=lambda: self.left,
+        )
 
     @property
     def roles(self) -> list[str]:
