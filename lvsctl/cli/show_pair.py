@@ -105,8 +105,13 @@ def _heard(peer: Json) -> str:
 
 def _hooks(hooks: list[Json]) -> Iterator[str]:
     for one in hooks:
-        ran = f"FAILED ({one['why']})" if one["why"] else "ran well"
-        yield f"hook {one['hook']} of {one['instance']}: {ran}, in {one['duration']:.1f} s, at {moment(one['at'])}"
+        yield f"hook {one['hook']} of {one['instance']}: {_ran(one)}, begun at {moment(one['at'])}"
+
+
+def _ran(hook: Json) -> str:
+    if hook["duration"] is None:
+        return "runs"
+    return f"{'FAILED (' + hook['why'] + ')' if hook['why'] else 'ran well'}, in {hook['duration']:.1f} s"
 
 
 def moment(text: str | None) -> str:

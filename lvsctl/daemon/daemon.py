@@ -28,6 +28,7 @@ from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.daemon.metrics.exposition import Expositions
 from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
+from lvsctl.daemon.pairing import judging
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.daemon.peer.sight import Sight
@@ -111,6 +112,7 @@ class Daemon:
             tell=self.tell,
             wake=self.world.wake.set,
             left=lambda: syncing.left(self.world.spec),
+            lowering=lambda: self.peer.lowering(),
         )
         self.peer = PeerWatch(
             Sight(self.world, states=lambda: self.last.states, instances=self._stands),
@@ -212,9 +214,10 @@ class Daemon:
             if complete and ok and not self.ready:
                 self.ready = True
                 self.alerts.ready()
-                self.pairing.proven()
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
+            if self.ready and ok:
+                self.pairing.judged(judging.scene(self), self.loop.time())
             self._alive()
             await self.listeners.try_again()
             await self._wait(rest=self.loop.time() - began)
@@ -244,7 +247,7 @@ class Daemon:
         if self.world.ladder.missing:
             pause = min(pause, self.lookout.recheck)
         end = self.overrides.next_end()
-        due = [self._due, self.clock.moment(end) if end is not None else None]
+        due = [self._due, self.clock.moment(end) if end is not None else None, self.pairing.due]
         pause = min([pause, *(max(one - self.loop.time(), 0.0) for one in due if one is not None)])
         try:
             async with asyncio.timeout(pause):
@@ -260,6 +263,7 @@ class Daemon:
             if self.lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
                 await self._look_for_schedulers()
             self.world.overrides = await heed(self.overrides, self.world, self.ipvs, self.last.round)
+            self.world.resting = self.pairing.resting
             decision = await look_and_decide(self.world, self.ipvs, self.loop.time())
             if self.world.found(decision.have):
                 decision = await look_and_decide(self.world, self.ipvs, self.loop.time())

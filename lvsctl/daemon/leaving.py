@@ -19,10 +19,11 @@ log = structlog.get_logger("lvsctl")
 
 async def leave(daemon: Daemon) -> None:
     """In this order: until the addresses are the other director's, connections come here and need the table."""
-    notify("STOPPING=1")
-    await daemon.pairing.close()
+    notify("STOPPING=1", f"EXTEND_TIMEOUT_USEC={daemon.pairing.farewell * 1e6:.0f}")
+    await daemon.pairing.hand_over()
     await daemon.peer.close()
     await _leave_the_table(daemon)
+    await daemon.pairing.close()
     await daemon.alerts.close()
     await daemon.listeners.close()
     await daemon.doubt.close()

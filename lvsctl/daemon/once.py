@@ -68,6 +68,7 @@ class _Moment:
     fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
+    resting: bool = False
 
 
 def plan(config: Path, *, state_dir: Path, checks: bool) -> Once:

@@ -111,7 +111,7 @@ def _hook(hook: HookView) -> Json:
         "hook": hook.hook,
         "instance": hook.instance,
         "at": rfc3339(hook.at),
-        "duration": round(hook.duration, 3),
+        "duration": round(hook.duration, 3) if hook.duration is not None else None,
         "why": hook.why,
     }
 

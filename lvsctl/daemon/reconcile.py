@@ -42,6 +42,7 @@ class View(Protocol):
     """What a round looks at besides the kernel; `World` is one.
 
     overrides: none whose time is over. quiet, fallen: those of the Decision before. settled: see slow_start.Climb.
+    resting: this director is not the active one, and is to have no table meanwhile (`standby: idle`).
     """
 
     spec: Spec
@@ -56,6 +57,7 @@ class View(Protocol):
     fallen: Fallen
     answered: dict[CheckId, float]
     removed: dict[RealKey, float]
+    resting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
         overrides=view.overrides,
         climb=climb,
         reprieve=mercy,
+        resting=view.resting,
     )
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased

@@ -43,6 +43,7 @@ class World:
     weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
     fallen: whom rounds took out whose checks fail. answered: when each canary passed last. removed: whom checks alone
     took out within the last period, and when.
+    resting: no service is to be in the table, as this director is not the active one.
     spill: the load of services with thresholds at the last look. generation: of the kernel, None if its version does
     not tell. turned: counts the times that a belief became another.
     """
@@ -68,6 +69,7 @@ class World:
         self.fallen: Fallen = {}
         self.answered: dict[CheckId, float] = {}
         self.removed: dict[RealKey, float] = {}
+        self.resting = False
         self.spill: Loads = {}
         self.generation: Generation | None = None
         self.turned = 0

@@ -43,7 +43,7 @@ class Desired:
     schedulers: stand-ins and refusals. orders: the override that holds, for each server that one holds for; what an
     operator ordered is never `by_health`. eased: servers with another weight than the configured one, 0 aside.
     spared: who is in the table only because this director suspects itself. unwell: servers whose checks do not let them
-    in.
+    in. resting: this director keeps no table, as it is not the active one.
 
     A service that is in neither `table` nor `refused` is not made yet: some of its checks have not spoken.
     """
@@ -57,6 +57,7 @@ class Desired:
     eased: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
     spared: Spared = field(default_factory=dict)
     unwell: frozenset[tuple[ServiceKey, RealKey]] = frozenset()
+    resting: bool = False
 
 
 def desired(
@@ -70,6 +71,7 @@ def desired(
     overrides: Iterable[Override] = (),
     climb: Climb = AT_ONCE,
     reprieve: Reprieve | None = None,
+    resting: bool = False,
 ) -> Desired:
     """The table that `spec` calls for now.
 
@@ -78,6 +80,7 @@ def desired(
     those servers of `quiet.leaving` that have no connection left, or whose time is over: of those that get no new
     connections only they go, the others get weight 0. overrides: what operators ordered, none whose time is over.
     climb: what slow starts are measured by. reprieve: while this director suspects itself.
+    resting: no service is to be in the table.
     """
     health = dict(health)  # `why` is read later, and must tell of now
     orders = orders_of(spec, overrides)
@@ -87,6 +90,9 @@ def desired(
     filled: list[tuple[ServiceKey, Seats]] = []
     for service in spec.services.values():
         scheduler = ladder.scheduler(service)
+        if resting:
+            cases[service.key] = Case(service, scheduler, rests=True)
+            continue
         found = have.get(service.key)
         held = found if left is None else left.get(service.key)
         silent = _silent(service, health, found)
@@ -106,13 +112,14 @@ def desired(
     return Desired(
         table,
         why,
-        refused={key: why[key, None] for key, case in cases.items() if case.scheduler is None},
+        refused={key: why[key, None] for key, case in cases.items() if case.scheduler is None and not resting},
         by_health=frozenset((key, one) for key, seats in filled for one in seats.quelled),
         schedulers=_schedulers(cases.values()),
         orders=orders,
         eased=frozenset((key, one) for key, seats in filled for one in seats.eased),
         spared={(key, one): attrs for key, seats in filled for one, attrs in seats.spared.items()},
         unwell=frozenset((key, one) for key, seats in filled for one in seats.unwell),
+        resting=resting,
     )
 
 

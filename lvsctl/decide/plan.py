@@ -72,7 +72,7 @@ def diff(
     for key in have:
         if key in owned and key not in want and key not in hold:
             added = left is not None and key not in left
-            reason = "somebody added it" if added else "not in the configuration"
+            reason = "somebody added it" if added else reasons.get((key, None), "not in the configuration")
             steps.append(Step(DeleteService(key), "", reason, drift=added))
     return tuple(sorted(steps, key=lambda step: _rank(step.op)))
 

@@ -11,6 +11,9 @@ from lvsctl.decide.ladder import lacks, stand_in, there_now, way_out
 from lvsctl.decide.overrides import Orders, in_words
 from lvsctl.model import Action, CheckId, Health, RealKey, Server, Service, ServiceKey, Spec, Table, Verdict
 
+RESTS = "standby: idle, and this director is not the active one"
+"""Why a service is not in the table."""
+
 Subject: TypeAlias = tuple[ServiceKey, RealKey | None]
 """A server of a service, or with None the service itself."""
 
@@ -21,7 +24,8 @@ class Case:
 
     scheduler: the one in effect, None if the service is refused. in_use: index of the only pool in use, below which
     all others stand by, or None. waits: how many checks must still speak before the service is made. climbs_later: the
-    kernel has the wanted scheduler by now, and the service takes it at the next reload.
+    kernel has the wanted scheduler by now, and the service takes it at the next reload. rests: it is not made, as this
+    director is not active.
     """
 
     service: Service
@@ -29,6 +33,7 @@ class Case:
     in_use: int | None = None
     waits: int = 0
     climbs_later: bool = False
+    rests: bool = False
 
 
 class Why(Mapping[Subject, str]):
@@ -126,6 +131,8 @@ _BELIEFS = {
 
 def _of_service(case: Case) -> str:
     service, wanted = case.service, case.service.attrs.scheduler
+    if case.rests:
+        return RESTS
     if case.scheduler is None and service.fallback is None:
         return f"{lacks(wanted)}: {way_out(wanted)}, or allow a scheduler_fallback"
     if case.scheduler is None and service.fallback is not None:

@@ -95,9 +95,13 @@ class Health:
 
 
 class ServiceState(StrEnum):
-    """How a service stands. REFUSED: for want of a scheduler. WAITING: for the first answers. DOWN: nobody serves."""
+    """How a service stands. REFUSED: for want of a scheduler. WAITING: for the first answers. DOWN: nobody serves.
+
+    IDLE: this director is not the active one of its pair, and keeps no table meanwhile.
+    """
 
     OK = "ok"
     WAITING = "waiting"
     REFUSED = "refused"
     DOWN = "down"
+    IDLE = "idle"

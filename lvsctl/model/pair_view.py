@@ -58,12 +58,15 @@ class SyncView:
 
 @dataclass(frozen=True, slots=True)
 class HookView:
-    """The newest run of one hook for one instance. at: Unix time of its end. why: it failed; "" where it did not."""
+    """The newest run of one hook for one instance. at: Unix time of its begin. why: it failed; "" where it did not.
+
+    duration: None while it runs.
+    """
 
     hook: str
     instance: str
     at: float
-    duration: float
+    duration: float | None
     why: str = ""
 
 

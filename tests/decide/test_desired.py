@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.decide.desired import desired
+from lvsctl.decide.guard import guard
 from lvsctl.decide.health import Standing, assume_up, presume, standing
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.plan import diff
@@ -19,6 +20,7 @@ from lvsctl.events import SchedulerMissing
 from lvsctl.model import (
     AddServer,
     CheckId,
+    DeleteService,
     EditServer,
     Forward,
     Health,
@@ -28,6 +30,7 @@ from lvsctl.model import (
     Server,
     ServiceKey,
     Spec,
+    Step,
     Table,
 )
 from tests.decide.making import (
@@ -429,3 +432,16 @@ def test_a_server_at_weight_0_by_health_keeps_its_tunnel() -> None:
     web = spec(service([Server(key, gue, (check_of(1),))], on_down=QUIESCE))
     have = {VIP: replace(entry({}), servers={key: gue})}
     assert desired(web, {check_of(1): DOWN}, have).table[VIP].servers == {key: replace(gue, weight=0)}
+
+
+def test_a_director_that_rests_wants_no_service_and_says_why() -> None:
+    """What is ours goes, foreign services stay, and nothing is by health."""
+    here, foreign = spec(service([server(1), server(2)])), entry({9: 1})
+    have = {VIP: entry({1: 5, 2: 5}), OTHER_VIP: foreign}
+    want = desired(here, {check_of(1): UP, check_of(2): DOWN}, have, resting=True)
+    assert (want.table, want.refused, want.by_health) == ({}, {}, frozenset())
+    assert want.why[VIP, None] == "standby: idle, and this director is not the active one"
+    assert want.why[VIP, real(2)].startswith("down")
+    [step] = diff(want.table, have, owned=frozenset({VIP}), why=want.why)
+    assert step == Step(DeleteService(VIP), "", "standby: idle, and this director is not the active one")
+    assert guard((step,), here, have, {}, by_health=want.by_health).allowed == (step,)

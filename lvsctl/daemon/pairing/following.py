@@ -53,7 +53,7 @@ class Following:
         await self._keeper.close()
 
     async def _run(self) -> None:
-        while not self._closing:
+        while self._awake.is_set() or not self._closing:
             await self._awake.wait()
             await self._follow()
 

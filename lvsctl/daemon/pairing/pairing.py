@@ -7,18 +7,23 @@ import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from math import inf
 
 from lvsctl.daemon.pairing import said
 from lvsctl.daemon.pairing.following import Following
+from lvsctl.daemon.pairing.offering import Lowering, Offer, nothing
 from lvsctl.daemon.pairing.part import Part
 from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.daemon.pairing.showing import Became, Sight, of_the_director
 from lvsctl.daemon.pairing.syncing import Keeper
+from lvsctl.decide.condition import Scene, conditions
 from lvsctl.errors import LvsctlError
 from lvsctl.events import Event, PairTroubled, RoleChanged
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import PairSpec, Provider, Role, Standby, SyncRole, Transition, Trouble
-from lvsctl.model.pair_view import PairView
+from lvsctl.model.pair_view import HookView, PairView
+from lvsctl.notify.hooks import Hooks
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.keepalived import Notice
 from lvsctl.pair.manual import Manual
@@ -27,6 +32,9 @@ from lvsctl.pair.speaker import boottime
 
 PROVING = 10.0
 """Seconds that VRRP waits for the first complete round; after them this director joins with the lowest priority."""
+
+HANDOVER = 60.0
+"""Seconds that handing over may take with everything around it that hangs, without the hooks."""
 
 NO_PAIR = "there is no pair in conf.d: this director stands alone"
 
@@ -51,10 +59,12 @@ class Pairing:
         tell: Callable[[Event], None],
         wake: Callable[[], None],
         left: Callable[[], AbstractSet[SyncRole]] = frozenset,
+        lowering: Lowering = nothing,
         clock: Callable[[], float] = boottime,
     ) -> None:
         """wake: the rounds, as what they go by has changed. left: which sync daemons go on at the end.
 
+        lowering: what the comparison with the peer takes from the priority; whoever has it another wakes the rounds.
         clock: the speaker's, in seconds.
         """
         self._spec = spec
@@ -64,7 +74,9 @@ class Pairing:
         self._left = left
         self._clock = clock
         self._keeper = Keeper(ipvs, providers.ground.look, tell)
-        self._following = Following(self._keeper, lambda _: None)
+        self._hooks = Hooks(spec or PairSpec(), tell)
+        self._following = Following(self._keeper, self._hooks.became)
+        self._offer = Offer(tell, lowering)
         self._part: Part | None = None
         self._became: dict[str, Became] = {}
         self._proven = asyncio.Event()
@@ -80,9 +92,17 @@ class Pairing:
         self._following.start()
         self._begin()
 
-    def proven(self) -> None:
-        """The first complete round is done."""
+    def judged(self, scene: Scene, now: float) -> None:
+        """A round is done in which every check had spoken. now: on one clock, on which `due` is told too."""
+        if self._spec is not None:
+            self._offer.judge(self._spec, conditions(scene, self._spec.penalties), now)
+            self._order()
         self._proven.set()
+
+    @property
+    def due(self) -> float:
+        """When time alone may change the priority; infinite if it cannot."""
+        return self._offer.due if self._spec is not None else inf
 
     async def take(self, spec: PairSpec | None) -> None:
         """Another configuration: hand over where the provider or its instances are others, and begin anew."""
@@ -90,9 +110,13 @@ class Pairing:
             if self._closed:
                 return
             before, self._spec = self._spec, spec
+            if spec is not None:
+                self._hooks.take(spec)
+                self._offer.weigh(spec)
             if _core(before) != _core(spec):
                 await self._end()
                 self._begin()
+            self._order()
             self._keeper.take(spec.sync if spec is not None else None)
         self._wake()
 
@@ -106,12 +130,21 @@ class Pairing:
         if self._part is not None:
             self._part.stop()
 
-    async def close(self) -> None:
-        """Hand over, within seconds whatever hangs, and release what is held."""
+    @property
+    def farewell(self) -> float:
+        """Seconds that `hand_over` and `close` may take, together, where everything hangs."""
+        return HANDOVER + (2 * self._spec.hooks.timeout if self._spec is not None else 0.0)
+
+    async def hand_over(self) -> None:
+        """The addresses are gone and the sync daemons have followed when this returns, or seconds are over."""
         self.stop()
         async with self._turn:
             await self._end()
         await self._following.close()
+
+    async def close(self) -> None:
+        """After `hand_over`: let hooks come to their end, and release what is held."""
+        await self._hooks.close()
         await self._providers.close()
 
     # --- what is to be seen ---------------------------------------------------------------------------------------
@@ -128,7 +161,8 @@ class Pairing:
         spec = self._spec
         if spec is None:
             return None
-        sight = Sight(spec, self._provider, self._became, {}, (), self._clock())
+        offer = self._offer
+        sight = Sight(spec, self._provider, self._became, offer.offered, offer.reasons, self._clock())
         role = self.role()
         return PairView(
             spec.provider,
@@ -138,11 +172,18 @@ class Pairing:
             self._trouble(),
             self.resting,
             self._keeper.view(),
+            tuple(HookView(run.hook, run.instance, run.began, run.duration, run.failed) for run in self._hooks.last),
         )
 
     @property
     def resting(self) -> bool:
-        """Whether this director is to have no table now (`standby: idle`)."""
+        """Whether this director is to have no table now (`standby: idle`).
+
+        While nobody knows the role it keeps what it has: a restart beside an active keepalived must not cost it. When
+        it becomes active the addresses come first, and the round that is woken then makes the table: for as long as
+        that takes, milliseconds for a few services and a second or two for ten thousand servers, new connections are
+        refused. Whoever minds keeps both tables programmed, as is the default.
+        """
         idle = self._spec is not None and self._spec.standby is Standby.IDLE
         return idle and self.role() in (Role.STANDBY, Role.FAULT)
 
@@ -200,13 +241,27 @@ class Pairing:
         if self._spec is not None and not self._closed:
             self._starting = asyncio.create_task(self._join(self._spec), name="pair: joining")
 
+    def _order(self) -> None:
+        """Level-triggered: a speaker that was not there the last time hears it now."""
+        provider = self._provider
+        if provider is not None and self._spec is not None and self._spec.provider is Provider.VRRP:
+            for name, priority in self._offer.offered.items():
+                provider.set_priority(name, priority)
+
+    def _make(self, spec: PairSpec) -> RoleProvider:
+        """It begins with the priority that is offered now."""
+        offered = self._offer.offered
+        instances = tuple(replace(one, priority=offered.get(one.name, one.priority)) for one in spec.instances)
+        return self._providers.make(replace(spec, instances=instances), self._told, self._wrong)
+
     async def _join(self, spec: PairSpec) -> None:
         if spec.provider is Provider.VRRP and not self._proven.is_set():
             await self._providers.clear(spec, self._wrong)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROVING):
                     await self._proven.wait()
-        self._part = Part(spec.provider, lambda: self._providers.make(spec, self._told, self._wrong), self._wrong)
+        self._offer.weigh(spec)
+        self._part = Part(spec.provider, lambda: self._make(spec), self._wrong)
         self._part.start()
 
     async def _end(self) -> None:

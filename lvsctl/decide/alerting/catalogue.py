@@ -37,8 +37,10 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("server_down", "ServerDown", _WARNING, (*_SERVER, "host"), ("server_up",)),
         Kind(HOST_DOWN, "HostDown", _WARNING, ("host",)),
-        Kind("service_down", "ServiceDown", _CRITICAL, ("service",), ("service_ok", "service_refused")),
-        Kind("service_refused", "ServiceRefused", _CRITICAL, ("service",), ("service_ok", "service_down")),
+        Kind("service_down", "ServiceDown", _CRITICAL, ("service",), ("service_ok", "service_refused", "service_idle")),
+        Kind(
+            "service_refused", "ServiceRefused", _CRITICAL, ("service",), ("service_ok", "service_down", "service_idle")
+        ),
         Kind("spill_started", "SpillActive", _WARNING, ("service", "pool"), ("spill_ended",)),
         Kind("pool_exhausted", "PoolExhausted", _CRITICAL, ("service",), ("pool_relieved",)),
         Kind("capacity_high", "CapacityHigh", _WARNING, ("service", "pool"), ("capacity_fine",)),

@@ -82,12 +82,14 @@ class Explanation:
 
 
 def state(service: Service, desired: Desired | None, entry: Entry | None) -> tuple[ServiceState, str]:
-    """ok, waiting (for first answers), refused (no scheduler), or down (no server takes connections); and why.
+    """ok, waiting (for first answers), refused (no scheduler), down (no server takes connections) or idle; and why.
 
     entry: the service as the kernel has it.
     """
     if desired is not None and service.key in desired.refused:
         return ServiceState.REFUSED, desired.refused[service.key]
+    if entry is None and desired is not None and desired.resting:
+        return ServiceState.IDLE, desired.why.get((service.key, None), "")
     if entry is None:
         return ServiceState.WAITING, _waits(service, desired)
     if not any(attrs.weight > 0 for attrs in entry.servers.values()):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.daemon.pairing.providers import Providers
+from lvsctl.decide import condition
 from lvsctl.events import Event, PairTroubled, RoleChanged
 from lvsctl.kernel.memory import MemoryIpvs
-from lvsctl.model import Instance, PairSpec, SyncRole
+from lvsctl.model import Instance, PairSpec, Spec, SyncRole
 from tests.pair.making import V3, me
 from tests.pair.remembered import ETH0, RememberedGround
 
@@ -35,6 +36,7 @@ class Scene:
         self.ground = RememberedGround(replace(ETH0, addresses=own))
         self.events: list[Event] = []
         self.woken = 0
+        self.judged = condition.Scene(Spec({}, {}, {}), {}, {})
         self.ipvs = MemoryIpvs()
         self.left: frozenset[SyncRole] = frozenset()
         self.pairing = Pairing(
@@ -60,6 +62,11 @@ class Scene:
     def holds(self) -> bool:
         return self.ground.interfaces["eth0"].holds(VIP)
 
+    def prove(self, **changes: object) -> None:
+        """A complete round has been done."""
+        self.judged = replace(self.judged, **changes)  # type: ignore[arg-type]
+        self.pairing.judged(self.judged, asyncio.get_running_loop().time())
+
     def _wake(self) -> None:
         self.woken += 1
 
@@ -68,10 +75,11 @@ class Scene:
 async def playing(scene: Scene, *, proven: bool = True) -> AsyncIterator[Pairing]:
     await scene.pairing.start()
     if proven:
-        scene.pairing.proven()
+        scene.prove()
     try:
         yield scene.pairing
     finally:
+        await scene.pairing.hand_over()
         await scene.pairing.close()
 
 

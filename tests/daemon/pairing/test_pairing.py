@@ -37,7 +37,7 @@ async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tm
         with pytest.raises(LvsctlError, match=r"takes no part in the pair now: it waits for the first complete round$"):
             await pairing.failover()
         scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(f"{FAST.source}/24"),)))
-        pairing.proven()
+        scene.prove()
         await until(lambda: scene.roles[-1:] == ["web active: no other director is active"])
         assert scene.holds
         view = pairing.view()

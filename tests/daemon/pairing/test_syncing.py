@@ -130,6 +130,7 @@ async def test_a_silent_kernel_is_told_once_and_asked_again(tmp_path: Path, monk
         await until(lambda: told(scene) == ["SyncFailed backup"])
         assert trouble(scene.pairing) == "netlink: no answer from the kernel within 10 s"
     await until(lambda: told(scene) == ["SyncFailed backup", "SyncRestored backup"])
+    await scene.pairing.hand_over()
     await scene.pairing.close()
 
 
