@@ -19,7 +19,9 @@ log = structlog.get_logger("lvsctl")
 
 async def leave(daemon: Daemon) -> None:
     """In this order: until the addresses are the other director's, connections come here and need the table."""
-    notify("STOPPING=1", f"EXTEND_TIMEOUT_USEC={daemon.pairing.farewell * 1e6:.0f}")
+    notify("STOPPING=1")
+    if daemon.pairing.farewell:
+        notify(f"EXTEND_TIMEOUT_USEC={daemon.pairing.farewell * 1e6:.0f}")
     await daemon.pairing.hand_over()
     await daemon.peer.close()
     await _leave_the_table(daemon)

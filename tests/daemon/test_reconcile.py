@@ -66,6 +66,7 @@ class View:
     fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
+    resting: bool = False
 
     def __post_init__(self) -> None:
         self.owned = frozenset(service.key for service in self.spec.services.values())

@@ -132,8 +132,8 @@ class Pairing:
 
     @property
     def farewell(self) -> float:
-        """Seconds that `hand_over` and `close` may take, together, where everything hangs."""
-        return HANDOVER + (2 * self._spec.hooks.timeout if self._spec is not None else 0.0)
+        """Seconds that `hand_over` and `close` may take, together, where everything hangs; 0 without a pair."""
+        return HANDOVER + 2 * self._spec.hooks.timeout if self._spec is not None else 0.0
 
     async def hand_over(self) -> None:
         """The addresses are gone and the sync daemons have followed when this returns, or seconds are over."""
