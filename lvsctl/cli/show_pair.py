@@ -105,7 +105,7 @@ def _heard(peer: Json) -> str:
 
 def _hooks(hooks: list[Json]) -> Iterator[str]:
     for one in hooks:
-        yield f"hook {one['hook']} of {one['instance']}: {_ran(one)}, begun at {moment(one['at'])}"
+        yield f"hook {one['hook']} of {one['instance']}: {_ran(one)}, at {moment(one['at'])}"
 
 
 def _ran(hook: Json) -> str:

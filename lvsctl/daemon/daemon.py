@@ -28,11 +28,8 @@ from lvsctl.daemon.metrics.counting import Metrics
 from lvsctl.daemon.metrics.exposition import Expositions
 from lvsctl.daemon.metrics.listeners import Listeners
 from lvsctl.daemon.overrides import Overrides, heed
-from lvsctl.daemon.pairing import judging
-from lvsctl.daemon.pairing.pairing import Pairing
+from lvsctl.daemon.pairing.around import pairing_of, peer_of, scene
 from lvsctl.daemon.pairing.providers import Providers
-from lvsctl.daemon.peer.sight import Sight
-from lvsctl.daemon.peer.watch import PeerWatch
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
@@ -40,12 +37,11 @@ from lvsctl.daemon.stream import Stream
 from lvsctl.daemon.systemd import notify, watchdog_period
 from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
-from lvsctl.decide import syncing
 from lvsctl.decide.health import presume
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.events import Event
 from lvsctl.kernel.ipvs import Ipvs
-from lvsctl.model import Generation, InstanceStanding, Outcome, Problem, Question
+from lvsctl.model import Generation, Outcome, Problem, Question
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
@@ -105,23 +101,8 @@ class Daemon:
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)
         self.runner = Runner(kinds, self._heard)
-        self.pairing = Pairing(
-            loaded.spec.pair,
-            providers or Providers(state.directory),
-            ipvs=ipvs,
-            tell=self.tell,
-            wake=self.world.wake.set,
-            left=lambda: syncing.left(self.world.spec),
-            lowering=lambda: self.peer.lowering(),
-        )
-        self.peer = PeerWatch(
-            Sight(self.world, states=lambda: self.last.states, instances=self._stands),
-            self.overrides,
-            tell=self.tell,
-            clock=self.clock,
-            wake=self.world.wake.set,
-            obey=self._obey_peer,
-        )
+        self.peer = peer_of(self)
+        self.pairing = pairing_of(self, loaded.spec.pair, providers)
         self._stop = asyncio.Event()
         self._loading = Loading(self, loaded)
         self.lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
@@ -141,15 +122,6 @@ class Daemon:
     def _heard(self, question: Question, outcome: Outcome) -> float:
         self.metrics.heard(question, outcome)
         return self.world.heard(question, outcome)
-
-    def _stands(self) -> tuple[InstanceStanding, ...]:
-        view = self.pairing.view()
-        instances = view.instances if view is not None else ()
-        return tuple(InstanceStanding(one.name, one.role, one.priority) for one in instances)
-
-    def _obey_peer(self) -> None:
-        self.overrides.say_idle(self.world.spec)
-        self.world.order(self.overrides.in_force())
 
     def stop(self) -> None:
         """End `run` after the round in progress; the other director need not wait for that."""
@@ -217,7 +189,7 @@ class Daemon:
                 notify("READY=1", f"STATUS={len(self.world.spec.services)} services")
                 log.info("ready", services=len(self.world.spec.services))
             if self.ready and ok:
-                self.pairing.judged(judging.scene(self), self.loop.time())
+                self.pairing.judged(scene(self), self.loop.time())
             self._alive()
             await self.listeners.try_again()
             await self._wait(rest=self.loop.time() - began)

@@ -100,8 +100,8 @@ HOOK = shape(
     {
         "hook": TEXT,
         "instance": TEXT,
-        "at": {**MOMENT, "description": "when it ended"},
-        "duration": {**NUMBER, "description": "seconds"},
+        "at": {**MOMENT, "description": "when it began"},
+        "duration": or_null({**NUMBER, "description": "seconds; null: it runs"}),
         "why": {**TEXT, "description": "it failed; empty: it did not"},
     },
 )
