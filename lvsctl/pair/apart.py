@@ -1,157 +1,152 @@
-"""A speaker in a thread and an event loop of its own: its adverts go out in time, whatever the rounds are busy with.
+"""A speaker in a process of its own: its adverts go out in time, whatever the rounds are busy with.
 
-A round over ten thousand servers holds its loop for longer than three intervals of 100 ms last, and then the other
-director takes over. Threads of Python take turns every few milliseconds (sys.setswitchinterval), so what is left is the
-longest single call that does not let go: writing a large answer, a collection of garbage.
+With ten thousand servers a round, an answer to `status` or a collection of garbage holds the interpreter for longer
+than three intervals of 100 ms last, and then the other director takes over (tests/bench/adverts.py has the figures; a
+thread was better, and not good enough). When the daemon dies, the speaker sees the socket close, and hands over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final, TypeVar
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
-from lvsctl.model import Role, Transition, Trouble
-from lvsctl.pair.speaker import Speaker
+import structlog
 
-T = TypeVar("T")
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
+from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, packed, unpacked
+from lvsctl.pair.speaker import Report
 
-Told = Callable[[Transition], None]
-Wrong = Callable[[Trouble], None]
-Make = Callable[[Told, Wrong], AbstractAsyncContextManager[Speaker]]
-"""Makes the speaker where it will run, with all that it needs, and releases that when the speaker has ended."""
+SPEAKING: Final = (sys.executable, "-m", "lvsctl.daemon.speaking")
 
-PATIENCE: Final = 1.0
-"""Seconds that one waits for the thread to answer; it has nothing to do that takes long."""
+log = structlog.get_logger("lvsctl")
 
 
 class Apart:
-    """The provider `vrrp` (see `RoleProvider`). Callbacks are called in the loop in which `run` is awaited."""
+    """The provider `vrrp` (see `RoleProvider`), at the daemon's end. It is run once.
 
-    def __init__(self, make: Make, *, told: Told, wrong: Wrong) -> None:
-        self._make = make
+    What it tells of roles is what it heard last, at most a quarter of a second ago.
+    """
+
+    def __init__(
+        self,
+        instances: Sequence[Instance],
+        *,
+        told: Callable[[Transition], None],
+        wrong: Callable[[Trouble], None],
+        announcing: Announcing,
+        numbers: Path | None,
+        command: Sequence[str] = SPEAKING,
+    ) -> None:
+        """numbers: where those of sealed adverts are written down, None where none are sealed."""
+        self._names = {instance.name for instance in instances}
+        self._begin = Begin(tuple(instances), announcing, numbers)
         self._told = told
         self._wrong = wrong
-        self._inside: asyncio.AbstractEventLoop | None = None
-        self._speaker: Speaker | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._command = command
+        self._reports: Mapping[str, Report] = {}
+        self._roles: dict[str, Role] = {}
+        self._speaker: asyncio.StreamWriter | None = None
         self._stopped = False
-        self._lock = threading.Lock()
 
     # --- RoleProvider -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        done: Future[None] = Future()
-        thread = threading.Thread(target=self._through, args=(loop, done), name="vrrp", daemon=True)
-        thread.start()
-        ended = asyncio.wrap_future(done)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await self._start(theirs, ours)
+        reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            await asyncio.shield(ended)
-        except asyncio.CancelledError:
-            self._cancel()
-            await ended
-            raise
+            writer.write(packed(self._begin))
+            self._speaker = writer
+            if self._stopped:
+                writer.write_eof()
+            done = await self._listen(reader)
+        finally:
+            self._speaker = None
+            self._lost()
+            writer.close()  # it hands over, if it is alive
+            status = await process.wait()
+        if not done:
+            raise LvsctlError(f"the process that speaks VRRP ended: {_in_words(status)}")
 
     def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            if self._speaker is not None:
-                self._post(self._speaker.stop)
+        self._stopped = True
+        if self._speaker is not None and self._speaker.can_write_eof():
+            self._speaker.write_eof()
 
     def role(self, instance: str) -> Role | None:
-        return self.ask(lambda speaker: speaker.role(instance), None)
+        if instance not in self._names:
+            raise KeyError(instance)
+        report = self._reports.get(instance)
+        return report.state.role if report is not None else None
 
     def set_priority(self, instance: str, priority: int) -> None:
-        self.order(lambda speaker: speaker.set_priority(instance, priority))
+        self._say(Priority(instance, priority))
 
     def release(self) -> None:
-        self.order(lambda speaker: speaker.release())
+        self._say(Release())
 
     # --- what else a speaker is asked ---------------------------------------------------------------------------------
 
-    def ask(self, what: Callable[[Speaker], T], otherwise: T) -> T:
-        """What the speaker answers; `otherwise` while there is none. Raises what `what` raises."""
-        with self._lock:
-            speaker, inside = self._speaker, self._inside
-        if speaker is None or inside is None:
-            return otherwise
-        answer: Future[T] = Future()
+    def reports(self) -> Mapping[str, Report]:
+        """By the name of the instance; none while there is no speaker."""
+        return self._reports
 
-        def say() -> None:
-            try:
-                answer.set_result(what(speaker))
-            except Exception as error:
-                answer.set_exception(error)
+    # ------------------------------------------------------------------------------------------------------------------
 
+    async def _start(self, theirs: socket.socket, ours: socket.socket) -> asyncio.subprocess.Process:
         try:
-            inside.call_soon_threadsafe(say)
-            return answer.result(PATIENCE)
-        except (TimeoutError, RuntimeError):  # it ends at this moment
-            return otherwise
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # what is typed at a terminal is the daemon's business
+                env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
+            )
+        except OSError as error:
+            ours.close()
+            raise LvsctlError(f"the process that speaks VRRP cannot be started: {error.strerror}") from error
 
-    def order(self, what: Callable[[Speaker], object]) -> None:
-        """Let the speaker do something, if there is one, without waiting for it."""
-        with self._lock:
-            speaker = self._speaker
-            if speaker is not None:
-                self._post(lambda: what(speaker))
+    async def _listen(self, reader: asyncio.StreamReader) -> bool:
+        """Whether it ended as it should."""
+        while (message := await unpacked(reader)) is not None:
+            match message:
+                case Reports(reports):
+                    self._reports = reports
+                case Transition(instance, role):
+                    self._keep(instance, role)
+                    self._told(message)
+                case Trouble():
+                    self._wrong(message)
+                case Refused(why):
+                    raise LvsctlError(why)
+                case Ended():
+                    return True
+        return self._stopped
 
-    async def order_all(self, what: Callable[[Speaker], Coroutine[Any, Any, T]]) -> T | None:
-        """Let the speaker do something that takes a while, and wait for it; None if there is none."""
-        with self._lock:
-            speaker, inside = self._speaker, self._inside
-        if speaker is None or inside is None:
-            return None
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(what(speaker), inside))
-
-    # --- the thread ---------------------------------------------------------------------------------------------------
-
-    def _through(self, outside: asyncio.AbstractEventLoop, done: Future[None]) -> None:
-        def tell(what: Callable[[], None]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody wants to know
-                outside.call_soon_threadsafe(what)
-
-        try:
-            asyncio.run(self._serve(tell))
-        except asyncio.CancelledError:
-            tell(lambda: done.set_result(None))
-        except BaseException as error:
-            failed = error
-            tell(lambda: done.set_exception(failed))
+    def _keep(self, instance: str, role: Role | None) -> None:
+        if role is None:
+            self._roles.pop(instance, None)
         else:
-            tell(lambda: done.set_result(None))
+            self._roles[instance] = role
 
-    async def _serve(self, tell: Callable[[Callable[[], None]], None]) -> None:
-        def told(transition: Transition) -> None:
-            tell(lambda: self._told(transition))
+    def _lost(self) -> None:
+        """Nobody speaks any more, whatever was told last."""
+        self._reports = {}
+        roles, self._roles = self._roles, {}
+        for instance, role in roles.items():
+            self._told(Transition(instance, None, role, "the process that speaks VRRP is gone"))
 
-        def wrong(trouble: Trouble) -> None:
-            tell(lambda: self._wrong(trouble))
+    def _say(self, message: object) -> None:
+        if self._speaker is not None and not self._stopped:
+            self._speaker.write(packed(message))
 
-        async with self._make(told, wrong) as speaker:
-            with self._lock:
-                self._inside, self._work = asyncio.get_running_loop(), asyncio.current_task()
-                self._speaker = speaker
-                if self._stopped:
-                    speaker.stop()
-            try:
-                await speaker.run()
-            finally:
-                with self._lock:
-                    self._speaker = self._inside = self._work = None
 
-    def _cancel(self) -> None:
-        with self._lock:
-            work = self._work
-            self._stopped = True
-            if work is not None:
-                self._post(work.cancel)
-
-    def _post(self, what: Callable[[], object]) -> None:
-        """The lock is held, so the loop is there."""
-        assert self._inside is not None  # noqa: S101 - as long as there is a speaker
-        self._inside.call_soon_threadsafe(what)
+def _in_words(status: int) -> str:
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"

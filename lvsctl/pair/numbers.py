@@ -21,6 +21,11 @@ def microseconds() -> int:
     return time.time_ns() // 1000
 
 
+def no_number() -> int:
+    """Where nothing is sealed."""
+    return 0
+
+
 class Numbers:
     """path: of the file with the first number that is certainly unused. Calling it gives the next.
 

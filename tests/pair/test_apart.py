@@ -1,61 +1,56 @@
-"""A speaker in a thread of its own: what the loop that awaits it does, or does not do, is nothing to it."""
+"""A speaker in a process of its own: what the daemon does, or does not do, or dies of, is nothing to it."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import threading
+import os
+import signal
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_interface
+from pathlib import Path
 
 import pytest
 
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Role, Transition, Trouble
-from lvsctl.pair.apart import Apart, Told, Wrong
-from lvsctl.pair.datagram import Datagram
-from lvsctl.pair.speaker import Speaker
-from tests.pair.linked import Link, LinkedPort
+from lvsctl.model import Announcing, Role, Transition, Trouble
+from lvsctl.pair.apart import Apart
 from tests.pair.making import V3, me
-from tests.pair.remembered import ETH0, RememberedGround
 
 FAST = me(V3, interval=0.02)
+OFF = "remove 192.0.2.100 192.0.2.101"
 
 
-@dataclass(slots=True)
 class Director:
-    """An Apart, and what it told. held: the thread has made its speaker, and has not released what that needs."""
+    """An Apart, and what it told."""
 
-    told: list[Transition] = field(default_factory=list)
-    wrong: list[Trouble] = field(default_factory=list)
-    threads: set[str] = field(default_factory=set)
-    held: bool = False
-    broken: LvsctlError | None = None
-    apart: Apart = field(init=False)
+    def __init__(self, folder: Path, *command: str) -> None:
+        self.log = folder / "speaker.log"
+        self.told: list[Transition] = []
+        self.wrong: list[Trouble] = []
+        self.apart = Apart(
+            [FAST],
+            told=self.told.append,
+            wrong=self.wrong.append,
+            announcing=Announcing(),
+            numbers=None,
+            command=command or (sys.executable, "-m", "tests.pair.speaking", str(self.log)),
+        )
 
-    def __post_init__(self) -> None:
-        self.apart = Apart(self._make, told=self._hear, wrong=self.wrong.append)
+    @property
+    def sent(self) -> int:
+        return self.apart.reports()["web"].counts.sent
 
-    @asynccontextmanager
-    async def _make(self, told: Told, wrong: Wrong) -> AsyncIterator[Speaker]:
-        if self.broken is not None:
-            raise self.broken
-        ground = RememberedGround(replace(ETH0, addresses=(ip_interface(f"{FAST.source}/24"),)))
-        number = itertools.count(1).__next__
-        self.held = True
-        try:
-            yield Speaker([FAST], ground, told=told, wrong=wrong, number=number)
-        finally:
-            self.held = False
-
-    def _hear(self, transition: Transition) -> None:
-        self.told.append(transition)
-        self.threads.add(threading.current_thread().name)
+    @property
+    def process(self) -> int:
+        """Of the speaker."""
+        found = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and str(self.log) in _arguments(entry)]
+        assert len(found) == 1
+        return found[0]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not holds():
                 await asyncio.sleep(0.001)
 
@@ -63,79 +58,100 @@ class Director:
         await self.until(lambda: bool(self.told) and self.told[-1].role is Role.ACTIVE)
 
 
+def _arguments(process: str) -> list[str]:
+    try:
+        return Path("/proc", process, "cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
 @asynccontextmanager
-async def running(director: Director) -> AsyncIterator[Director]:
+async def running(director: Director) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(director.apart.run())
     try:
-        yield director
+        yield task
     finally:
         director.apart.stop()
-        async with asyncio.timeout(20):
-            await task
+        async with asyncio.timeout(30):
+            await asyncio.wait([task])
 
 
-@pytest.mark.usefixtures("link")
-async def test_it_is_a_provider_whose_callbacks_come_to_the_loop_that_awaits_it() -> None:
-    async with running(Director()) as director:
+async def test_it_is_a_provider(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    assert director.apart.role("web") is None
+    async with running(director):
         await director.until_active()
         assert director.apart.role("web") is Role.ACTIVE
-    assert [transition.role for transition in director.told] == [Role.STANDBY, Role.ACTIVE, None]
-    assert director.threads == {threading.current_thread().name}
-    assert (director.wrong, director.held) == ([], False)
-    assert director.apart.role("web") is None
-
-
-async def test_adverts_go_out_while_the_loop_does_nothing(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent, enough = itertools.count(1), threading.Event()
-    carry = link.carry
-
-    def count(datagram: Datagram, sender: LinkedPort | None = None) -> None:
-        carry(datagram, sender)
-        if next(sent) >= 20:
-            enough.set()
-
-    async with running(Director()) as director:
-        await director.until_active()
-        monkeypatch.setattr(link, "carry", count)
-        assert enough.wait(20), "twenty adverts while this thread, and the loop in it, stood still"
-
-
-@pytest.mark.usefixtures("link")
-async def test_what_it_is_asked_and_told_happens_in_its_thread() -> None:
-    async with running(Director()) as director:
-        await director.until_active()
-        assert director.apart.ask(lambda _: threading.current_thread().name, "") == "vrrp"
-        director.apart.set_priority("web", 7)
-        assert director.apart.ask(lambda speaker: speaker.reports()["web"].state.priority, 0) == 7
         with pytest.raises(KeyError):
             director.apart.role("nobody")
+    assert [transition.role for transition in director.told] == [Role.STANDBY, Role.ACTIVE, None]
+    assert (director.apart.role("web"), director.wrong) == (None, [])
+    assert director.log.read_text().splitlines()[-1] == OFF
+
+
+async def test_adverts_go_out_while_the_daemon_stands_still(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    async with running(director):
+        await director.until_active()
+        await director.until(lambda: "web" in director.apart.reports())
+        before = director.sent
+        time.sleep(1.0)  # as a round might, or a collection of garbage: fifty intervals
+        await director.until(lambda: director.sent >= before + 10)
+
+
+async def test_what_it_is_told_reaches_the_speaker(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    async with running(director):
+        await director.until_active()
+        director.apart.set_priority("web", 7)
+        await director.until(lambda: director.apart.reports()["web"].state.priority == 7)
+        director.apart.set_priority("nobody", 7)
         director.apart.release()
         await director.until(lambda: director.told[-1].role is Role.STANDBY)
+        assert director.told[-1].why == "ordered"
 
 
-@pytest.mark.usefixtures("link")
-async def test_one_that_is_stopped_before_it_began_ends() -> None:
-    director = Director()
+async def test_one_that_is_stopped_before_it_began_ends(tmp_path: Path) -> None:
+    director = Director(tmp_path)
     director.apart.stop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await director.apart.run()
-    assert not director.held
+    assert "has ended" in director.log.read_text()
 
 
-@pytest.mark.usefixtures("link")
-async def test_one_that_is_cancelled_hands_over() -> None:
-    director = Director()
-    task = asyncio.create_task(director.apart.run())
-    await director.until_active()
-    task.cancel()
-    async with asyncio.timeout(20):
-        await asyncio.wait([task])
-    assert task.cancelled()
-    assert (director.told[-1].role, director.held) == (None, False)
+async def test_a_speaker_that_is_killed_is_an_error_and_its_roles_are_gone(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    async with running(director) as task:
+        await director.until_active()
+        os.kill(director.process, signal.SIGKILL)
+        with pytest.raises(LvsctlError, match=r"^the process that speaks VRRP ended: killed by signal 9$"):
+            await task
+    assert (director.told[-1].role, director.told[-1].why) == (None, "the process that speaks VRRP is gone")
+    assert director.apart.reports() == {}
 
 
-async def test_what_cannot_be_made_is_the_error_of_the_run() -> None:
-    director = Director(broken=LvsctlError("no right to open a packet socket"))
-    with pytest.raises(LvsctlError, match="no right to open a packet socket"):
-        await director.apart.run()
-    assert director.apart.ask(lambda _: "an answer", "none") == "none"
+async def test_a_speaker_that_is_asked_to_end_hands_over(tmp_path: Path) -> None:
+    """As systemd asks everything in the unit."""
+    director = Director(tmp_path)
+    async with running(director) as task:
+        await director.until_active()
+        os.kill(director.process, signal.SIGTERM)
+        await task
+    assert (director.told[-1].role, director.told[-1].why) == (None, "stopped")
+
+
+async def test_a_daemon_that_dies_leaves_a_speaker_that_hands_over(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    async with running(director) as task:
+        await director.until_active()
+        assert director.apart._speaker is not None
+        director.apart._speaker.transport.abort()  # all that the speaker sees of its death
+        with pytest.raises(LvsctlError, match=r"^the process that speaks VRRP ended: exit status 0$"):
+            await task
+    assert director.log.read_text().splitlines()[-1] == OFF
+
+
+async def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LvsctlError) as refused:
+        await Director(tmp_path, "/nowhere/speaker").apart.run()
+    assert str(refused.value) == "the process that speaks VRRP cannot be started: No such file or directory"

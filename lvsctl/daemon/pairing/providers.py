@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.manual import Manual
-from lvsctl.pair.numbers import Numbers
+from lvsctl.pair.numbers import Numbers, no_number
 from lvsctl.pair.provider import RoleProvider
 from lvsctl.pair.speaker import Speaker
 
@@ -52,7 +51,7 @@ class Grounded(KernelGround):
 class Providers:
     """directory: in which they keep what outlives a restart.
 
-    ground: where they stand, in the loop of who asks; by default on the kernel's, and a speaker in a thread of its own.
+    ground: where they stand, in the loop of who asks; by default on the kernel's, with a process for the speaker.
     """
 
     def __init__(self, directory: Path, ground: OpenGround | None = None) -> None:
@@ -91,21 +90,11 @@ class Providers:
         await self.ground.close()
 
     def _speaker(self, spec: PairSpec, told: Told, wrong: Wrong) -> Speaker | Apart:
-        sealed = any(instance.keys for instance in spec.instances)
-        number = Numbers(self._numbers) if sealed else _no_number
-
-        def on(ground: Ground, told: Told, wrong: Wrong) -> Speaker:
-            return Speaker(spec.instances, ground, told=told, wrong=wrong, number=number, announcing=spec.announcing)
-
-        @asynccontextmanager
-        async def make(told: Told, wrong: Wrong) -> AsyncIterator[Speaker]:
-            ground = KernelGround()  # it belongs to the loop in which it is used
-            try:
-                yield on(ground, told, wrong)
-            finally:
-                await ground.close()
-
-        return Apart(make, told=told, wrong=wrong) if self._apart else on(self.ground, told, wrong)
+        numbers = self._numbers if any(instance.keys for instance in spec.instances) else None
+        if self._apart:
+            return Apart(spec.instances, told=told, wrong=wrong, announcing=spec.announcing, numbers=numbers)
+        number = Numbers(numbers) if numbers is not None else no_number
+        return Speaker(spec.instances, self.ground, told=told, wrong=wrong, number=number, announcing=spec.announcing)
 
     def _beside(self, spec: PairSpec, told: Told, wrong: Wrong) -> Beside:
         followed = spec.follows
@@ -126,8 +115,3 @@ class Providers:
         except LvsctlError as error:
             wrong(Trouble(spec.name, str(error)))
             return Role.STANDBY
-
-
-def _no_number() -> int:
-    """Nothing is sealed."""
-    return 0

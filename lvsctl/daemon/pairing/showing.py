@@ -104,9 +104,7 @@ class Sight:
 
 def _reports(provider: RoleProvider | None) -> Mapping[str, Report]:
     match provider:
-        case Apart():
-            return provider.ask(Speaker.reports, {})
-        case Speaker():
+        case Apart() | Speaker():
             return provider.reports()
         case _:
             return {}

@@ -1,0 +1,109 @@
+"""The process that speaks VRRP for a daemon (see lvsctl.pair.apart): its standard input is the socket between the two.
+
+When the daemon closes its end, or is gone, the speaker hands over and this ends; SIGTERM does the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from typing import Final
+
+from lvsctl.daemon.ground import KernelGround
+from lvsctl.errors import LvsctlError
+from lvsctl.model import Transition
+from lvsctl.pair.ground import Ground
+from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, packed, unpacked
+from lvsctl.pair.numbers import Numbers, no_number
+from lvsctl.pair.speaker import Speaker
+
+PACE: Final = 0.25
+"""Seconds between two reports."""
+
+FULL: Final = 1 << 18
+"""Bytes that wait for the daemon, from which on nothing is reported: it stands still."""
+
+
+async def speak(connection: socket.socket, ground: Ground) -> None:
+    """One speaker from its first message to its end."""
+    reader, writer = await asyncio.open_connection(sock=connection)
+    begin = await unpacked(reader)
+    try:
+        if isinstance(begin, Begin):  # else the daemon is gone already
+            await _Conversation(begin, ground, writer).hold(reader)
+    except LvsctlError as error:
+        writer.write(packed(Refused(str(error))))
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+class _Conversation:
+    def __init__(self, begin: Begin, ground: Ground, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.speaker = Speaker(
+            begin.instances,
+            ground,
+            told=self._told,
+            wrong=self.say,
+            number=Numbers(begin.numbers) if begin.numbers is not None else no_number,
+            announcing=begin.announcing,
+        )
+
+    async def hold(self, reader: asyncio.StreamReader) -> None:
+        """Until the speaker has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.speaker.stop)
+        beside = [asyncio.create_task(self.obey(reader)), asyncio.create_task(self.report())]
+        try:
+            await self.speaker.run()
+            self.say(Ended())
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+
+    def say(self, message: object) -> None:
+        with contextlib.suppress(ConnectionError, RuntimeError):  # the daemon is gone, and `obey` sees it
+            self._writer.write(packed(message))
+
+    async def obey(self, reader: asyncio.StreamReader) -> None:
+        """Until the daemon says no more."""
+        while (message := await unpacked(reader)) is not None:
+            match message:
+                case Priority(instance, priority):
+                    with contextlib.suppress(KeyError):  # a reload has taken it away meanwhile
+                        self.speaker.set_priority(instance, priority)
+                case Release():
+                    self.speaker.release()
+        self.speaker.stop()
+
+    async def report(self) -> None:
+        """Again and again, as long as the daemon listens."""
+        while True:
+            self._report()
+            await asyncio.sleep(PACE)
+
+    def _told(self, transition: Transition) -> None:
+        self._report()
+        self.say(transition)
+
+    def _report(self) -> None:
+        if self._writer.transport.get_write_buffer_size() < FULL:
+            self.say(Reports(self.speaker.reports()))
+
+
+async def _main() -> None:
+    ground = KernelGround()
+    try:
+        await speak(socket.socket(fileno=sys.stdin.fileno()), ground)
+    finally:
+        await ground.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
