@@ -5,6 +5,7 @@ Either does VRRP, keeps the same IPVS table with the same checks, and copies con
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,6 +42,15 @@ class Setup:
         return 3 * self.interval + self.skew(host)
 
 
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
+
+
 class Stack:
     """All that one director runs. folder: of its own, for files; log: what it says."""
 
@@ -69,9 +79,9 @@ class Stack:
             self.process = self.town.start(self.host, self.command(), stdout=log, stderr=log, cwd=self.folder)
 
     def processes(self) -> list[int]:
-        """Process ids: the first, and what it has started."""
+        """Process ids: what the first has started, and the first, so that no child sees it go before itself."""
         assert self.process is not None
-        return [self.process.pid]
+        return [*_children(self.process.pid), self.process.pid]
 
     def signal(self, number: signal.Signals) -> float:
         """To all of its processes at once. When."""
