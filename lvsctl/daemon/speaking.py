@@ -16,7 +16,7 @@ from lvsctl.daemon.ground import KernelGround
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Transition
 from lvsctl.pair.ground import Ground
-from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, packed, unpacked
+from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
 from lvsctl.pair.numbers import Numbers, no_number
 from lvsctl.pair.speaker import Speaker
 
@@ -80,6 +80,8 @@ class _Conversation:
                         self.speaker.set_priority(instance, priority)
                 case Release():
                     self.speaker.release()
+                case Take(instances, announcing):
+                    self.speaker.take(instances, announcing)
         self.speaker.stop()
 
     async def report(self) -> None:

@@ -19,10 +19,13 @@ import structlog
 
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
-from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, packed, unpacked
+from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
 from lvsctl.pair.speaker import Report
 
 SPEAKING: Final = (sys.executable, "-m", "lvsctl.daemon.speaking")
+
+MYSELF: Final = "/proc/self/exe"
+"""The interpreter that runs, whoever has replaced its file since, or may not reach it by its name."""
 
 log = structlog.get_logger("lvsctl")
 
@@ -94,6 +97,11 @@ class Apart:
 
     # --- what else a speaker is asked ---------------------------------------------------------------------------------
 
+    def take(self, instances: Sequence[Instance], announcing: Announcing) -> None:
+        """See Speaker.take."""
+        self._names = {instance.name for instance in instances}
+        self._say(Take(tuple(instances), announcing))
+
     def reports(self) -> Mapping[str, Report]:
         """By the name of the instance; none while there is no speaker."""
         return self._reports
@@ -104,6 +112,7 @@ class Apart:
         try:
             return await asyncio.create_subprocess_exec(
                 *self._command,
+                executable=MYSELF if self._command[0] == sys.executable else None,
                 stdin=theirs.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # what is typed at a terminal is the daemon's business

@@ -33,6 +33,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """See Speaker.take."""
+
+    instances: tuple[Instance, ...]
+    announcing: Announcing
+
+
+@dataclass(frozen=True, slots=True)
 class Priority:
     """See RoleProvider.set_priority."""
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,18 @@ async def test_what_it_is_told_reaches_the_speaker(tmp_path: Path) -> None:
         director.apart.set_priority("nobody", 7)
         director.apart.release()
         await director.until(lambda: director.told[-1].role is Role.STANDBY)
-        assert director.told[-1].why == "ordered"
+        assert director.told[-1].why == "ordered to hand over"
+
+
+async def test_another_configuration_is_taken_without_losing_the_role(tmp_path: Path) -> None:
+    director = Director(tmp_path)
+    async with running(director):
+        await director.until_active()
+        director.apart.take([replace(FAST, priority=8), replace(FAST, name="other", vrid=52)], Announcing())
+        await director.until(lambda: director.apart.reports().keys() == {"web", "other"})
+        assert director.apart.reports()["web"].state.priority == 8
+        assert director.apart.role("web") is Role.ACTIVE
+    assert [one.role for one in director.told if one.instance == "web"] == [Role.STANDBY, Role.ACTIVE, None]
 
 
 async def test_one_that_is_stopped_before_it_began_ends(tmp_path: Path) -> None:
@@ -137,7 +149,7 @@ async def test_a_speaker_that_is_asked_to_end_hands_over(tmp_path: Path) -> None
         await director.until_active()
         os.kill(director.process, signal.SIGTERM)
         await task
-    assert (director.told[-1].role, director.told[-1].why) == (None, "stopped")
+    assert (director.told[-1].role, director.told[-1].why) == (None, "lvsctl stops")
 
 
 async def test_a_daemon_that_dies_leaves_a_speaker_that_hands_over(tmp_path: Path) -> None:
