@@ -81,7 +81,9 @@ def compile_spec(
     metrics = MetricsSpec(merged.metrics.listen or (), frozenset(merged.metrics.compat or ()))
     maintenance = _maintenance(merged, problems)
     guard = limits(merged.guard, merged.guard_places, questions, problems)  # first: its canaries are questions too
-    pair = compile_pair(merged.pair, merged.services, services.values(), problems)
+    pair = compile_pair(
+        merged.pair, merged.services, problems, compiled=services.values(), taken=merged.metrics.listen or ()
+    )
     asked = questions.questions, questions.checks
     return Spec(services, *asked, period, maintenance, metrics, alerting, guard, pair), problems
 

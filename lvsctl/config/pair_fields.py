@@ -15,7 +15,7 @@ from lvsctl.config.alert_fields import Given, SecretText
 from lvsctl.config.document import shown
 from lvsctl.config.faults import OWN
 from lvsctl.config.fields import ONE_OR_MANY, OrText, Some
-from lvsctl.model import MAX_LABEL, VirtualAddress
+from lvsctl.model import MAX_LABEL, Listener, VirtualAddress
 
 SHORTEST_KEY = 16
 """Bytes."""
@@ -84,11 +84,11 @@ def _key(given: Given) -> Given:
     return given
 
 
-def _with_port(value: object) -> values.Endpoint:
+def _with_port(value: object) -> Listener:
     found = values.endpoint(value)
     if found.port == 0:
         raise ValueError(f"`{shown(value)}` has port 0: write another, or none for {PEER_PORT}")
-    return values.Endpoint(found.address, PEER_PORT if found.port is None else found.port)
+    return Listener(found.address, found.port or PEER_PORT)
 
 
 _TEXT = WithJsonSchema({"type": "string"})
@@ -97,7 +97,7 @@ InterfaceName: TypeAlias = Annotated[str, AfterValidator(_interface)]
 RouterAddress: TypeAlias = Annotated[model.Address, PlainValidator(_router), _TEXT]
 Moving: TypeAlias = Annotated[VirtualAddress, PlainValidator(_virtual), _TEXT]
 GroupAddress: TypeAlias = Annotated[model.Address, PlainValidator(_group), _TEXT]
-PeerEndpoint: TypeAlias = Annotated[values.Endpoint, PlainValidator(_with_port), _TEXT]
+PeerEndpoint: TypeAlias = Annotated[Listener, PlainValidator(_with_port), _TEXT]
 Key: TypeAlias = Annotated[SecretText, AfterValidator(_key)]
 Keys: TypeAlias = Annotated[Some[tuple[Key, ...]], Field(max_length=2), ONE_OR_MANY, OrText()]
 Penalty: TypeAlias = Annotated[int, Strict(), Field(ge=0, le=254)]

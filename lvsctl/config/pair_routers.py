@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from lvsctl.config.alert_fields import INLINE, Given
 from lvsctl.config.document import Place, shown
@@ -105,3 +105,16 @@ def _addresses(instances: Mapping[str, Instance], at: Place, problems: list[Prob
             if owner != name:
                 message = f"`{address.ip}` is an address of `{owner}` already: leave it out in one of the two"
                 problems.append(at.at(name, "addresses", index).problem(message))
+    for name, one in instances.items():
+        for place, router in _named(one, at.at(name)):
+            local = one.family is Family.INET6 and router.is_link_local
+            owner = owners.get((router, one.interface if local else ""), name)
+            if owner != name:  # the instance's own are judged with it
+                problems.append(place.problem(f"`{router}` moves with `{owner}`: write an address that stays"))
+
+
+def _named(one: Instance, place: Place) -> Iterator[tuple[Place, Address]]:
+    """Routers that have to stay where they are."""
+    if one.source is not None:
+        yield place.at("source"), one.source
+    yield from ((place.at("peers", index), peer) for index, peer in enumerate(one.peers))

@@ -15,6 +15,7 @@ from lvsctl.model import (
     Announcing,
     Followed,
     Hooks,
+    Listener,
     PairSpec,
     Peer,
     Penalties,
@@ -57,10 +58,15 @@ class Written:
 def compile_pair(
     written: Written | None,
     services: Mapping[str, tuple[Place, Service]],
-    compiled: Collection[ServiceSpec],
     problems: list[Problem],
+    *,
+    compiled: Collection[ServiceSpec],
+    taken: Collection[Listener],
 ) -> PairSpec | None:
-    """None where there is none. What is wrong with it goes to `problems`. compiled: what the services have become."""
+    """None where there is none. What is wrong with it goes to `problems`.
+
+    compiled: what the services have become. taken: where lvsctl listens for other reasons.
+    """
     if written is None:
         for place, service in services.values():
             if service.penalty is not None:
@@ -68,7 +74,7 @@ def compile_pair(
                 problems.append(place.at("penalty").problem(message, key=True))
         return None
     _synchronisable(written, compiled, problems)
-    return _Compiler(written, problems).compile(services)
+    return _Compiler(written, problems).compile(services, taken)
 
 
 def _synchronisable(written: Written, services: Collection[ServiceSpec], problems: list[Problem]) -> None:
@@ -97,7 +103,7 @@ class _Compiler:
         self._problems = problems
         self._provider = written.form.provider or Provider.VRRP
 
-    def compile(self, services: Mapping[str, tuple[Place, Service]]) -> PairSpec:
+    def compile(self, services: Mapping[str, tuple[Place, Service]], taken: Collection[Listener]) -> PairSpec:
         self._belongs()
         given = self._form.penalties or form.PairPenalties()
         penalties = {name: self._penalties(place, service, given) for name, (place, service) in services.items()}
@@ -115,7 +121,7 @@ class _Compiler:
             self._hooks(),
             penalties,
             Steadiness(given.patience, given.hold),
-            self._peer(),
+            self._peer(taken),
         )
 
     def _belongs(self) -> None:
@@ -172,7 +178,7 @@ class _Compiler:
             _first(own.degraded, given.degraded), _first(own.spilling, given.spilling), _first(own.down, given.down)
         )
 
-    def _peer(self) -> Peer | None:
+    def _peer(self, taken: Collection[Listener]) -> Peer | None:
         one = self._form.peer
         if one is None:
             return None
@@ -180,9 +186,15 @@ class _Compiler:
         if one.penalty is not None and self._provider is not Provider.VRRP and self._whole:
             message = f"does nothing with `provider: {self._provider}`, which has no priority to take from: remove it"
             self._say(place.at("penalty"), message)
-        address, listen, keys = one.address, one.listen, secrets(one.key, place.at("key"), self._problems)
-        assert address.port and listen.port  # noqa: S101 - it has a default
-        peer = Peer(address.address, address.port, listen.address, listen.port, keys, one.interval)
+        moving = {vip.ip: name for name, router in (self._form.instances or {}).items() for vip in router.addresses}
+        for key, where in (("address", one.address), ("listen", one.listen)):
+            if where.address in moving:
+                message = f"`{where.address}` moves with {moving[where.address]}: write an address that stays"
+                self._say(place.at(key), message)
+        if any(one.listen.overlaps(other) for other in taken):
+            self._say(place.at("listen"), f"`metrics` has the port {one.listen.port} already: write another")
+        keys = secrets(one.key, place.at("key"), self._problems)
+        peer = Peer(one.address.address, one.address.port, one.listen.address, one.listen.port, keys, one.interval)
         return peer if one.penalty is None else replace(peer, penalty=one.penalty)
 
     def _say(self, place: Place, message: str, *, key: bool = False, severity: Severity = Severity.ERROR) -> None:

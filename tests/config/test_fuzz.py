@@ -60,14 +60,16 @@ _VALUE = st.recursive(
         st.sampled_from([
             "services", "checks", "defaults", "global", "web", "address", "mark", "pools", "servers", "check", "weight",
             "thresholds", "upper", "lower", "tunnel", "type", "port", "http", "tcp", "path", "interval", "floor",
-            "flags", "persistent", "forward", "scheduler", "schedular", "adress",
+            "flags", "persistent", "forward", "scheduler", "schedular", "adress", "provider", "instances", "groups",
+            "interface", "vrid", "addresses", "peers", "keys", "state", "peer", "key", "listen", "hooks", "on_active",
+            "penalties", "penalty", "keepalived", "instance",
         ]), inner, max_size=5),
     max_leaves=25,
 )  # fmt: skip
 
 
 @settings(max_examples=200)
-@given(st.dictionaries(st.sampled_from(["services", "checks", "defaults", "global", "servics"]), _VALUE))
+@given(st.dictionaries(st.sampled_from(["services", "checks", "defaults", "global", "servics", "pair"]), _VALUE))
 def test_any_values_under_known_keys(value: object) -> None:
     import json
 
