@@ -13,13 +13,15 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.e2e.netns import inside
+from tests.kernel.cable import shown
 from tests.kernel.privileges import CAP_NET_ADMIN, CAP_NET_RAW
-from tests.pair.stage import STARTING, addresses, waited
+from tests.pair.stage import STARTING, waited
 from tests.pair.wire import cable, hosts
 
 LVSCTL = Path(sys.executable).with_name("lvsctl")
 UNIT = Path(__file__).parents[2] / "deploy/systemd/lvsctl.service"
-VIP, VIP6 = "192.0.2.100", "2001:db8::100"
+VIP, VIP6, LOCAL, MASKED = "192.0.2.100", "2001:db8::100", "fe80::100", "192.0.2.101"
+MOVING = {VIP, VIP6, LOCAL, MASKED}
 CONF = f"""\
 services:
   shop:
@@ -30,7 +32,8 @@ services:
 pair:
   instances:
     web4: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [{VIP}/24]}}
-    web6: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [fe80::100/64, "{VIP6}/64"]}}
+    web6: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [{LOCAL}/64, "{VIP6}/64"]}}
+    masked: {{interface: eth0, vrid: 52, interval: 100ms, addresses: [{MASKED}/24], virtual_mac: true}}
   groups: {{both: [web4, web6]}}
 """
 
@@ -47,6 +50,11 @@ def folder(user: int) -> Iterator[Path]:
     with TemporaryDirectory() as name:
         os.chown(name, user, user)
         yield Path(name)
+
+
+def addresses(host: str) -> set[str]:
+    """On all of its interfaces."""
+    return {address["local"] for link in shown("addr", "show", netns=host) for address in link["addr_info"]}
 
 
 def capabilities(status: str) -> dict[str, int]:
@@ -66,7 +74,6 @@ def test_the_unit_gives_what_the_daemon_needs() -> None:
 def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> None:
     (folder / "site.yaml").write_text(CONF)
     wanted = "-all,+net_admin,+net_raw"
-    moving = {VIP, VIP6, "fe80::100"}
     limits = [f"--inh-caps={wanted}", f"--ambient-caps={wanted}", f"--bounding-set={wanted}", "--no-new-privs"]
     command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *limits, str(LVSCTL), "run"]
     command += ["-c", str(folder / "site.yaml"), "--socket", str(folder / "sock"), "--state-dir", str(folder / "state")]
@@ -75,9 +82,10 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
         with inside(host):
             daemon = subprocess.Popen(command, stderr=log, cwd="/")
         try:
-            waited(lambda: moving <= addresses(host), 2 * STARTING, lambda: Path(log.name).read_text())
+            waited(lambda: addresses(host) >= MOVING, 4 * STARTING, lambda: Path(log.name).read_text())
             both = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW
             own = Path(f"/proc/{daemon.pid}/status").read_text()
+            assert Path(f"/proc/{daemon.pid}/comm").read_text() == "lvsctl\n", "doctor knows it by that"
             assert f"Uid:\t{user}\t{user}\t{user}\t{user}" in own
             assert set(capabilities(own).values()) == {both}
             with inside(host):
@@ -89,5 +97,5 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
             daemon.kill()
             daemon.wait(60)
             log.close()
-        assert not moving & addresses(host)
+        assert not MOVING & addresses(host)
         assert "not permitted" not in (folder / "log").read_text()
