@@ -1,9 +1,10 @@
 """Clients of the service: `python -m tests.directors.client VIP PORT HELD RATE` until SIGTERM.
 
 HELD connections are kept, and each asks something twice a second. RATE new ones a second connect, ask once and are
-closed. The first line of output has the local ports of the held ones, once all are there; after SIGTERM each of them
-is asked a last time, and then the last line tells everything, as JSON: {"held": [Held], "new": [New]}. Times are
-CLOCK_MONOTONIC in seconds.
+closed. STAYING more a second behave as the held ones do, for STAY seconds: some of them are young whenever something
+happens. The first line of output has the local ports of the held ones, once all are there; after SIGTERM each is asked
+a last time, and then the last line tells everything, as JSON: {"held": [Held], "young": [Held], "new": [New]}. Times
+are CLOCK_MONOTONIC in seconds.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import signal
 import sys
 import time
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
+from typing import Any
 
 EVERY = 0.5
+STAYING = 10
+STAY = 5.0
 PATIENCE = 30.0
 """Seconds after which a client gives up."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -24,8 +29,12 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 @dataclass
 class Held:
-    """server: who answered first. slowest: of its answers, in seconds. last: when. lost: why it is over, else ""."""
+    """began: when it was connected. server: who answered first. slowest: of its answers, in seconds. last: when.
 
+    lost: why it is over, else "".
+    """
+
+    began: float
     port: int
     server: str
     answers: int = 0
@@ -61,18 +70,32 @@ def local(writer: StreamWriter) -> int:
 class Clients:
     def __init__(self, vip: str, port: int) -> None:
         self.held: list[Held] = []
+        self.young: list[Held] = []
         self.new: list[New] = []
         self.stopped = asyncio.Event()
         self._where = (vip, port)
 
     async def hold(self, ready: asyncio.Barrier) -> None:
         reader, writer = await asyncio.open_connection(*self._where)
-        one = Held(local(writer), await ask(reader, writer))
+        one = Held(time.monotonic(), local(writer), await ask(reader, writer))
         self.held.append(one)
         await ready.wait()
+        await self._keep(one, reader, writer, float("inf"))
+
+    async def stay(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                reader, writer = await asyncio.open_connection(*self._where)
+        except OSError:
+            return  # it was never there; `new` has enough of these
+        one = Held(time.monotonic(), local(writer), "")
+        self.young.append(one)
+        await self._keep(one, reader, writer, one.began + STAY)
+
+    async def _keep(self, one: Held, reader: StreamReader, writer: StreamWriter, until: float) -> None:
         try:
             while not one.lost:
-                last = self.stopped.is_set()
+                last = self.stopped.is_set() or time.monotonic() >= until
                 await self._exchange(one, reader, writer)
                 if last:
                     break
@@ -84,6 +107,7 @@ class Clients:
         began = time.monotonic()
         try:
             server = await ask(reader, writer)
+            one.server = one.server or server
             if server != one.server:
                 one.lost = f"answered by {server}"
             one.answers += 1
@@ -99,14 +123,15 @@ class Clients:
         except TimeoutError:
             pass
 
-    async def arrive(self, rate: float) -> None:
-        began = time.monotonic()
+    async def arrive(self, rate: float, come: Callable[[], Coroutine[None, None, None]]) -> None:
+        began, number = time.monotonic(), 0
         async with asyncio.TaskGroup() as tasks:
             while not self.stopped.is_set():
-                tasks.create_task(self._one())
-                await asyncio.sleep(began + len(self.new) / rate - time.monotonic())
+                tasks.create_task(come())
+                number += 1
+                await asyncio.sleep(began + number / rate - time.monotonic())
 
-    async def _one(self) -> None:
+    async def once(self) -> None:
         one = New(time.monotonic())
         self.new.append(one)
         try:
@@ -133,8 +158,10 @@ async def main(vip: str, port: str, held: str, rate: str) -> None:
                 await asyncio.sleep(0.05)  # they do not all ask in the same instant
         await ready.wait()
         print(json.dumps([one.port for one in clients.held]), flush=True)
-        tasks.create_task(clients.arrive(float(rate)))
-    print(json.dumps({"held": [asdict(one) for one in clients.held], "new": [asdict(one) for one in clients.new]}))
+        tasks.create_task(clients.arrive(float(rate), clients.once))
+        tasks.create_task(clients.arrive(STAYING, clients.stay))
+    told: dict[str, list[Any]] = {"held": clients.held, "young": clients.young, "new": clients.new}
+    print(json.dumps({kind: [asdict(one) for one in every] for kind, every in told.items()}))
 
 
 if __name__ == "__main__":

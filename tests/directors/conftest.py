@@ -9,6 +9,11 @@ import pytest
 from tests.directors.pair import servers
 from tests.directors.town import Town
 
+SECTIONS = {
+    "figures": "figures: intervals, and in brackets what the protocol has",
+    "traffic": "figures: what clients met with, beside keepalived",
+}
+
 
 @pytest.fixture(scope="package")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
@@ -18,10 +23,12 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What each case recorded under `figures`."""
-    reports = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
-    lines = [str(value) for report in reports for name, value in report.user_properties if name == "figures"]
-    if lines:
-        terminalreporter.section("figures: intervals, and in brackets what the protocol has")
+    """What each case recorded under the name of one of the sections."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    properties = [each for report in reports if report.when == "call" for each in report.user_properties]
+    for section, title in SECTIONS.items():
+        lines = [line for name, value in properties if name == section for line in str(value).splitlines()]
+        if lines:
+            terminalreporter.section(title)
         for line in lines:
             terminalreporter.line(line)

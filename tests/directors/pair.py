@@ -29,7 +29,7 @@ RATE: Final = 50
 
 
 class Traffic:
-    """ports: the local ones of the held connections. held, new: all of it, once it was ended."""
+    """ports: the local ones of the held connections. held, young, new: all of it, once it was ended."""
 
     def __init__(self, town: Town) -> None:
         command = [sys.executable, "-m", "tests.directors.client", VIP, str(PORT), str(HELD), str(RATE)]
@@ -38,13 +38,14 @@ class Traffic:
         self._out = self._process.stdout
         self.ports = frozenset(json.loads(self._out.readline()))
         self.held: list[Held] = []
+        self.young: list[Held] = []
         self.new: list[New] = []
 
     def end(self) -> None:
         """Each held connection is asked once more."""
         self._process.terminate()
         told = json.loads(self._out.readline())
-        self.held = [Held(**one) for one in told["held"]]
+        self.held, self.young = ([Held(**one) for one in told[kind]] for kind in ("held", "young"))
         self.new = [New(**one) for one in told["new"]]
 
     def close(self) -> None:
@@ -66,17 +67,22 @@ class Pair:
         """Both, until `a` is active."""
         for one in (self.a, self.b):
             one.start()
-        waited("a is active", lambda: self.town.vips() == [self.town.a], self.a, self.b)
-        self.settled()
+        self.active(self.town.a)
 
     def settled(self) -> None:
-        """Until one is active, and the tables are full and equal, soon."""
+        """Until one is active and the tables are as they ought to be, soon: full and equal, unless one rests."""
         waited("one is active", lambda: len(self.town.vips()) == 1, self.a, self.b)
-        waited("both tables are full", self._full, self.a, self.b)
+        waited("the tables are as they ought to be", self._good, self.a, self.b)
 
-    def _full(self) -> bool:
-        a, b = (self.town.table(host) for host in self.town.directors)
-        return a == b and len(a) == 1 + len(self.town.servers)
+    def active(self, host: Host) -> None:
+        """Until this one is, alone, and all is settled, soon."""
+        waited(f"{host.name} is active", lambda: self.town.vips() == [host], self.a, self.b)
+        self.settled()
+
+    def _good(self) -> bool:
+        [active] = self.town.vips()
+        there, beside = self.town.table(active), self.town.table(self.town.other(active))
+        return len(there) == 1 + len(self.town.servers) and beside == ([] if self.setup.idle else there)
 
     @contextlib.contextmanager
     def traffic(self) -> Iterator[Traffic]:

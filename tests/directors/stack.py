@@ -27,10 +27,15 @@ PRIORITY: Final = {"a": 150, "b": 100}
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """interval: seconds between adverts. more: lines of lvsctl's `pair:`, as they stand."""
+    """interval: seconds between adverts. delay: before the stronger one, when it is back, takes over again.
+
+    idle: only the active one keeps a table. more: lines of lvsctl's `pair:`, as they stand.
+    """
 
     interval: float = 1.0
     preempt: bool = True
+    delay: float = 0.0
+    idle: bool = False
     more: tuple[str, ...] = ()
 
     def skew(self, host: Host) -> float:
@@ -140,6 +145,7 @@ class Keepalived(Stack):
             "version 3",
             f"advert_int {setup.interval:g}",
             *([] if setup.preempt else ["nopreempt"]),
+            *([f"preempt_delay {setup.delay:g}"] if setup.delay else []),
             f"virtual_ipaddress {{\n{VIP}/32\n}}",
         ]
         checks = [
@@ -192,6 +198,7 @@ services:
     forward: route
     servers: [{servers}]
 pair:
+  standby: {"idle" if setup.idle else "program"}
   instances:
     web:
       interface: eth0
@@ -200,6 +207,7 @@ pair:
       interval: {setup.interval * 1000:.0f}ms
       addresses: ["{VIP}/32"]
       preempt: {str(setup.preempt).lower()}
+      preempt_delay: {setup.delay:g}s
   sync: {{interface: eth1, id: 1}}
 """
         config = self.folder / "conf.d"

@@ -173,6 +173,10 @@ class Town:
         rows = (row.split() for row in self.ask(host, "ipvsadm", "-L", "-n", "-c").splitlines()[2:])
         return {int(row[3].rpartition(":")[2]) for row in rows if row[2] == "ESTABLISHED"}
 
+    def sync_roles(self, host: Host) -> set[str]:
+        """Of the sync daemons that run there: `master`, `backup`."""
+        return {line.split()[0] for line in self.ask(host, "ipvsadm", "-L", "--daemon").splitlines() if line}
+
     def forget(self) -> None:
         """The directors' kernels have no service, no sync daemon and no virtual address any more."""
         for host in self.directors:

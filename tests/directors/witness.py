@@ -37,12 +37,12 @@ class Witness:
 
     def __init__(self, town: Town) -> None:
         self.moved: list[Moved] = []
-        self._ears: dict[socket.socket, Host] = {}
+        self._ears: dict[int, tuple[socket.socket, Host]] = {}
         for host in town.directors:
             with inside(host.netns):
                 ear = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
             ear.bind((0, _RTMGRP_IPV4_IFADDR))
-            self._ears[ear] = host
+            self._ears[ear.fileno()] = (ear, host)
         self._end, self._told = os.pipe()
         self._thread = threading.Thread(target=self._watch)
 
@@ -55,7 +55,7 @@ class Witness:
             os.close(self._told)
             self._thread.join()
             os.close(self._end)
-            for ear in self._ears:
+            for ear, _ in self._ears.values():
                 ear.close()
 
     def came(self, host: Host, since: float) -> float | None:
@@ -71,9 +71,9 @@ class Witness:
             ready, _, _ = select.select([self._end, *self._ears], [], [])
             if self._end in ready:
                 return
-            for ear in ready:
+            for ear, host in (self._ears[number] for number in ready):
                 now = time.monotonic()
-                self.moved += [Moved(now, self._ears[ear], there) for there in _read(ear.recv(65536))]
+                self.moved += [Moved(now, host, there) for there in _read(ear.recv(65536))]
 
 
 def _read(datagram: bytes) -> Iterator[bool]:
