@@ -29,13 +29,15 @@ PRIORITY: Final = {"a": 150, "b": 100}
 class Setup:
     """interval: seconds between adverts. delay: before the stronger one, when it is back, takes over again.
 
-    idle: only the active one keeps a table. more: lines of lvsctl's `pair:`, as they stand.
+    lvsctl alone - idle: only the active one keeps a table. peers: the directors ask one another what they see. more:
+    lines of `pair:`, as they stand.
     """
 
     interval: float = 1.0
     preempt: bool = True
     delay: float = 0.0
     idle: bool = False
+    peers: bool = False
     more: tuple[str, ...] = ()
 
     def skew(self, host: Host) -> float:
@@ -210,9 +212,17 @@ pair:
       preempt_delay: {setup.delay:g}s
   sync: {{interface: eth1, id: 1}}
 """
+        lines = [*([self._peer()] if setup.peers else []), *setup.more]
         config = self.folder / "conf.d"
         config.mkdir(exist_ok=True)
-        (config / "shop.yaml").write_text(text.lstrip() + "".join(f"  {line}\n" for line in setup.more))
+        (config / "shop.yaml").write_text(text.lstrip() + "".join(f"  {line}\n" for line in lines))
+
+    def _peer(self) -> str:
+        key = self.folder.parent / "peer.key"
+        key.write_text("a key of forty characters for the two of us\n")
+        key.chmod(0o600)
+        here, there = self.host.sync, self.town.other(self.host).sync
+        return f'peer: {{address: "{there}", listen: "{here}", key: "${{file:{key}}}"}}'
 
     def command(self) -> list[str]:
         config = str(self.folder / "conf.d")

@@ -54,7 +54,7 @@ def test_sigterm(town: Town, tmp_path: Path, record_property: Record, interval: 
 
 
 def test_upgrade(town: Town, tmp_path: Path, record_property: Record) -> None:
-    figures = measure(town, tmp_path, Lvsctl, Setup(), upgraded)
+    figures = measure(town, tmp_path, Lvsctl, Setup(peers=True), upgraded)
     record_property("traffic", table({"lvsctl": figures}, "lvsctl failover --wait, then a restart"))
     nothing_is_lost(figures)
     assert figures.went < figures.came

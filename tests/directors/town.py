@@ -156,9 +156,11 @@ class Town:
             )
 
     def ask(self, host: Host, *command: str) -> str:
-        """What a program prints there. Raises if it fails."""
+        """What a program prints there. Raises, with what it says, if it fails."""
         with inside(host.netns):
-            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def vips(self) -> list[Host]:
         """The directors that have the virtual address."""
