@@ -64,9 +64,10 @@ class Pair:
         return self.a if host is self.town.a else self.b
 
     def start(self) -> None:
-        """Both, until `a` is active."""
-        for one in (self.a, self.b):
-            one.start()
+        """Both; `a` first, as where nobody preempts whoever is first stays active."""
+        self.a.start()
+        waited("a is active", lambda: self.town.vips() == [self.town.a], self.a)
+        self.b.start()
         self.active(self.town.a)
 
     def settled(self) -> None:
