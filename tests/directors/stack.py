@@ -100,9 +100,12 @@ class Stack:
 
     def kill(self) -> float:
         """SIGKILL, as when the machine dies: nothing is cleaned up. When."""
-        killed = self.signal(signal.SIGKILL)
+        assert self.process is not None
+        now = time.monotonic()
+        self.process.send_signal(signal.SIGSTOP)  # or it might start anew what is killed before it
+        self.signal(signal.SIGKILL)
         self._ended()
-        return killed
+        return now
 
     def terminate(self) -> float:
         """SIGTERM to the first process. When; who wants it to be over calls `wait`."""
