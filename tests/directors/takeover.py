@@ -18,6 +18,9 @@ AFTER = 3.0
 """Seconds of traffic after a takeover: who was told nothing connects again after one and after three."""
 
 
+CALM = 1.0
+"""Seconds after a look, which in real time takes so much of the machine that adverts are late."""
+
 GRACE = 0.05
 """Seconds that a takeover may take beyond what the protocol allows."""
 
@@ -93,6 +96,7 @@ def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, death: De
 def _takeover(pair: Pair, traffic: Traffic, dies: Stack, takes: Stack, death: Death) -> Takeover:
     town, bound = pair.town, pair.setup.bound(takes.host)
     copied = len(town.connections(takes.host) & traffic.ports)
+    time.sleep(CALM)
     killed = dies.kill()
     if death is Death.OFF:
         town.switch_off(dies.host)
