@@ -21,7 +21,7 @@ class Figures:
     skew: what the other waits at most. back: by how long, when the stronger one is back, it has the address before the
     weaker one has given it away; in VRRP that is the time of an advert. roles: of the sync daemons, on `a` and `b`,
     while `b` was active. lost: held connections that did not go on; young: of those of a few seconds, how old they
-    were. failed: new ones.
+    were. failed: new ones. moves: of the address, when each began and was over, on CLOCK_MONOTONIC.
     """
 
     went: float
@@ -34,6 +34,7 @@ class Figures:
     stalled: float = 0.0
     failed: Counter[str] = field(default_factory=Counter)
     new: int = 0
+    moves: list[tuple[float, float]] = field(default_factory=list)
 
 
 def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, go: Callable[[Stack], None]) -> Figures:
@@ -46,8 +47,7 @@ def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, go: Calla
             found = _go(pair, go)
             _come_back(pair, found)
         found.lost = Counter(one.lost for one in traffic.held if one.lost)
-        moved = [one.when for one in pair.witness.moved if one.there]
-        found.young = [age(one, moved) for one in traffic.young if one.lost]
+        found.young = [age(one, found.moves) for one in traffic.young if one.lost]
         found.stalled = max(one.slowest for one in traffic.held)
         found.failed = Counter(one.lost for one in traffic.new if one.lost)
         found.new = len(traffic.new)
@@ -63,7 +63,7 @@ def _go(pair: Pair, go: Callable[[Stack], None]) -> Figures:
     went, came = pair.witness.went(town.a, asked), pair.witness.came(town.b, asked)
     assert went is not None
     assert came is not None
-    return Figures(went - asked, came - asked, pair.setup.skew(town.b))
+    return Figures(went - asked, came - asked, pair.setup.skew(town.b), moves=[(asked, came)])
 
 
 def _come_back(pair: Pair, found: Figures) -> None:
@@ -78,6 +78,7 @@ def _come_back(pair: Pair, found: Figures) -> None:
     assert came is not None
     assert went is not None
     found.back = went - came
+    found.moves.append((came, went))
 
 
 def table(rows: dict[str, Figures], heading: str) -> str:

@@ -117,15 +117,17 @@ def _judge(found: Figures, traffic: Traffic) -> None:
     for takeover in found.takeovers:
         answered = [one.ended for one in traffic.new if one.began >= takeover.dead and not one.lost]
         found.answered.append(min(answered) - takeover.killed)
-    found.young = [age(one, [takeover.at for takeover in found.takeovers]) for one in traffic.young if one.lost]
+    found.young = [
+        age(one, [(takeover.killed, takeover.at) for takeover in found.takeovers]) for one in traffic.young if one.lost
+    ]
     for new in traffic.new:
         if new.lost:
             (found.early if _before_takeover(new, found.takeovers) else found.late)[new.lost] += 1
 
 
-def age(one: Held, moved: Sequence[float]) -> float:
-    """In seconds, when the address moved: the time that it did not survive."""
-    return next((when - one.began for when in moved if when > one.last), float("inf"))
+def age(one: Held, moves: Sequence[tuple[float, float]]) -> float:
+    """In seconds, at the move of the address that it did not survive. moves: when they began and when they were over."""
+    return next((max(0.0, began - one.began) for began, moved in moves if moved > one.last), float("inf"))
 
 
 def _before_takeover(one: New, takeovers: Sequence[Takeover]) -> bool:
