@@ -18,6 +18,9 @@ AFTER = 3.0
 """Seconds of traffic after a takeover: who was told nothing connects again after one and after three."""
 
 
+UNTOLD = 0.1
+"""Seconds for which the client may not have heard that the address moved."""
+
 CALM = 1.0
 """Seconds after a look, which in real time takes so much of the machine that adverts are late."""
 
@@ -126,8 +129,8 @@ def _judge(found: Figures, traffic: Traffic) -> None:
 
 
 def age(one: Held, moves: Sequence[tuple[float, float]]) -> float:
-    """In seconds, at the move of the address that it did not survive. moves: when they began and when they were over."""
-    return next((max(0.0, began - one.began) for began, moved in moves if moved > one.last), float("inf"))
+    """In seconds, when the address began to move from where it was connected. moves: each one's begin and end."""
+    return next((max(0.0, begin - one.began) for begin, end in moves if end + UNTOLD > one.last), float("inf"))
 
 
 def _before_takeover(one: New, takeovers: Sequence[Takeover]) -> bool:
