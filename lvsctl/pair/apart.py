@@ -100,6 +100,7 @@ class Apart:
     def take(self, instances: Sequence[Instance], announcing: Announcing) -> None:
         """See Speaker.take."""
         self._names = {instance.name for instance in instances}
+        self._begin = Begin(tuple(instances), announcing, self._begin.numbers)  # perhaps it is just being started
         self._say(Take(tuple(instances), announcing))
 
     def reports(self) -> Mapping[str, Report]:

@@ -55,6 +55,11 @@ class Offer:
             if last != now:
                 self._tell(PriorityChanged(one.name, last, now, self.reasons))
 
+    def weighed(self, spec: PairSpec) -> Mapping[str, int]:
+        """What is offered, weighed anew: see `weigh`."""
+        self.weigh(spec)
+        return self.offered
+
     def _of(self, instance: Instance, spec: PairSpec, taken: int) -> int:
         if instance.priority == OWNER:
             return OWNER

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from math import inf
 
 from lvsctl.daemon.pairing import said
 from lvsctl.daemon.pairing.following import Following
+from lvsctl.daemon.pairing.joining import Joining
 from lvsctl.daemon.pairing.offering import Lowering, Offer, nothing
-from lvsctl.daemon.pairing.part import Part
 from lvsctl.daemon.pairing.providers import Providers
-from lvsctl.daemon.pairing.showing import Became, Sight, of_the_director
+from lvsctl.daemon.pairing.showing import Became, Sight, of_the_director, role_of
 from lvsctl.daemon.pairing.syncing import Keeper
 from lvsctl.decide.condition import Scene, conditions
 from lvsctl.errors import LvsctlError
@@ -30,9 +28,6 @@ from lvsctl.pair.manual import Manual
 from lvsctl.pair.provider import RoleProvider
 from lvsctl.pair.speaker import boottime
 
-PROVING = 10.0
-"""Seconds that VRRP waits for the first complete round; after them this director joins with the lowest priority."""
-
 HANDOVER = 60.0
 """Seconds that handing over may take with everything around it that hangs, without the hooks."""
 
@@ -40,15 +35,7 @@ NO_PAIR = "there is no pair in conf.d: this director stands alone"
 
 
 class Pairing:
-    """Idle where conf.d has no pair.
-
-    A director that has just started does not take over with a table that nobody has proven: VRRP begins after the first
-    complete round (every check has spoken, and the table is programmed). A check that keeps its answer for long must
-    not keep the addresses from being served where the other director is dead: after PROVING seconds this one joins with
-    the lowest priority, behind everybody who is there, and offers its own once the round is done. What an earlier life
-    left on the interfaces is taken off at once. Who follows somebody else's word, keepalived's or an operator's, does
-    so from the start: there the addresses are not ours to wait with.
-    """
+    """Idle where conf.d has no pair."""
 
     def __init__(
         self,
@@ -77,10 +64,8 @@ class Pairing:
         self._hooks = Hooks(spec or PairSpec(), tell)
         self._following = Following(self._keeper, self._hooks.became)
         self._offer = Offer(tell, lowering)
-        self._part: Part | None = None
+        self._joining = Joining(providers, self._offer.weighed, told=self._told, wrong=self._wrong)
         self._became: dict[str, Became] = {}
-        self._proven = asyncio.Event()
-        self._starting: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -90,14 +75,14 @@ class Pairing:
         """Begin to take part, as soon as that is right; returns at once."""
         self._keeper.take(self._spec.sync if self._spec is not None else None)
         self._following.start()
-        self._begin()
+        await self._joining.take(self._spec)
 
     def judged(self, scene: Scene, now: float) -> None:
         """A round is done in which every check had spoken. now: on one clock, on which `due` is told too."""
         if self._spec is not None:
             self._offer.judge(self._spec, conditions(scene, self._spec.penalties), now)
-            self._order()
-        self._proven.set()
+            self._joining.offer()
+        self._joining.proven()
 
     @property
     def due(self) -> float:
@@ -105,18 +90,14 @@ class Pairing:
         return self._offer.due if self._spec is not None else inf
 
     async def take(self, spec: PairSpec | None) -> None:
-        """Another configuration: hand over where the provider or its instances are others, and begin anew."""
+        """Another configuration; where another provider says the role from now on, the one before hands over."""
         async with self._turn:
             if self._closed:
                 return
-            before, self._spec = self._spec, spec
+            self._spec = spec
             if spec is not None:
                 self._hooks.take(spec)
-                self._offer.weigh(spec)
-            if _core(before) != _core(spec):
-                await self._end()
-                self._begin()
-            self._order()
+            await self._joining.take(spec)
             self._keeper.take(spec.sync if spec is not None else None)
         self._wake()
 
@@ -125,10 +106,7 @@ class Pairing:
         if not self._closed:
             self._following.leave(self._left())
         self._closed = True
-        if self._starting is not None:
-            self._starting.cancel()
-        if self._part is not None:
-            self._part.stop()
+        self._joining.stop()
 
     @property
     def farewell(self) -> float:
@@ -139,7 +117,7 @@ class Pairing:
         """The addresses are gone and the sync daemons have followed when this returns, or seconds are over."""
         self.stop()
         async with self._turn:
-            await self._end()
+            await self._joining.end()
         await self._following.close()
 
     async def close(self) -> None:
@@ -151,10 +129,10 @@ class Pairing:
 
     def role(self) -> Role | None:
         """Of the director: ACTIVE if any instance is, else FAULT if any is, else STANDBY; None: not known."""
-        provider = self._provider
+        provider = self._joining.provider
         if self._spec is None or provider is None:
             return None
-        return of_the_director(provider.role(name) for name in self._spec.names)
+        return of_the_director(role_of(provider, name) for name in self._spec.names)
 
     def view(self) -> PairView | None:
         """Everything that is shown; None where no pair is configured."""
@@ -162,14 +140,14 @@ class Pairing:
         if spec is None:
             return None
         offer = self._offer
-        sight = Sight(spec, self._provider, self._became, offer.offered, offer.reasons, self._clock())
+        sight = Sight(spec, self._joining.provider, self._became, offer.offered, offer.reasons, self._clock())
         role = self.role()
         return PairView(
             spec.provider,
             spec.standby,
             role,
             sight.instances(),
-            self._trouble(),
+            self._joining.trouble,
             self.resting,
             self._keeper.view(),
             tuple(HookView(run.hook, run.instance, run.began, run.duration, run.failed) for run in self._hooks.last),
@@ -202,8 +180,8 @@ class Pairing:
         if spec.provider is not Provider.MANUAL:
             raise LvsctlError(f"the role comes from the provider {spec.provider}: only `manual` is told it")
         said.write(self._providers.role_file, role, by=by, at=time.time())
-        if isinstance(self._provider, Manual):
-            self._provider.say(role)
+        if isinstance(self._joining.provider, Manual):
+            self._joining.provider.say(role)
 
     def notified(self, notice: Notice) -> None:
         """What keepalived's notify script was called with. Raises LvsctlError."""
@@ -214,11 +192,7 @@ class Pairing:
         assert isinstance(provider, Beside)  # noqa: S101 - that is what the spec makes
         provider.notified(notice)
 
-    # --- the provider ---------------------------------------------------------------------------------------------
-
-    @property
-    def _provider(self) -> RoleProvider | None:
-        return self._part.provider if self._part is not None else None
+    # --- what happens ---------------------------------------------------------------------------------------------
 
     def _configured(self) -> PairSpec:
         if self._spec is None:
@@ -227,51 +201,10 @@ class Pairing:
 
     def _at_work(self) -> RoleProvider:
         self._configured()
-        provider = self._provider
+        provider = self._joining.provider
         if provider is None:
-            raise LvsctlError(f"this director takes no part in the pair now: {self._trouble() or 'it begins'}")
+            raise LvsctlError(f"this director takes no part in the pair now: {self._joining.trouble or 'it begins'}")
         return provider
-
-    def _trouble(self) -> str:
-        if self._part is not None:
-            return self._part.trouble
-        return "" if self._closed else "it waits for the first complete round"
-
-    def _begin(self) -> None:
-        if self._spec is not None and not self._closed:
-            self._starting = asyncio.create_task(self._join(self._spec), name="pair: joining")
-
-    def _order(self) -> None:
-        """Level-triggered: a speaker that was not there the last time hears it now."""
-        provider = self._provider
-        if provider is not None and self._spec is not None and self._spec.provider is Provider.VRRP:
-            for name, priority in self._offer.offered.items():
-                provider.set_priority(name, priority)
-
-    def _make(self, spec: PairSpec) -> RoleProvider:
-        """It begins with the priority that is offered now."""
-        offered = self._offer.offered
-        instances = tuple(replace(one, priority=offered.get(one.name, one.priority)) for one in spec.instances)
-        return self._providers.make(replace(spec, instances=instances), self._told, self._wrong)
-
-    async def _join(self, spec: PairSpec) -> None:
-        if spec.provider is Provider.VRRP and not self._proven.is_set():
-            await self._providers.clear(spec, self._wrong)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROVING):
-                    await self._proven.wait()
-        self._offer.weigh(spec)
-        self._part = Part(spec.provider, lambda: self._make(spec), self._wrong)
-        self._part.start()
-
-    async def _end(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
-            self._starting = None
-        if self._part is not None:
-            await self._part.closed()
-            self._part = None
 
     def _told(self, transition: Transition) -> None:
         self._became[transition.instance] = Became(time.time(), transition.why, transition.priority)
@@ -281,12 +214,3 @@ class Pairing:
 
     def _wrong(self, trouble: Trouble) -> None:
         self._tell(PairTroubled(trouble))
-
-
-def _core(spec: PairSpec | None) -> PairSpec | None:
-    """What a provider is made from; the rest can be another without it."""
-    if spec is None:
-        return None
-    return PairSpec(
-        spec.provider, instances=spec.instances, follows=spec.follows, name=spec.name, announcing=spec.announcing
-    )

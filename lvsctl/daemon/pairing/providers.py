@@ -10,12 +10,13 @@ from lvsctl.daemon.ground import KernelGround
 from lvsctl.daemon.pairing import said
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.kernel.addresses import Addresses
-from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble, Vip
+from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.manual import Manual
 from lvsctl.pair.numbers import Numbers, no_number
+from lvsctl.pair.place import place
 from lvsctl.pair.provider import RoleProvider
 from lvsctl.pair.speaker import Speaker
 
@@ -76,9 +77,9 @@ class Providers:
         One that was killed could not, and while nobody speaks for them here somebody else has them by now.
         """
         for instance in spec.instances:
-            vips = [Vip(address.ip, instance.interface) for address in instance.addresses]
+            left = place(instance)
             try:
-                answers = await self.ground.remove(vips)
+                answers = await (self.ground.unmake(left.links) if left.links else self.ground.remove(left.vips))
             except KernelError as error:
                 wrong(Trouble(instance.name, str(error)))
                 continue
@@ -115,3 +116,13 @@ class Providers:
         except LvsctlError as error:
             wrong(Trouble(spec.name, str(error)))
             return Role.STANDBY
+
+
+def retake(provider: RoleProvider, spec: PairSpec) -> bool:
+    """A speaker goes on with these instances. False: it is none."""
+    match provider:
+        case Apart() | Speaker():
+            provider.take(spec.instances, spec.announcing)
+            return True
+        case _:
+            return False

@@ -33,6 +33,14 @@ def of_the_director(roles: Iterable[Role | None]) -> Role | None:
     return next((role for role in (Role.ACTIVE, Role.FAULT, Role.STANDBY) if role in found), None)
 
 
+def role_of(provider: RoleProvider, instance: str) -> Role | None:
+    """None, too, for one that it does not have yet: another configuration is on its way to it."""
+    try:
+        return provider.role(instance)
+    except KeyError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the views are made of. now: on the clock of the speaker. offered, reasons: by the name of the instance."""
@@ -53,7 +61,7 @@ class Sight:
 
     def _followed(self, name: str) -> InstanceView:
         last = self.became.get(name, NEVER)
-        role = self.provider.role(name) if self.provider is not None else None
+        role = role_of(self.provider, name) if self.provider is not None else None
         return InstanceView(name, role, last.at or None, last.why, last.priority, last.priority)
 
     def _spoken(self, me: Instance, reports: Mapping[str, Report]) -> InstanceView:

@@ -95,7 +95,7 @@ async def test_whose_service_is_down_hands_over(tmp_path: Path, link: Link) -> N
 
 
 async def test_an_unproven_table_offers_the_least(tmp_path: Path, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvsctl.daemon.pairing.pairing.PROVING", 0.01)
+    monkeypatch.setattr("lvsctl.daemon.pairing.joining.PROVING", 0.01)
     late, weak = Scene(tmp_path, pair()), Scene(tmp_path, vrrp(replace(FAST, source=THEIRS, priority=2)))
     async with playing(weak) as two, playing(late, proven=False) as one:
         await until(lambda: one.role() is Role.STANDBY and two.role() is Role.ACTIVE)

@@ -98,7 +98,7 @@ async def test_only_the_provider_that_is_told_is_told(tmp_path: Path) -> None:
             LvsctlError, match=r"^the role comes from the provider keepalived: only `manual` is told it"
         ):
             pairing.say(Role.ACTIVE, by="root")
-        await until(lambda: pairing._provider is not None)
+        await until(lambda: pairing._joining.provider is not None)
         pairing.notified(Notice(False, "VI_1", "MASTER", 150))
         assert pairing.role() is Role.ACTIVE
 
@@ -136,3 +136,28 @@ async def test_another_configuration_begins_anew_and_the_same_does_not(tmp_path:
         await until(lambda: pairing.role() is Role.STANDBY)
         await pairing.take(None)
         assert (pairing.role(), pairing.view()) == (None, None)
+
+
+async def test_other_instances_are_taken_without_losing_the_role(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    more = replace(FAST, addresses=(*FAST.addresses, ip_interface("192.0.2.102/24")), priority=120)
+    async with playing(scene) as pairing:
+        await until(lambda: pairing.role() is Role.ACTIVE and scene.holds)
+        told = len(scene.roles)
+        await pairing.take(vrrp(more))
+        await until(lambda: scene.ground.interfaces["eth0"].holds(more.addresses[-1].ip))
+        assert len(scene.roles) == told
+        view = pairing.view()
+        assert view and (view.role, view.instances[0].priority, view.instances[0].base) == (Role.ACTIVE, 120, 120)
+        await pairing.take(vrrp(replace(more, vrid=52)))
+        await until(lambda: pairing.role() is Role.ACTIVE and len(scene.roles) > told)
+        assert scene.roles[told].startswith("web None: it is configured as another virtual router")
+
+
+async def test_what_is_taken_while_it_waits_is_what_begins(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    async with playing(scene, proven=False) as pairing:
+        await pairing.take(vrrp(replace(FAST, name="other")))
+        scene.prove()
+        await until(lambda: pairing.role() is Role.ACTIVE)
+    assert scene.roles[0].startswith("other standby")
