@@ -41,7 +41,7 @@ def how_things_stand(daemon: Daemon) -> Standing:
     if done is not None and world.settled is not None and daemon.loop.time() - world.settled >= DOUBT:
         judged |= _LATER | (_OF_BOTH if daemon.peer.knows else frozenset())
     return Standing(
-        judged=judged,
+        judged=judged | daemon.pairing.knows,
         holds=tuple(_told(daemon, _going_on(daemon))),
         unsure=tuple(_told(daemon, _unsure(daemon))),
         services=frozenset(world.spec.services),
@@ -73,6 +73,7 @@ def _going_on(daemon: Daemon) -> Iterator[Event]:
         yield happened.ReloadRefused(daemon.last_load.problems)
     yield from (happened.OverrideSet(override) for override in world.overrides)
     yield from daemon.peer.going_on()
+    yield from daemon.pairing.going_on()
     if (suspicion := world.trust.suspicion) is not None:
         yield happened.DirectorSuspected(suspicion.why, daemon.doubt.seen)
     yield from _of_the_load(world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from math import inf
 
@@ -164,6 +164,24 @@ class Pairing:
         """
         idle = self._spec is not None and self._spec.standby is Standby.IDLE
         return idle and self.role() in (Role.STANDBY, Role.FAULT)
+
+    def going_on(self) -> Iterator[Event]:
+        """What would be told if it began now, for the alerts."""
+        view = self.view()
+        for one in view.instances if view is not None else ():
+            if one.role is Role.FAULT:
+                yield RoleChanged(Transition(one.name, one.role, None, one.why, one.priority))
+        yield from self._keeper.going_on()
+
+    @property
+    def knows(self) -> frozenset[str]:
+        """Of which kinds of records `going_on` tells all that there are.
+
+        What hooks did is not known after a restart: the next run of the same one will tell.
+        """
+        if self._spec is None:
+            return frozenset({"role_fault", "sync_failed", "hook_failed"})
+        return frozenset({"role_fault", "sync_failed"}) if self.role() is not None else frozenset()
 
     # --- what is ordered ------------------------------------------------------------------------------------------
 

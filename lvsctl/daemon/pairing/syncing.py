@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
 
 import structlog
@@ -90,6 +90,10 @@ class Keeper:
         trouble = "; ".join(dict.fromkeys(why for why, _ in self._failing.values()))
         want = tuple(role for role in SyncRole if role in (self._want or NOTHING))
         return SyncView(self._syncing.interface, self._syncing.sync_id, want, self._running, trouble)
+
+    def going_on(self) -> Iterator[SyncFailed]:
+        """What would be told if it began now."""
+        yield from (SyncFailed(role, why) for role, (why, _) in self._failing.items())
 
     # --- the task -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import pytest
 from lvsctl.daemon.pairing import syncing
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.errors import KernelError
-from lvsctl.events import SyncFailed, SyncRestored
+from lvsctl.events import RoleChanged, SyncFailed, SyncRestored
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import PairSpec, Provider, Refusal, Role, SyncDaemon, Syncing, SyncRole
 from tests.daemon.pairing.scene import Scene, playing, until
@@ -154,3 +154,18 @@ async def test_what_an_earlier_life_left_goes_on_until_the_role_is_known(tmp_pat
     async with playing(scene, proven=False):
         await asyncio.sleep(0.05)
     assert scene.ipvs.written == before
+
+
+async def test_what_fails_still_is_told_to_the_alerts_at_every_look(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, MANUAL)
+    assert scene.pairing.knows == frozenset(), "before the role is known nobody can say that a fault is over"
+    await scene.ipvs.start_sync(SyncDaemon(BACKUP, "eth0", 9))
+    async with playing(scene) as pairing:
+        pairing.say(Role.FAULT, by="root")
+        await until(lambda: len(list(pairing.going_on())) == 2)
+        fault, failed = pairing.going_on()
+        assert isinstance(fault, RoleChanged) and fault.transition.role is Role.FAULT
+        assert isinstance(failed, SyncFailed) and failed.role is BACKUP
+        assert pairing.knows == {"role_fault", "sync_failed"}
+        await pairing.take(None)
+        assert pairing.knows == {"role_fault", "sync_failed", "hook_failed"}
