@@ -65,6 +65,7 @@ class Pairing:
         self._following = Following(self._keeper, self._hooks.became)
         self._offer = Offer(tell, lowering)
         self._joining = Joining(providers, self._offer.weighed, told=self._told, wrong=self._wrong)
+        self._judged: tuple[Scene, float] | None = None
         self._became: dict[str, Became] = {}
         self._turn = asyncio.Lock()
         self._closed = False
@@ -79,9 +80,9 @@ class Pairing:
 
     def judged(self, scene: Scene, now: float) -> None:
         """A round is done in which every check had spoken. now: on one clock, on which `due` is told too."""
-        if self._spec is not None:
-            self._offer.judge(self._spec, conditions(scene, self._spec.penalties), now)
-            self._joining.offer()
+        self._judged = scene, now
+        self._judge()
+        self._joining.offer()
         self._joining.proven()
 
     @property
@@ -94,9 +95,11 @@ class Pairing:
         async with self._turn:
             if self._closed:
                 return
-            self._spec = spec
+            before, self._spec = self._spec, spec
             if spec is not None:
                 self._hooks.take(spec)
+            if before is None:
+                self._judge()  # it may begin before the next round
             await self._joining.take(spec)
             self._keeper.take(spec.sync if spec is not None else None)
         self._wake()
@@ -211,6 +214,11 @@ class Pairing:
         provider.notified(notice)
 
     # --- what happens ---------------------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        if self._spec is not None and self._judged is not None:
+            scene, now = self._judged
+            self._offer.judge(self._spec, conditions(scene, self._spec.penalties), now)
 
     def _configured(self) -> PairSpec:
         if self._spec is None:

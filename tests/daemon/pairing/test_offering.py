@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,17 @@ async def test_who_begins_among_dead_servers_offers_less_from_the_first_advert_o
     scene = Scene(tmp_path, pair())
     async with playing(scene, proven=False):
         scene.prove(**seen("DD"))
+        await until(lambda: bool(scene.roles))
+    first = next(event for event in scene.events if isinstance(event, RoleChanged))
+    assert (first.transition.role, first.transition.priority) == (Role.STANDBY, 90)
+
+
+async def test_a_pair_that_a_reload_brings_begins_with_what_rounds_found(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, None)
+    scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(f"{FAST.source}/24"),)))
+    async with playing(scene, proven=False) as pairing:
+        scene.prove(**seen("DD"))
+        await pairing.take(pair())
         await until(lambda: bool(scene.roles))
     first = next(event for event in scene.events if isinstance(event, RoleChanged))
     assert (first.transition.role, first.transition.priority) == (Role.STANDBY, 90)
