@@ -13,7 +13,7 @@ from lvsctl.model import Trouble
 from lvsctl.pair.provider import RoleProvider
 
 AGAIN = 5.0
-"""Seconds after which a provider that failed is begun anew."""
+"""Seconds after which a provider that failed just after its start is begun anew; one that has worked is at once."""
 
 FAREWELL = 7.0
 """Seconds that a provider may take to hand over: a speaker's own limit (see `lvsctl.pair.speaker`), and some more."""
@@ -74,12 +74,16 @@ class Part:
                 self._failed("a bug in lvsctl: its log says more")
             finally:
                 self.provider = None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN):
-                    await self._stopping.wait()
+            if not self._has_worked():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN):
+                        await self._stopping.wait()
 
     def _failed(self, why: str) -> None:
         """Told once, unless it went well in between."""
-        if why != self._last or asyncio.get_running_loop().time() - self._began > AGAIN:
+        if why != self._last or self._has_worked():
             self._wrong(Trouble(self._name, why))
         self.trouble = self._last = why
+
+    def _has_worked(self) -> bool:
+        return asyncio.get_running_loop().time() - self._began > AGAIN

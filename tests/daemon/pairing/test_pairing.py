@@ -142,7 +142,7 @@ async def test_other_instances_are_taken_without_losing_the_role(tmp_path: Path,
     scene = Scene(tmp_path, vrrp())
     more = replace(FAST, addresses=(*FAST.addresses, ip_interface("192.0.2.102/24")), priority=120)
     async with playing(scene) as pairing:
-        await until(lambda: pairing.role() is Role.ACTIVE and scene.holds)
+        await until(lambda: scene.roles[-1:] == ["web active: no other director is active"])
         told = len(scene.roles)
         await pairing.take(vrrp(more))
         await until(lambda: scene.ground.interfaces["eth0"].holds(more.addresses[-1].ip))
@@ -150,7 +150,7 @@ async def test_other_instances_are_taken_without_losing_the_role(tmp_path: Path,
         view = pairing.view()
         assert view and (view.role, view.instances[0].priority, view.instances[0].base) == (Role.ACTIVE, 120, 120)
         await pairing.take(vrrp(replace(more, vrid=52)))
-        await until(lambda: pairing.role() is Role.ACTIVE and len(scene.roles) > told)
+        await until(lambda: len(scene.roles) > told)
         assert scene.roles[told].startswith("web None: it is configured as another virtual router")
 
 
