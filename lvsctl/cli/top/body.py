@@ -99,7 +99,7 @@ class Pen:
         if spill.active:
             since = f" in {words.span(self.now - spill.since)}" if spill.since is not None else ""
             return f"{spill.spilled} conns{since}", Tone.WARN  # where they go says the pool's row, and the detail
-        if service.state != "ok":
+        if service.state not in words.AS_IT_SHOULD_BE:
             return service.reason, Tone.BAD if service.state in ("down", "refused") else Tone.WARN
         down = [server for server in servers if server.health == "down"]
         if down and not opened:

@@ -30,6 +30,10 @@ def verdict(server: Server) -> tuple[str, Tone]:
     return (f"{word} full", Tone.WARN) if server.overloaded else (word, tone)
 
 
+AS_IT_SHOULD_BE = {"ok": Tone.GOOD, "idle": Tone.PLAIN}
+"""States that call nobody. idle: this director keeps no table while another one is active."""
+
+
 def trouble(server: Server) -> int:
     """3: down. 2: full. 1: an operator's doing, or not known for sure. 0: as it should be."""
     if server.health == "down":
@@ -46,7 +50,7 @@ def gravity(service: Service) -> int:
     worst = max((trouble(server) for pool in service.pools for server in pool.servers), default=0)
     if service.spill.active:
         return 5
-    return max(worst, 1 if service.state != "ok" else 0)
+    return max(worst, 1 if service.state not in AS_IT_SHOULD_BE else 0)
 
 
 def service_state(service: Service) -> tuple[str, Tone]:
@@ -57,7 +61,7 @@ def service_state(service: Service) -> tuple[str, Tone]:
         return service.state.upper(), Tone.BAD
     if service.spill.active:
         return "SPILL", Tone.WARN
-    return service.state, Tone.GOOD if service.state == "ok" else Tone.WARN
+    return service.state, AS_IT_SHOULD_BE.get(service.state, Tone.WARN)
 
 
 def pool_state(service: Service, pool: Pool) -> tuple[str, Tone]:

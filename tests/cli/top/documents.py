@@ -35,6 +35,7 @@ NAMED = service(
 )
 
 STANDBY = paired("standby", web4="standby")
+RESTING = paired("standby", web4="standby", resting=True)
 IN_FAULT = paired("fault", web4="fault", web6="standby", attention=["web4 is in fault here: carrier"])
 
 SPARE = up("192.0.2.13", 30, weight=1, weight_configured=1, upper=0, lower=0)
@@ -42,6 +43,13 @@ SPILLS = {"pool": "spillover", "since": SINCE, "spilled": 120, "active": True, "
 EXHAUSTED = {"pool": None, "since": SINCE, "spilled": 0, "active": False, "exhausted": True, "estimated": True}
 
 QUIET = service(pools=[pool("service", up("192.0.2.21"), up("192.0.2.22", 42)), pool("spillover", SPARE)])
+
+_OUT = {"weight": None, "in_table": False}
+IDLE = service(
+    state="idle",
+    reason="standby: idle, and this director is not the active one",
+    pools=[pool("service", up("192.0.2.21", 0, **_OUT), down("192.0.2.22"), active=False)],
+)
 
 SPILLING = service(
     spill=SPILLS,

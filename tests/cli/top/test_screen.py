@@ -67,6 +67,7 @@ LOOKS: dict[str, Callable[[], Session]] = {
     "late": late,
     "troubled-director": troubled_director,
     "standby": lambda: look(site.QUIET, pair=site.STANDBY),
+    "idle": lambda: look(site.IDLE, pair=site.RESTING),
     "in-fault": lambda: look(site.QUIET, pair=site.IN_FAULT),
     "help": lambda: typed(look(site.QUIET), "h"),
     "asks-to-drain": lambda: typed(look(site.QUIET), "down", "down", "d", *"why not", "enter", *"30m", "enter"),
