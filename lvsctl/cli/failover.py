@@ -37,8 +37,7 @@ def failover(*, wait: bool, timeout: float | None, force: bool, socket: str) -> 
         raise click.UsageError("--timeout is for --wait: give both, or none")
     from lvsctl.cli import answers, taking_over  # noqa: PLC0415
 
-    if wait:
-        taking_over.can_be_seen(socket)
+    held = taking_over.begin(socket) if wait else {}
     said = answers.told(socket, "POST", "/v1/pair/failover", {"force": force})
     with answers.expected(socket):
         for line in said["overruled"]:
@@ -47,5 +46,5 @@ def failover(*, wait: bool, timeout: float | None, force: bool, socket: str) -> 
         click.echo("handed over: `lvsctl pair status` shows who has taken over")
         return
     with answers.expected(socket):
-        took, who = taking_over.wait(socket, timeout or DEFAULT_TIMEOUT)
+        took, who = taking_over.wait(socket, held, timeout or DEFAULT_TIMEOUT)
     click.echo(f"{who} is active after {took:.1f} s")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lvsctl.cli import answers, client
@@ -15,18 +15,25 @@ PACE = 0.2
 Json = dict[str, Any]
 
 
-def can_be_seen(socket: str) -> None:
-    """Raises LvsctlError where nothing would ever tell that another director is active."""
+Held = Mapping[str, str | None]
+"""The instances for which this director is active, and since when."""
+
+
+def begin(socket: str) -> Held:
+    """What is to be handed over. Raises LvsctlError where nothing would ever tell that another director is active."""
     pair = answers.told(socket, "GET", "/v1/pair")
     with answers.expected(socket):
         seen = pair["provider"] == "vrrp" or pair["peer"] is not None
     if not seen:
         what = f"with the provider {pair['provider']} nothing tells whether another director is active"
         raise LvsctlError(f"{what}: leave --wait out, or let the two talk (`pair.peer` in conf.d)")
+    with answers.expected(socket):
+        return {one["name"]: one["since"] for one in pair["instances"] if one["role"] == "active"}
 
 
 def wait(
     socket: str,
+    held: Held,
     timeout: float,
     *,
     clock: Callable[[], float] = time.monotonic,
@@ -42,7 +49,7 @@ def wait(
         while True:
             try:
                 pair = _pair(socket)
-                left = missing(pair)
+                left = missing(pair, held)
             except DaemonUnreachable:
                 if clock() - began >= timeout:
                     raise
@@ -56,13 +63,20 @@ def wait(
         raise LvsctlError("no longer waiting: what was handed over stays so") from error
 
 
-def missing(pair: Json) -> str:
-    """What is not yet as it ought to be after a failover, "" for nothing."""
-    held = [one["name"] for one in pair["instances"] if one["role"] == "active"]
-    if held:
-        return f"this director is still active for {', '.join(held)}"
+def missing(pair: Json, held: Held) -> str:
+    """What is not yet as it ought to be after a failover, "" for nothing.
+
+    held: before it. A transition is told when the addresses are gone, which is a moment after the role is another.
+    """
+    still = [one["name"] for one in pair["instances"] if one["role"] == "active" or _is_leaving(one, held)]
+    if still:
+        return f"this director is still active for {', '.join(still)}"
     alone = [one["name"] for one in pair["instances"] if not _is_elsewhere(one)]
     return f"nobody is known to be active for {', '.join(alone)}" if alone else ""
+
+
+def _is_leaving(instance: Json, held: Held) -> bool:
+    return instance["name"] in held and held[instance["name"]] == instance["since"]
 
 
 def _is_elsewhere(instance: Json) -> bool:
