@@ -54,7 +54,7 @@ def pair_in_short(view: PairView) -> Json:
 
 
 def _instance(instance: InstanceView, peer: PeerView | None) -> Json:
-    said = peer.instances if peer is not None else ()
+    said = peer.instances if peer is not None and not peer.lost else ()
     theirs = next((one for one in said if one.name == instance.name), None)
     heard = instance.neighbour
     return {

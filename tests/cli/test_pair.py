@@ -154,7 +154,7 @@ def test_how_often_it_is_watched(run: Run) -> None:
 
 
 def test_a_daemon_without_a_pair(run: Run, daemon: Daemon) -> None:
-    why = "conf.d has no `pair:`, so this director has no peer"
+    why = "there is no pair in conf.d: this director stands alone"
     path = daemon({"GET /v1/pair": (404, {"error": why})}).path
     result = run("pair", "status", "--socket", path)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"lvsctl: {why}\n")

@@ -51,7 +51,7 @@ async def test_a_director_that_stands_alone(tmp_path: Path) -> None:
         await site.ready()
         for words in (["role"], ["pair", "status"], ["failover"], ["failover", "--wait"], ["role", "active"]):
             status, out, err = await lvsctl("--socket", path, *words)
-            why = "there is no pair: conf.d has no `pair:`, so this director stands alone"
+            why = "there is no pair in conf.d: this director stands alone"
             assert (status, out, err) == (1, "", f"lvsctl: {why}\n")
 
 

@@ -87,7 +87,13 @@ def test_h_is_help_everywhere(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("lvsctl ex", ["plain,explain"]), ("lvsctl plan --no", ["plain,--no-checks"]), ("lvsctl ", list(COMMANDS))],
+    [
+        ("lvsctl ex", ["plain,explain"]),
+        ("lvsctl plan --no", ["plain,--no-checks"]),
+        ("lvsctl role s", ["plain,standby"]),
+        ("lvsctl pair st", ["plain,status"]),
+        ("lvsctl ", list(COMMANDS)),
+    ],
 )
 def test_the_shell_completes(words: str, completed: list[str]) -> None:
     asked = {"_LVSCTL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}

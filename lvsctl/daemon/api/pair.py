@@ -27,13 +27,12 @@ from lvsctl.daemon.api.shapes import (
     shape,
 )
 from lvsctl.daemon.pair_document import pair_document, pair_seen
+from lvsctl.daemon.pairing.pairing import NO_PAIR
 from lvsctl.decide.failover import objections
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Provider, Role, Standby, SyncRole
 from lvsctl.model.pair_view import PairView
 from lvsctl.pair.keepalived import from_arguments
-
-NO_PAIR = "there is no pair: conf.d has no `pair:`, so this director stands alone"
 
 _COUNTS: Json = {"type": "object", "additionalProperties": COUNT}
 _HEARD = {"address": TEXT, "priority": COUNT}
@@ -52,7 +51,10 @@ INSTANCE = shape(
         "neighbour": or_null({**shape("Neighbour", _HEARD), "description": "the active one, as it is heard"}),
         "faults": listed(TEXT),
         "peer": or_null(
-            {**shape("PeerInstance", {"role": ROLE, "priority": COUNT}), "description": "as the peer says it"}
+            {
+                **shape("PeerInstance", {"role": ROLE, "priority": COUNT}),
+                "description": "as the peer says it; null: it says nothing, or does not count now",
+            }
         ),
         "counts": {**_COUNTS, "description": "of adverts"},
         "refused": {**_COUNTS, "description": "adverts, by the reason"},

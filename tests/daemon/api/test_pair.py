@@ -63,7 +63,7 @@ async def until(daemon: Daemon, role: Role) -> None:
 
 async def test_without_a_pair_there_is_nothing_to_tell(tmp_path: Path) -> None:
     async with pair(tmp_path) as (_, http):
-        why = {"error": "there is no pair: conf.d has no `pair:`, so this director stands alone"}
+        why = {"error": "there is no pair in conf.d: this director stands alone"}
         assert await ask(http, "GET", "/v1/pair", 404) == why
         assert await ask(http, "GET", "/v1/pair/role", 404) == why
         assert await ask(http, "POST", "/v1/pair/failover", 404, json={}) == why
@@ -202,6 +202,10 @@ async def test_everything_there_is_to_show(tmp_path: Path, monkeypatch: pytest.M
         assert said["peer"]["heard"] == 0.432
         assert said["sync"]["running"] == [{"role": "master", "interface": "eth1", "id": 1}]
         assert (await ask(http, "GET", "/v1/status", 200))["pair"]["attention"] == said["attention"]
+        monkeypatch.setattr(daemon.peer, "view", lambda: replace(other, lost="it does not answer"))
+        lost = await ask(http, "GET", "/v1/pair", 200)
+        assert [one["peer"] for one in lost["instances"]] == [None, None], "what it said last may be so no more"
+        monkeypatch.setattr(daemon.peer, "view", lambda: other)
         refused = await ask(http, "POST", "/v1/pair/failover", 409, json={"force": False})
         why = "not handed over: service shop is up here and down at the peer: it needs --force"
         assert refused == {"error": why}
