@@ -6,9 +6,11 @@ for, with a virtual router's MAC. Anything else of that name is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from lvsctl.kernel import links, wire
@@ -22,6 +24,7 @@ from lvsctl.kernel.wire import Attributes, Message
 from lvsctl.model import Effect, Family, LinkAnswer, VirtualLink
 
 KIND: Final = "macvlan"
+IPV6_CONF: Final = Path("/proc/sys/net/ipv6/conf")
 VEPA: Final = 2
 """The mode: two virtual routers on one interface do not see each other's packets, unless the switch reflects them.
 
@@ -81,6 +84,8 @@ class Macvlans:
             if found is not None:
                 await kernel.order([(Rtm.DELETE_LINK, _by_index(found.index))])
             number = await _make(kernel, name, below.index, mac)
+            if not number:
+                _hear_no_routers(name)
             return macvlan_refusal(name, parent, number) if number else Effect.CHANGED
 
     @asked_again
@@ -102,6 +107,12 @@ class Macvlans:
                 return not_ours(name)
             (number,) = await kernel.order([(Rtm.DELETE_LINK, _by_index(found.index))])
             return macvlan_refusal(name, "", number) if number else Effect.CHANGED
+
+
+def _hear_no_routers(name: str) -> None:
+    """Their advertisements would give it an address of the virtual MAC. Where sysctls are read-only, that is borne."""
+    with contextlib.suppress(OSError):
+        (IPV6_CONF / name / "accept_ra").write_text("0")
 
 
 async def _look(kernel: RouteSocket, name: str) -> _Found | None:

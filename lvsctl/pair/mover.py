@@ -10,17 +10,24 @@ from lvsctl.decide.announcing import announce, campaign
 from lvsctl.errors import KernelError
 from lvsctl.model import Announcing, Effect, Instance, Interfaces, LinkAnswer, Refusal, Role, Transition, Vip
 from lvsctl.pair.ground import Ground
-from lvsctl.pair.place import Place, place
+from lvsctl.pair.place import Place, former, place
 
 RETRY: Final = 1.0
 """Seconds after which addresses that could not be moved are tried again."""
+
+HELPLESS: Final = 3.0
+"""Seconds of trying after which an active instance that has none of its addresses says so."""
+
+QUIET: Final = 60.0
+"""Seconds after that for which it does not say so again: if the other director fares no better, the role goes to and
+fro no faster."""
 
 
 class Mover:
     """told: called with each transition, in their order, when the addresses are moved and announced, or could not be.
 
-    Of several transitions that came at once the last one decides where the addresses go. Both callbacks must neither
-    block nor raise; wrong: in words what could not be done.
+    Of several transitions that came at once the last one decides where the addresses go. The callbacks must neither
+    block nor raise; wrong: in words what could not be done. helpless: see HELPLESS.
     """
 
     def __init__(
@@ -31,13 +38,18 @@ class Mover:
         *,
         told: Callable[[Transition], None],
         wrong: Callable[[str], None],
+        helpless: Callable[[], None],
     ) -> None:
         self._place = place(instance)
-        self._former: list[Place] = []
+        self._former = list(former(instance))
         self._ground = ground
         self._plan = plan
         self._told = told
         self._wrong = wrong
+        self._helpless = helpless
+        self._without: float | None = None
+        self._helpless_until = 0.0
+        self._ended = False
         self._wanted = False
         self._due: list[Transition] = []
         self._announce = False
@@ -95,14 +107,19 @@ class Mover:
                 self._awake.clear()
                 await self._settle()
         finally:
+            self._ended = True
             self._idle.set()
             self._be_silent()
             if self._retry is not None:
                 self._retry.cancel()
 
     async def settled(self) -> None:
-        """When everything that is known of has been done, once."""
+        """When everything that is known of has been done, once; by itself where `run` has ended before its time."""
         while self._awake.is_set() or not self._idle.is_set():
+            if self._ended:
+                self._awake.clear()
+                await self._settle()
+                return
             await self._idle.wait()
             await asyncio.sleep(0)
 
@@ -117,9 +134,9 @@ class Mover:
             await self._serve(self._place)
         else:
             await self._clear(self._place)
-        for former in list(self._former):
-            if await self._clear(former, but=self._place):
-                self._former.remove(former)
+        for there in list(self._former):
+            if await self._clear(there, but=self._place):
+                self._former.remove(there)
         for transition in due:
             self._told(transition)
 
@@ -128,12 +145,23 @@ class Mover:
     async def _serve(self, here: Place) -> None:
         """They are there, and announced if that is news."""
         there, changed = await self._put(here)
+        self._count(without=not there)
         if self._wanted and there and (self._announce or changed):
             self._announce = False
             self._be_silent()
             self._said = asyncio.Event()
             self._announcing = asyncio.create_task(self._campaign(here.interface, there, self._said))
             await self._said.wait()
+
+    def _count(self, *, without: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if not (without and self._wanted):
+            self._without = None
+        elif self._without is None:
+            self._without = now
+        elif now - self._without >= HELPLESS and now >= self._helpless_until:
+            self._helpless_until = now + QUIET
+            self._helpless()
 
     async def _put(self, here: Place) -> tuple[Sequence[Vip], bool]:
         """The addresses that are there; whether one was not before."""

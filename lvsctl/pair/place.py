@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lvsctl.model import Family, Instance, Interfaces, Vip, VirtualLink
@@ -38,6 +38,11 @@ def place(me: Instance) -> Place:
     links = virtual_links([me])
     interface = links[0].name if links else me.interface
     return Place(interface, tuple(Vip(address.ip, interface) for address in me.addresses), links)
+
+
+def former(me: Instance) -> tuple[Place, ...]:
+    """Where an earlier life may have left its addresses, configured otherwise; links are swept (see `is_ours`)."""
+    return (place(replace(me, virtual_mac=False)),) if me.virtual_mac else ()
 
 
 def virtual_link(me: Instance) -> VirtualLink:

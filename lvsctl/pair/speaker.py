@@ -7,6 +7,7 @@ sockets is heard.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from lvsctl.pair.parties import Parties
 from lvsctl.pair.place import is_ours, virtual_links
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.source import virtual
-from lvsctl.pair.state import Cause, Fit, GiveUp, Heard, SetPriority, Start, State, Stop, Unfit
+from lvsctl.pair.state import Cause, Fit, GiveUp, Heard, SetPriority, Start, State, Stop, Unfit, Why
 from lvsctl.pair.station import Station
 from lvsctl.pair.tally import Counts
 
@@ -211,11 +212,19 @@ class Speaker:
         if advert is not None:
             self._parties.at(station.instance.name, Heard(advert))
 
+    def _helpless(self, instance: str) -> None:
+        """An active instance cannot have its addresses: perhaps the other director can."""
+        if not self._stopping.is_set():
+            self._parties.at(instance, GiveUp(Why.HELPLESS))
+            self._wind_up()
+
     def _ring(self) -> None:
         self._silence()
-        self._ports.hear_all()
-        self._parties.tick()
-        self._wind_up()
+        try:
+            self._ports.hear_all()
+            self._parties.tick()
+        finally:
+            self._wind_up()  # whatever fails: a timer that is not wound up would be the last one
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
@@ -230,6 +239,7 @@ class Speaker:
             self._announcing,
             told=self._told,
             wrong=self._wrong,
+            helpless=self._helpless,
             number=self._number,
             clock=self._now,
         )
@@ -250,11 +260,11 @@ class Speaker:
         self._parties.everywhere(Stop())
         self._ports.close()
         self._silence()
-        movers = dict(self._movers)
-        settled = [asyncio.create_task(station.mover.settled()) for station in movers]
-        if settled:
-            await asyncio.wait(settled, timeout=FAREWELL)
-        for task in (*settled, *movers.values()):
+        movers = {station.mover for station in (*self._parties.stations, *self._movers)}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await asyncio.gather(*(mover.settled() for mover in movers), return_exceptions=True)
+        for task in list(self._movers.values()):
             task.cancel()
 
     def _wind_up(self) -> None:

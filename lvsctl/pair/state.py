@@ -40,6 +40,7 @@ class Why(StrEnum):
     TIE = "tie"  # a router of equal priority and higher address is active
     SLEPT = "slept"  # we did not send in time, and another has taken over
     ORDERED = "ordered"
+    HELPLESS = "helpless"  # none of the addresses can be put on
     GROUP = "group"  # it moves with another member
     FAULT = "fault"
     RECOVERED = "recovered"

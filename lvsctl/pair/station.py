@@ -38,6 +38,7 @@ class Station:
         *,
         told: Callable[[Transition], None],
         wrong: Callable[[Trouble], None],
+        helpless: Callable[[str], None],
         number: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
@@ -48,7 +49,9 @@ class Station:
         self.offered: int | None = None
         self.lacking: Mapping[Cause, str] = {}
         self.unheard: Mapping[Cause, str] = {}
-        self.mover = Mover(instance, ground, announcing, told=told, wrong=self.trouble)
+        self.mover = Mover(
+            instance, ground, announcing, told=told, wrong=self.trouble, helpless=lambda: helpless(instance.name)
+        )
         self.instance = instance
         self._codec = Codec(instance) if instance.source is not None else None
         self._tally = Tally()

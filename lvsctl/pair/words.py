@@ -23,6 +23,8 @@ def words(
             return _silence(me, before, now)
         case Why.ORDERED:
             return "ordered to hand over"
+        case Why.HELPLESS:
+            return f"the addresses cannot be put on {me.interface}; the other director may take over"
         case Why.GROUP:
             return f"the sync group {me.group} moves together"
         case Why.FAULT:

@@ -121,7 +121,9 @@ async def test_a_virtual_mac_is_a_macvlan_that_is_known_again(cable: Cable, macv
     assert (link["linkinfo"]["info_kind"], link["linkinfo"]["info_data"]["mode"]) == ("macvlan", "vepa")
     (held,) = shown("addr", "show", "vr.51", netns=cable.near)
     assert held["addr_info"] == []  # no link-local address, which the peer would have as well
-    assert Path("/proc/sys/net/ipv4/conf/vr.51/arp_ignore").read_text() == "1\n"
+    four, six = Path("/proc/sys/net/ipv4/conf/vr.51"), Path("/proc/sys/net/ipv6/conf/vr.51")
+    settings = [(four / "arp_ignore").read_text(), (four / "rp_filter").read_text(), (six / "accept_ra").read_text()]
+    assert settings == ["1\n", "0\n", "0\n"]
     ip("link set vr.51 down")
     assert await macvlans.add("vr.51", "eth0", MAC) is Effect.CHANGED
     assert await macvlans.add("vr.51", "eth0", virtual_mac(Family.INET6, 52)) is Effect.CHANGED

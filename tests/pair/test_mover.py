@@ -31,7 +31,7 @@ async def moving(ground: RememberedGround) -> AsyncIterator[tuple[Mover, list[st
     def told(transition: Transition) -> None:
         ground.log.append(f"told {transition.role}")
 
-    mover = Mover(V3, ground, PLAN, told=told, wrong=wrong.append)
+    mover = Mover(V3, ground, PLAN, told=told, wrong=wrong.append, helpless=lambda: wrong.append("helpless"))
     task = asyncio.create_task(mover.run())
     try:
         await mover.settled()

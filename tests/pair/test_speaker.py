@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
+from typing import Any
 
 import pytest
 
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Role, Trouble
+from lvsctl.model import LinkAnswer, Role, Trouble, Vip
 from lvsctl.pair.packet import Codec, Refused
 from lvsctl.pair.state import Cause
 from tests.pair.host import FAST, THEM, Host, holds, running, sources, until
@@ -194,3 +196,69 @@ async def test_the_kernel_cannot_be_asked_for_a_while(link: Link, monkeypatch: p
         host.ground.broken = False
         await until(lambda: holds(host))
     assert [trouble.what for trouble in host.troubles] == ["netlink: no answer from the kernel within 10 s"]
+
+
+async def test_one_that_cannot_have_its_addresses_lets_the_other_director_try(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And stays behind it; alone it goes on trying, and says so no more often than it must."""
+    monkeypatch.setattr("lvsctl.pair.mover.RETRY", 0.01)
+    monkeypatch.setattr("lvsctl.pair.mover.HELPLESS", 0.1)
+    strong, weak = Host(link, me(THEM, priority=150)), Host(link, FAST)
+    async with running(strong):
+        await strong.until(Role.STANDBY)
+        await until(lambda: len(strong.ground.log) > 1)
+        strong.ground.broken = True
+        async with running(weak):
+            await weak.until(Role.ACTIVE)
+            await until(lambda: holds(weak))
+            await asyncio.sleep(6 * FAST.interval)
+            assert (strong.speaker.role("web"), weak.speaker.role("web")) == (Role.STANDBY, Role.ACTIVE)
+            reason = "told standby: the addresses cannot be put on eth0; the other director may take over"
+            await until(lambda: reason in strong.ground.log)
+        await strong.until(Role.ACTIVE)
+        await asyncio.sleep(0.3)
+        assert strong.speaker.role("web") is Role.ACTIVE, "it was helpless a moment ago"
+        strong.ground.broken = False
+        await until(lambda: holds(strong))
+
+
+async def test_a_mistake_in_one_mover_leaves_no_addresses_of_another(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(link, FAST, me(FAST, name="other", vrid=52, addresses=(ip_interface("192.0.2.110/24"),)))
+    heard = link.port("eth0", 2, [THEM])
+    task = asyncio.create_task(host.speaker.run())
+    await host.until(Role.ACTIVE)
+    await until(lambda: holds(host) and "192.0.2.110" in str(host.ground.interfaces["eth0"]))
+    remove = host.ground.remove
+
+    async def stumble(vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
+        if str(vips[0].address) == "192.0.2.110":
+            raise RuntimeError("a mistake")
+        return await remove(vips)
+
+    monkeypatch.setattr(host.ground, "remove", stumble)
+    host.speaker.take([me(FAST, priority=120)])
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.timeout(4):
+            await task
+    assert not holds(host)
+    assert [datagram.payload[2] for wanted in heard.queues for datagram in heard.take(wanted, 999)][-1] == 0
+    heard.close()
+
+
+async def test_a_mistake_while_a_timer_is_served_is_not_the_end_of_it(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(link, FAST)
+    caught: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: caught.append(context))
+    async with running(host):
+        await host.until(Role.ACTIVE)
+        with monkeypatch.context() as mistaken:
+            mistaken.setattr(host.speaker._parties, "tick", lambda: 1 / 0)
+            await until(lambda: len(caught) > 2)
+        sent = host.speaker.reports()["web"].counts.sent
+        await until(lambda: host.speaker.reports()["web"].counts.sent > sent)
+    assert {type(context["exception"]) for context in caught} == {ZeroDivisionError}

@@ -31,6 +31,7 @@ GROUPED = me(V3, group="main")
         (Why.TIE, "192.0.2.1 is active with priority 80 as well, and the addresses decide for it"),
         (Why.SLEPT, "this director was held up and sent nothing in time, and 192.0.2.1 has taken over"),
         (Why.ORDERED, "ordered to hand over"),
+        (Why.HELPLESS, "the addresses cannot be put on eth0; the other director may take over"),
         (Why.GROUP, "the sync group main moves together"),
         (Why.FAULT, "eth0 is down; there is no interface eth1 (tracked)"),
         (Why.RECOVERED, "what was missing is there again"),
