@@ -7,8 +7,9 @@ VRRP, in this order: datagram (what came, by its IP header), packet (adverts as 
 where they go; frame: from which MAC), state (the nouns), vrrp (one virtual router), group (those that move together),
 words (why). All of it is without I/O and without a clock. Then what drives it: filter (what the kernel hands over),
 port and ports (sockets), fitness (what is a fault), ground (what others have to give: links and addresses), place and
-mover (addresses follow the role), tally, station (one instance with all that), parties (all of them; fates: what
-becomes of them when the configuration is another one), speaker, and apart, which gives it a thread of its own.
+mover (addresses follow the role), clearing (what an earlier life has left), tally, station (one instance with all
+that), parties (all of them; fates: what becomes of them when the configuration is another one), speaker, and apart,
+which gives it a process of its own (messages: what the two say to each other).
 
 Whoever owns the sockets drives the machines so:
 

@@ -15,12 +15,12 @@ from typing import Final
 
 from lvsctl.errors import KernelError
 from lvsctl.model import Announcing, Instance, Interfaces, Refusal, Role, Transition, Trouble
+from lvsctl.pair.clearing import swept
 from lvsctl.pair.datagram import Datagram
 from lvsctl.pair.fitness import faults, watched
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.packet import Advert
 from lvsctl.pair.parties import Parties
-from lvsctl.pair.place import is_ours, virtual_links
 from lvsctl.pair.ports import Ports
 from lvsctl.pair.source import virtual
 from lvsctl.pair.state import Cause, Fit, GiveUp, Heard, SetPriority, Start, State, Stop, Unfit, Why
@@ -29,6 +29,9 @@ from lvsctl.pair.tally import Counts
 
 FAREWELL: Final = 5.0
 """Seconds within which the addresses must be off after the farewell."""
+
+BREATH: Final = 0.01
+"""Seconds between two attempts to do what cannot be done, for a mistake in lvsctl."""
 
 AGAIN: Final = 1.0
 """Seconds after which what could not be looked at, or opened, is tried again."""
@@ -159,8 +162,9 @@ class Speaker:
         while True:
             stations = self._parties.stations
             try:
-                await self._sweep()
-                async with self._ground.watch(watched([station.configured for station in stations])) as watch:
+                instances = [station.configured for station in stations]
+                await self._sweep(instances)
+                async with self._ground.watch(watched(instances)) as watch:
                     async for interfaces in watch:
                         self._news(interfaces)
             except KernelError as error:
@@ -168,14 +172,11 @@ class Speaker:
                     station.trouble(str(error))
             await asyncio.sleep(AGAIN)
 
-    async def _sweep(self) -> None:
-        """Take away what an earlier life has made for instances that there are no more."""
-        stations = self._parties.stations
-        wanted = {link.name for link in virtual_links([station.configured for station in stations])}
-        left = [link for link in await self._ground.made() if is_ours(link) and link.name not in wanted]
-        for answer in await self._ground.unmake(left) if left else ():
+    async def _sweep(self, instances: Sequence[Instance]) -> None:
+        """Trouble with what there is no instance for any more is told as the first one's."""
+        for answer in await swept(instances, self._ground):
             if isinstance(answer, Refusal):
-                for station in stations[:1]:
+                for station in self._parties.stations[:1]:
                     station.trouble(answer.message)
 
     def _news(self, interfaces: Interfaces) -> None:
@@ -223,8 +224,10 @@ class Speaker:
         try:
             self._ports.hear_all()
             self._parties.tick()
-        finally:
-            self._wind_up()  # whatever fails: a timer that is not wound up would be the last one
+        except BaseException:
+            self._wind_up(BREATH)  # whatever fails: a timer that is not wound up would be the last one
+            raise
+        self._wind_up()
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
@@ -267,17 +270,18 @@ class Speaker:
         for task in list(self._movers.values()):
             task.cancel()
 
-    def _wind_up(self) -> None:
-        """One timer, for what is due next. One that comes too early is left alone: it finds nothing to do.
+    def _wind_up(self, soonest: float = 0.0) -> None:
+        """One timer, for what is due next. soonest: in seconds from now.
 
-        Were it wound up anew whenever somebody was heard, a flood could put it off for ever.
+        One that comes too early is left alone: it finds nothing to do. Were it wound up anew whenever somebody was
+        heard, a flood could put it off for ever.
         """
         due = self._parties.next_timer()
         if due is None or (self._timer is not None and self._due <= due):
             return
         self._silence()
         self._due = due
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._now()), self._ring)
+        self._timer = asyncio.get_running_loop().call_later(max(soonest, due - self._now()), self._ring)
 
     def _silence(self) -> None:
         if self._timer is not None:

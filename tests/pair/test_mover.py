@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from lvsctl.model import Announcing, Role, Transition
+from lvsctl.model import Announcing, Effect, Role, Transition
+from lvsctl.pair.clearing import cleared
 from lvsctl.pair.mover import RETRY, Mover
+from lvsctl.pair.place import virtual_link
 from tests.pair.making import V3
 from tests.pair.remembered import ETH0, RememberedGround
 
@@ -46,6 +48,15 @@ async def test_what_an_earlier_life_left_is_taken_off() -> None:
     ground = RememberedGround(replace(ETH0, addresses=HELD))
     async with moving(ground):
         assert ground.interfaces["eth0"].addresses == ()
+
+
+async def test_all_that_an_earlier_life_may_have_left_can_be_cleared_by_itself() -> None:
+    link = virtual_link(V3)
+    ground = RememberedGround(replace(ETH0, addresses=HELD), replace(ETH0, name=link.name, addresses=HELD))
+    ground.links[link.name] = link
+    answers = await cleared(V3, ground)
+    assert answers == [Effect.CHANGED] * 5
+    assert ground.interfaces == {"eth0": ETH0} and not ground.links
 
 
 async def test_addresses_then_announcements_then_word_of_it() -> None:

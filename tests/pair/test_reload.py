@@ -21,6 +21,8 @@ OTHER = me(FAST, name="other", vrid=52, addresses=(ip_interface("192.0.2.110/24"
 MOVED = ip_interface("192.0.2.102/24")
 ONE, TWO = me(FAST, name="one", group="both"), me(OTHER, name="two", group="both")
 
+pytestmark = pytest.mark.looptime
+
 
 class Ear:
     """What is heard on the cable, of one virtual router: (priority, interval, addresses) of its adverts, in order."""

@@ -19,6 +19,8 @@ from tests.pair.linked import Link, LinkedPort
 from tests.pair.making import OURS, THEIRS, me
 from tests.pair.remembered import ETH0
 
+pytestmark = pytest.mark.looptime
+
 
 async def test_the_weaker_one_takes_over_and_gives_back(link: Link) -> None:
     strong, weak = Host(link, me(THEM, priority=150)), Host(link, FAST)
@@ -113,6 +115,7 @@ async def test_what_was_waiting_is_heard_before_a_timer_is_served(link: Link) ->
     other.close()
 
 
+@pytest.mark.looptime(False)
 async def test_a_flood_without_a_pause_puts_no_timer_off_and_leaves_the_loop_to_others(link: Link) -> None:
     host, other = Host(link, FAST), link.port("eth0", 2, [THEM])
     [good] = Codec(THEM).encode(254)

@@ -20,6 +20,8 @@ OURS = me(FAST, virtual_mac=True)
 LINK = VirtualLink("eth0-v4-51", "eth0", MAC4)
 BOTH = "192.0.2.100 192.0.2.101"
 
+pytestmark = pytest.mark.looptime
+
 
 @pytest.mark.parametrize(
     ("instance", "link"),

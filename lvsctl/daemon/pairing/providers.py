@@ -13,10 +13,10 @@ from lvsctl.kernel.addresses import Addresses
 from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
+from lvsctl.pair.clearing import cleared
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.manual import Manual
 from lvsctl.pair.numbers import Numbers, no_number
-from lvsctl.pair.place import place
 from lvsctl.pair.provider import RoleProvider
 from lvsctl.pair.speaker import Speaker
 
@@ -77,9 +77,8 @@ class Providers:
         One that was killed could not, and while nobody speaks for them here somebody else has them by now.
         """
         for instance in spec.instances:
-            left = place(instance)
             try:
-                answers = await (self.ground.unmake(left.links) if left.links else self.ground.remove(left.vips))
+                answers = await cleared(instance, self.ground)
             except KernelError as error:
                 wrong(Trouble(instance.name, str(error)))
                 continue

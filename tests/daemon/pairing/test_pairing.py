@@ -125,6 +125,25 @@ def trouble_of(pairing: Pairing) -> str:
     return view.trouble
 
 
+async def test_a_reload_keeps_the_role_where_it_can(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    async with playing(scene) as pairing:
+        await until(lambda: scene.roles[-1:] == ["web active: no other director is active"])
+        scene.events.clear()
+        moved = ip_interface("192.0.2.102/24")
+        await pairing.take(vrrp(replace(FAST, priority=120, addresses=(moved,))))
+        await until(lambda: scene.ground.interfaces["eth0"].holds(moved.ip) and not scene.holds)
+        await until(lambda: (view := pairing.view()) is not None and view.instances[0].priority == 120)
+        assert (pairing.role(), scene.roles) == (Role.ACTIVE, [])
+        await pairing.take(vrrp(replace(FAST, vrid=9)))
+        await until(lambda: len(scene.roles) == 3)
+        assert scene.roles == [
+            "web None: it is configured as another virtual router, and begins anew",
+            "web standby: started, and listens first",
+            "web active: no other director is active",
+        ]
+
+
 async def test_another_configuration_begins_anew_and_the_same_does_not(tmp_path: Path, link: Link) -> None:
     scene = Scene(tmp_path, vrrp())
     async with playing(scene) as pairing:
