@@ -13,6 +13,7 @@ from tests.directors.client import Held, New
 from tests.directors.pair import Pair, Setup, Traffic, standing
 from tests.directors.stack import Stack, waited
 from tests.directors.town import SYNC_FLUSH, Town
+from tests.directors.wiretap import Wiretap
 
 AFTER = 3.0
 """Seconds of traffic after a takeover: who was told nothing connects again after one and after three."""
@@ -82,12 +83,12 @@ def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, death: De
 
     At the end one is active, and the tables are as they ought to be.
     """
-    with standing(town, folder, kind, setup) as pair:
+    with standing(town, folder, kind, setup) as pair, Wiretap(town).listening() as wiretap:
         found = Figures()
         deaths = [(pair.a, pair.b)] if setup.preempt else [(pair.a, pair.b), (pair.b, pair.a)]
         with pair.traffic() as traffic:
             for dies, takes in deaths:
-                found.takeovers.append(_takeover(pair, traffic, dies, takes, death))
+                found.takeovers.append(_takeover(pair, traffic, wiretap, dies, takes, death))
                 dies.start()
                 pair.active(town.a if setup.preempt else takes.host)
                 time.sleep(2 * SYNC_FLUSH)
@@ -96,10 +97,14 @@ def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, death: De
         return found
 
 
-def _takeover(pair: Pair, traffic: Traffic, dies: Stack, takes: Stack, death: Death) -> Takeover:
+def _takeover(pair: Pair, traffic: Traffic, wiretap: Wiretap, dies: Stack, takes: Stack, death: Death) -> Takeover:
+    """It dies when it has just sent an advert, after which the other has to wait longest."""
     town, bound = pair.town, pair.setup.bound(takes.host)
     copied = len(town.connections(takes.host) & traffic.ports)
     time.sleep(CALM)
+    heard = len(wiretap.said)
+    while len(wiretap.said) == heard:
+        time.sleep(0.0001)
     killed = dies.kill()
     if death is Death.OFF:
         town.switch_off(dies.host)
