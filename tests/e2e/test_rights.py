@@ -35,6 +35,8 @@ pair:
     web6: {{interface: eth0, vrid: 51, interval: 100ms, addresses: [{LOCAL}/64, "{VIP6}/64"]}}
     masked: {{interface: eth0, vrid: 52, interval: 100ms, addresses: [{MASKED}/24], virtual_mac: true}}
   groups: {{both: [web4, web6]}}
+  sync: {{interface: eth0}}
+  hooks: {{on_active: [/bin/sh, -c, "grep ^Cap /proc/self/status > FOLDER/$LVSCTL_INSTANCE"]}}
 """
 
 
@@ -63,6 +65,11 @@ def capabilities(status: str) -> dict[str, int]:
     return {name: int(value, 16) for name, value in lines}
 
 
+def said_all(hook: Path) -> bool:
+    """Whether the program has ended that writes this file."""
+    return hook.exists() and "CapAmb" in hook.read_text()
+
+
 def test_the_unit_gives_what_the_daemon_needs() -> None:
     settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#")
     assert settings["User"] == "lvsctl"
@@ -72,7 +79,7 @@ def test_the_unit_gives_what_the_daemon_needs() -> None:
 
 @pytest.mark.kernel
 def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> None:
-    (folder / "site.yaml").write_text(CONF)
+    (folder / "site.yaml").write_text(CONF.replace("FOLDER", str(folder)))
     wanted = "-all,+net_admin,+net_raw"
     limits = [f"--inh-caps={wanted}", f"--ambient-caps={wanted}", f"--bounding-set={wanted}", "--no-new-privs"]
     command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *limits, str(LVSCTL), "run"]
@@ -83,6 +90,8 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
             daemon = subprocess.Popen(command, stderr=log, cwd="/")
         try:
             waited(lambda: addresses(host) >= MOVING, 4 * STARTING, lambda: Path(log.name).read_text())
+            hooks = [folder / name for name in ("web4", "web6", "masked")]
+            waited(lambda: all(map(said_all, hooks)), STARTING, lambda: Path(log.name).read_text())
             both = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW
             own = Path(f"/proc/{daemon.pid}/status").read_text()
             assert Path(f"/proc/{daemon.pid}/comm").read_text() == "lvsctl\n", "doctor knows it by that"
@@ -90,7 +99,11 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
             assert set(capabilities(own).values()) == {both}
             with inside(host):
                 table = subprocess.run(["ipvsadm", "-Ln"], capture_output=True, text=True, check=True).stdout
+                syncing = subprocess.run(
+                    ["ipvsadm", "-L", "--daemon"], capture_output=True, text=True, check=True
+                ).stdout
             assert f"{VIP}:80 rr" in table
+            assert "master sync daemon" in syncing
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(60) == 0
         finally:
@@ -98,4 +111,6 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
             daemon.wait(60)
             log.close()
         assert not MOVING & addresses(host)
+        for hook in hooks:
+            assert capabilities(hook.read_text())["CapEff"] == 0, "a hook has what its user has"
         assert "not permitted" not in (folder / "log").read_text()
