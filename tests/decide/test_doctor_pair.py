@@ -56,9 +56,10 @@ SET = "/etc/sysctl.d/lvsctl.conf"
             VIRTUAL,
             [
                 "net.ipv4.conf.all.rp_filter",
-                "net.ipv4.conf.default.rp_filter",
                 "net.ipv4.conf.eth0.arp_ignore",
+                "net.ipv4.conf.eth0.arp_announce",
                 "net.ipv4.conf.bond0/7.arp_ignore",  # as sysctl(8) writes an interface's own dot
+                "net.ipv4.conf.bond0/7.arp_announce",
             ],
         ),
         (PairNeeds(six=("eth0.7",)), ["net.ipv6.conf.eth0/7.disable_ipv6"]),
@@ -76,7 +77,9 @@ def test_which_are_wanted(needs: PairNeeds, names: list[str]) -> None:
         (VIRTUAL, "net.ipv4.conf.all.rp_filter", "0", Level.OK),
         (VIRTUAL, "net.ipv4.conf.all.rp_filter", "1", Level.ERROR),
         (VIRTUAL, "net.ipv4.conf.all.rp_filter", "2", Level.OK),
-        (VIRTUAL, "net.ipv4.conf.default.rp_filter", "1", Level.ERROR),
+        (VIRTUAL, "net.ipv4.conf.eth0.arp_ignore", "8", Level.ERROR),
+        (VIRTUAL, "net.ipv4.conf.eth0.arp_announce", "1", Level.ERROR),
+        (VIRTUAL, "net.ipv4.conf.bond0/7.arp_announce", "2", Level.OK),
         (PairNeeds(six=("eth0",)), "net.ipv6.conf.eth0.disable_ipv6", "1", Level.ERROR),
         (VIRTUAL, "net.ipv4.conf.eth0.arp_ignore", "0", Level.ERROR),
         (VIRTUAL, "net.ipv4.conf.eth0.arp_ignore", "2", Level.OK),
@@ -101,9 +104,13 @@ def test_what_cannot_be_read_is_not_told() -> None:
     assert list(judge_pair(VIRTUAL, {})) == []
 
 
-def test_of_two_filters_the_higher_number_counts() -> None:
-    sysctls = {"net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.default.rp_filter": "1"}
-    assert [finding.level for finding in judge_pair(VIRTUAL, sysctls)] == [Level.OK, Level.OK]
+def test_of_two_values_the_greater_is_in_force() -> None:
+    sysctls = {"net.ipv4.conf.eth0.arp_announce": "0", "net.ipv4.conf.all.arp_announce": "2"}
+    (finding,) = judge_pair(VIRTUAL, sysctls)
+    text = "net.ipv4.conf.eth0.arp_announce is 0, and net.ipv4.conf.all.arp_announce is 2"
+    assert (finding.level, finding.text) == (Level.OK, text)
+    (finding,) = judge_pair(VIRTUAL, {**sysctls, "net.ipv4.conf.all.arp_announce": "1"})
+    assert finding.level is Level.ERROR
 
 
 def test_what_conf_d_asks_for() -> None:

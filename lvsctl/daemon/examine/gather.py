@@ -83,7 +83,8 @@ async def gather(
 
 def _of_the_pair(spec: Spec | None) -> Iterator[str]:
     if spec is not None and spec.pair is not None:
-        yield from (wanted.name for wanted in wanted_sysctls(needs_of(spec.pair)))
+        for wanted in wanted_sysctls(needs_of(spec.pair)):
+            yield from (wanted.name, wanted.beside) if wanted.beside else (wanted.name,)
 
 
 def _configuration(path: Path) -> Configuration:

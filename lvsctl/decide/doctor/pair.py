@@ -27,7 +27,7 @@ class PairNeeds:
 class WantedSysctl:
     """bad: the values that harm; good: the one to set instead. A name has a slash where an interface's has a dot.
 
-    unless: another sysctl, and its value with which this one does no harm.
+    beside: another sysctl, or "": of the two the greater value is in force.
     """
 
     name: str
@@ -35,7 +35,7 @@ class WantedSysctl:
     good: str
     level: Level
     harm: str
-    unless: tuple[str, str] = ("", "")
+    beside: str = ""
 
 
 def needs_of(pair: PairSpec) -> PairNeeds:
@@ -53,18 +53,21 @@ def wanted_sysctls(needs: PairNeeds) -> tuple[WantedSysctl, ...]:
         wanted.append(WantedSysctl("net.ipv4.vs.sloppy_tcp", frozenset("0"), "1", Level.WARNING, harm))
     if needs.virtual:
         harm = "packets to a virtual MAC are dropped, for the way back is by the interface below"
-        loose = "net.ipv4.conf.all.rp_filter"
-        wanted.append(WantedSysctl(loose, frozenset("1"), "2", Level.ERROR, harm))
-        default = "net.ipv4.conf.default.rp_filter"  # the virtual interface's own; of the two the higher one counts
-        wanted.append(WantedSysctl(default, frozenset("1"), "2", Level.ERROR, harm, unless=(loose, "2")))
+        wanted.append(WantedSysctl("net.ipv4.conf.all.rp_filter", frozenset("1"), "2", Level.ERROR, harm))
     for interface in needs.virtual:
-        name = f"net.ipv4.conf.{interface.replace('.', '/')}.arp_ignore"
-        harm = "it answers ARP for virtual addresses with its own MAC, beside the virtual one"
-        wanted.append(WantedSysctl(name, frozenset("0"), "1", Level.ERROR, harm))
+        below = f"net.ipv4.conf.{interface.replace('.', '/')}"
+        wanted.append(_arp(below, "arp_ignore", frozenset("038"), "1", "it answers ARP for virtual addresses"))
+        wanted.append(_arp(below, "arp_announce", frozenset("01"), "2", "it sends ARP from virtual addresses"))
     for interface in needs.six:
         name = f"net.ipv6.conf.{interface.replace('.', '/')}.disable_ipv6"
         wanted.append(WantedSysctl(name, frozenset("1"), "0", Level.ERROR, "there is no IPv6 for a virtual router"))
     return tuple(wanted)
+
+
+def _arp(below: str, setting: str, bad: frozenset[str], good: str, harm: str) -> WantedSysctl:
+    """On the interface below a virtual one, which has the virtual MAC."""
+    both = f"{harm} with its own MAC, beside the virtual one"
+    return WantedSysctl(f"{below}.{setting}", bad, good, Level.ERROR, both, f"net.ipv4.conf.all.{setting}")
 
 
 def judge_pair(needs: PairNeeds, sysctls: Mapping[str, str]) -> Iterator[Finding]:
@@ -74,8 +77,10 @@ def judge_pair(needs: PairNeeds, sysctls: Mapping[str, str]) -> Iterator[Finding
         if value is None:
             continue
         text = f"{wanted.name} is {value}"
-        name, harmless = wanted.unless
-        if value not in wanted.bad or (name and sysctls.get(name) == harmless):
+        beside = sysctls.get(wanted.beside, "")
+        if beside > value:  # one digit each
+            value, text = beside, f"{text}, and {wanted.beside} is {beside}"
+        if value not in wanted.bad:
             yield Finding(Level.OK, Area.PAIR, wanted.name, text)
             continue
         mend = f"echo '{wanted.name} = {wanted.good}' >> {SYSCTLS_FILE} && sysctl -p {SYSCTLS_FILE}"
