@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lvsctl.daemon.daemon import Daemon
 from lvsctl.decide.failover import objections
 from lvsctl.decide.pair_concerns import concerns
 from lvsctl.model import ServiceState
 from lvsctl.model.moment import rfc3339
 from lvsctl.model.pair_view import HookView, InstanceView, PairView, SyncView
 from lvsctl.model.peer_view import PeerView
+
+if TYPE_CHECKING:
+    from lvsctl.daemon.daemon import Daemon
 
 Json = dict[str, Any]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from lvsctl.kernel.memory import MemoryIpvs
+from lvsctl.model import PairSpec, Peer, Provider, Secret, Syncing
 from tests.daemon.site import Site, conf, scrape, service
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -20,7 +23,11 @@ async def names(folder: Path) -> set[str]:
     """The names of all series that a daemon may tell."""
     site = Site(MemoryIpvs(), folder)
     site.write(conf(service("shop", "127.0.0.11", address="192.0.2.20:80", check="none")))
-    async with site.running() as daemon:
+    here, there = ip_address("127.0.0.1"), ip_address("127.0.0.2")
+    other = Peer(there, 1, here, 0, (Secret("0123456789abcdef"),))  # nobody is there, and that is exported, too
+    async with site.running(pair=PairSpec(Provider.MANUAL, sync=Syncing("lo"), peer=other)) as daemon:
+        while (view := daemon.pairing.view()) is None or view.sync is None:
+            await asyncio.sleep(0.01)
         found = re.findall(r"^# TYPE (\S+) (\S+)$", scrape(daemon), re.MULTILINE)
     return {name + part for name, kind in found for part in _PARTS[kind]}
 

@@ -1,7 +1,6 @@
 """The same numbers under the names of programs that dashboards may know: node_exporter, and keepalived's exporters.
 
-Of the latter only what they tell of LVS is here, and that they could tell at all; nothing is said of VRRP as long as
-lvsctl does not speak it.
+Of the latter what they tell of LVS, that they could tell at all, and with the provider `vrrp` of VRRP (compat_vrrp).
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from lvsctl.daemon.metrics.compat_vrrp import gen2brain, mehdy
 from lvsctl.daemon.metrics.family import Family, Sample, counter, gauge, labels
 from lvsctl.daemon.metrics.scene import Scene
 from lvsctl.model import AddressKey, Compat, Protocol, RealAttrs, RealCounters, RealKey, ServiceKey, Traffic
@@ -25,8 +25,11 @@ def compat(scene: Scene) -> Iterator[Family]:
     if wanted & {Compat.KEEPALIVED_EXPORTER, Compat.GEN2BRAIN}:
         up = int(scene.ready and scene.kernel_answers)
         yield gauge("keepalived_up", "Whether rounds are done: lvsctl does here what keepalived did.", [("", up)])
+    if Compat.KEEPALIVED_EXPORTER in wanted:
+        yield from mehdy(scene)
     if Compat.GEN2BRAIN in wanted:
         yield from _gen2brain(scene)
+        yield from gen2brain(scene)
 
 
 def _numbers(traffic: Traffic) -> tuple[int, int, int, int, int]:

@@ -14,6 +14,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from lvsctl.daemon.metrics.compat import compat
 from lvsctl.daemon.metrics.family import Family, write
 from lvsctl.daemon.metrics.of_load import of_load
+from lvsctl.daemon.metrics.of_pair import of_pair
 from lvsctl.daemon.metrics.of_program import of_program
 from lvsctl.daemon.metrics.of_receivers import of_receivers
 from lvsctl.daemon.metrics.of_services import of_services
@@ -69,4 +70,5 @@ def _families(scene: Scene) -> Iterator[Family]:
     yield from of_services(scene)
     yield from of_load(scene)
     yield from of_receivers(scene)
+    yield from of_pair(scene.pair)
     yield from compat(scene)

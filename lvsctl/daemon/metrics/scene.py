@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lvsctl.checks.runner import Stats
+from lvsctl.daemon.pair_document import pair_seen
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import Orders
 from lvsctl.decide.spill.load import Loads
@@ -25,6 +26,7 @@ from lvsctl.model import (
     Table,
     Traffic,
 )
+from lvsctl.model.pair_view import PairView
 
 if TYPE_CHECKING:
     from lvsctl.daemon.daemon import Daemon
@@ -46,6 +48,7 @@ class Scene:
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
     kernel. withheld: steps that guards withhold; kept: the servers that these are about.
     problems: of the newest attempt to read conf.d, warnings included. receivers: of alerts.
+    pair: None where conf.d has none.
     """
 
     spec: Spec
@@ -70,6 +73,7 @@ class Scene:
     problems: int
     checks: Stats
     receivers: tuple[ReceiverStanding, ...]
+    pair: PairView | None
 
 
 def look(daemon: Daemon) -> Scene:
@@ -102,4 +106,5 @@ def look(daemon: Daemon) -> Scene:
         problems=len(daemon.last_load.problems),
         checks=daemon.runner.stats,
         receivers=delivery.standings() if delivery is not None else (),
+        pair=pair_seen(daemon),
     )

@@ -69,6 +69,7 @@ def scene(*wanted: Compat, ready: bool = True, kernel_answers: bool = True, tota
         problems=0,
         checks=Stats(0, 0, 0, {}),
         receivers=(),
+        pair=None,
     )
 
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as of_text
 Series: TypeAlias = tuple[str, frozenset[tuple[str, str]]]
 
 
-def series(name: str, **labels: str) -> Series:
+def series(name: str, /, **labels: str) -> Series:
     return name, frozenset(labels.items())
 
 
