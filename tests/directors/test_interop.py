@@ -1,4 +1,10 @@
-"""lvsctl and Debian's keepalived, both ways round: who is active after how long, and for how long there are two."""
+"""lvsctl and Debian's keepalived, both ways round: who is active after how long, and for how long there are two.
+
+What the protocol allows: the Active_Down_Interval (three intervals and the skew) after a death, the skew after a
+farewell. Never two that live, but while adverts are lost and until the next one gets through, and for an interval when
+a frozen one goes on. A kernel whose director is killed or frozen keeps the addresses; that is told, not judged: no
+program can take them off there. (Where time travels, computing takes none: what that adds is seen in tests/pair.)
+"""
 
 from __future__ import annotations
 
