@@ -80,10 +80,16 @@ class Keepalived:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def signal(self, number: signal.Signals) -> None:
-        """To the process that speaks VRRP first: its parent would start another one."""
-        names = ("pid",) if number is signal.SIGTERM else ("vrrp.pid", "pid")
-        for name in names:
-            os.kill(int((self._folder / name).read_text()), number)
+        """To both of its processes, but it ends when the first one is told to.
+
+        The one that speaks VRRP is its child: the first would start another one, and does not while it is stopped.
+        """
+        first, child = (int((self._folder / name).read_text()) for name in ("pid", "vrrp.pid"))
+        if number is signal.SIGKILL:
+            os.kill(first, signal.SIGSTOP)
+        if number is not signal.SIGTERM:
+            os.kill(child, number)
+        os.kill(first, number)
 
     def end(self) -> None:
         assert self._process is not None
