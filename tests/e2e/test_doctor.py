@@ -166,6 +166,34 @@ def test_keepalived_with_one_of_our_services(doctor: Doctor, tmp_path: Path) -> 
         assert doctor()["writer keepalived"]["level"] == "ok"
 
 
+def test_what_a_pair_needs_of_this_host(doctor: Doctor, tmp_path: Path) -> None:
+    hook, file, keepalived = tmp_path / "hook", tmp_path / "k.conf", tmp_path / "keepalived"
+    hook.write_text("#!/bin/sh\n")
+    instance = f"{{interface: outside, vrid: 51, addresses: [{VIP}], track: [absent]}}"
+    doctor.config.write_text(f"{SHOP}pair: {{instances: {{web: {instance}}}, hooks: {{on_stop: [{hook}]}}}}\n")
+    subprocess.run(["ip", "link", "add", "outside", "type", "dummy"], check=True)
+    found = doctor()
+    assert found[f"address {VIP}"]["text"] == f"{VIP} comes with the active role (shop)"
+    assert found["interface absent"]["text"] == "there is no interface absent (web)"
+    assert found["interface outside"]["text"] == "outside is down (web)"
+    assert found[f"hook {hook}"]["text"] == f"the hook {hook} is not executable"
+    assert found["source web"]["text"] == "outside has no IPv4 address that stays: web will be in fault"
+    subprocess.run(["sh", "-c", found["interface outside"]["mend"]], check=True)
+    subprocess.run(["ip", "address", "add", "192.0.2.10/24", "dev", "outside"], check=True)
+    hook.chmod(0o755)
+    found = doctor()
+    assert {found[name]["level"] for name in ("interface outside", f"hook {hook}")} == {"ok"}
+    assert "source web" not in found
+    keepalived.write_text("#!/bin/sh\nread forever <>/proc/self/fd/0\nwhile :; do sleep 600; done\n")
+    keepalived.chmod(0o755)
+    file.write_text("vrrp_instance one {\n  interface outside\n  virtual_router_id 51\n}\n")
+    with process([str(keepalived), "-f", str(file)], "keepalived"):
+        beside = doctor()["keepalived"]
+    assert "is virtual router 51 on outside too: web would be active beside it" in beside["text"]
+    shown = subprocess.run(["sh", "-c", beside["mend"].partition("#")[0]], capture_output=True, text=True, check=True)
+    assert shown.stdout == "1:vrrp_instance one {\n3:  virtual_router_id 51\n"
+
+
 def test_services_of_others(doctor: Doctor) -> None:
     subprocess.run(["ipvsadm", "-A", "-t", "192.0.2.99:80", "-s", "rr"], check=True)
     assert doctor()["foreign services"]["text"].endswith("left alone: tcp 192.0.2.99:80")
