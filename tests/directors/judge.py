@@ -21,7 +21,8 @@ from tests.directors.misfortune import Kind
 Span = tuple[float, float]
 """From, to: seconds."""
 
-_NOT_WELL: Final = (Kind.KILL, Kind.FREEZE, Kind.UNPLUG)
+_NOT_WELL: Final = (Kind.KILL, Kind.ORPHAN, Kind.MUTE, Kind.FREEZE, Kind.UNPLUG)
+_NOTHING: Final = (Kind.CLOCK, Kind.STUN)
 _APART: Final = (Kind.PART, Kind.DEAFEN)
 
 
@@ -96,6 +97,7 @@ def judge(history: History, bounds: Bounds) -> Verdict:
     _never_two(history, bounds, found)
     _always_one(history, bounds, found)
     _never_two_voices(history, bounds, found)
+    _orphans_give_up(history, bounds, found)
     holds = _in_order(history, lambda at: sum(_holds(history, who, at) for who in "ab") > 1)
     acts = _in_order(history, lambda at: all(_acts(history, who, at) for who in "ab"))
     found.two = _length(acts)
@@ -115,18 +117,21 @@ def _never_two(history: History, bounds: Bounds, found: Verdict) -> None:
 
 
 def _always_one(history: History, bounds: Bounds, found: Verdict) -> None:
-    def forsaken(at: float) -> bool:
-        return not any(_acts(history, who, at) for who in "ab") and any(_well(history, who, at) for who in "ab")
+    """Who was just started is not asked for anything until it takes part."""
+    begun = [(fault.who, fault.ended, fault.ended + bounds.starting) for fault in history.faults if _begins(fault)]
 
-    excuses = list[Span]()
-    for fault in history.faults:
-        if fault.kind is Kind.CLOCK:
-            continue
-        back = bounds.takeover + (bounds.starting if fault.kind is Kind.KILL else 0.0)
-        excuses += [(fault.began, fault.began + bounds.takeover), (fault.ended, fault.ended + back)]
-    for span in _in_order(history, forsaken):
+    def able(who: str, at: float) -> bool:
+        return _well(history, who, at) and not any(one == who and start <= at < end for one, start, end in begun)
+
+    def forsaken(at: float) -> bool:
+        return not any(_acts(history, who, at) for who in "ab") and any(able(who, at) for who in "ab")
+
+    happened = [at for one in history.faults if one.kind not in _NOTHING for at in (one.began, one.ended)]
+    happened += [end for _, _, end in begun]
+    excuses = [(at, at + bounds.takeover + bounds.slack) for at in happened]
+    for span in _in_order(history, forsaken, happened):
         found.longest_none = max(found.longest_none, span[1] - span[0])
-        for start, end in _without(span, [(one, other + bounds.slack) for one, other in excuses]):
+        for start, end in _without(span, excuses):
             found.wrong.append(_words(history, "nobody acted", start, end))
 
 
@@ -138,6 +143,18 @@ def _never_two_voices(history: History, bounds: Bounds, found: Verdict) -> None:
         again = one.who == three.who != two.who and three.at - one.at < 2 * bounds.interval
         if again and one.priority and two.priority and not any(start <= two.at <= end for start, end in excuses):
             found.wrong.append(_words(history, "two spoke", one.at, three.at))
+
+
+def _orphans_give_up(history: History, bounds: Bounds, found: Verdict) -> None:
+    """Whose daemon is gone has no business with the address."""
+    for fault in history.faults:
+        soon = fault.began + bounds.slack
+        if fault.kind is Kind.ORPHAN and soon < fault.ended and _holds(history, fault.who, soon):
+            found.wrong.append(_words(history, "an orphan had the address", fault.began, soon))
+
+
+def _begins(fault: Lasted) -> bool:
+    return fault.kind in (Kind.KILL, Kind.ORPHAN, Kind.MUTE)
 
 
 # --- what was, at a moment --------------------------------------------------------------------------------------------
@@ -159,10 +176,10 @@ def _acts(history: History, who: str, at: float) -> bool:
 # --- spans of time ----------------------------------------------------------------------------------------------------
 
 
-def _in_order(history: History, holds: Callable[[float], bool]) -> Iterator[Span]:
-    """The longest spans in which it holds."""
+def _in_order(history: History, holds: Callable[[float], bool], more: Iterable[float] = ()) -> Iterator[Span]:
+    """The longest spans in which it holds. more: when it may change, beside whatever happens."""
     changes = {moved.at for moved in history.moved} | {at for one in history.faults for at in (one.began, one.ended)}
-    inner = {at for at in changes if history.began < at < history.ended}
+    inner = {at for at in changes.union(more) if history.began < at < history.ended}
     start: float | None = None
     for at, _ in pairwise([history.began, *sorted(inner), history.ended]):
         if holds(at):

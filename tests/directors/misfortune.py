@@ -13,16 +13,29 @@ JUMPS: Final = (-86400.0, -3600.0, -30.0, 30.0, 3600.0, 86400.0)
 
 
 class Kind(StrEnum):
-    """KILL: kill -9, and a start afterwards. FREEZE: SIGSTOP to SIGCONT. PART: neither hears the other. DEAFEN: it
-    hears no adverts, its own are heard. UNPLUG: no carrier. CLOCK: the time of day is another, for both, and stays so.
+    """What befalls a director: all of its processes, the one that speaks VRRP alone, or the daemon without that one.
+
+    KILL: kill -9 of all, and a start afterwards. ORPHAN: of the daemon. MUTE: of its speaker, which it begins anew.
+    FREEZE: SIGSTOP to SIGCONT, all. STUN: the daemon. PART: neither hears the other. DEAFEN: it hears no adverts, its
+    own are heard. UNPLUG: no carrier. CLOCK: the time of day is another, for both, and stays so.
     """
 
     KILL = "kill"
+    ORPHAN = "orphan"
+    MUTE = "mute"
     FREEZE = "freeze"
+    STUN = "stun"
     PART = "part"
     DEAFEN = "deafen"
     UNPLUG = "unplug"
     CLOCK = "clock"
+
+
+PROCESS: Final = frozenset({Kind.KILL, Kind.ORPHAN, Kind.MUTE, Kind.FREEZE, Kind.STUN})
+BEGUN_ANEW: Final = 5.0
+"""Seconds after which a daemon begins another speaker (see `lvsctl.daemon.pairing.part`)."""
+STARTING: Final = 10.0
+"""Seconds that a director may wait for its table to be proven before it takes part (see `lvsctl.daemon.pairing`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,12 @@ class Fault:
     @property
     def touches(self) -> tuple[str, str]:
         """What can be in one fault at a time: who is dead cannot be frozen."""
-        process = self.kind in (Kind.KILL, Kind.FREEZE)
-        return ("process" if process else self.kind, self.who)
+        return ("process" if self.kind in PROCESS else self.kind, self.who)
+
+    def follows(self, other: Fault) -> bool:
+        """Whether it can be after that one. Who is to be stunned, or lose its speaker, has to have one first."""
+        begins = other.kind in (Kind.KILL, Kind.ORPHAN, Kind.MUTE) and self.kind in (Kind.STUN, Kind.MUTE)
+        return self.touches != other.touches or other.until + (STARTING if begins else 0.0) < self.at
 
 
 def misfortunes(seed: int, interval: float, count: int = COUNT) -> list[Fault]:
@@ -56,7 +73,7 @@ def misfortunes(seed: int, interval: float, count: int = COUNT) -> list[Fault]:
     while len(faults) < count:
         at = at + chance.uniform(0, 4) * interval if chance.random() < 1 / 3 else until + _pause(chance) * interval
         fault = _fault(chance, at, interval)
-        if all(fault.touches != other.touches or other.until < at for other in faults):
+        if all(fault.follows(other) for other in faults):
             faults.append(fault)
             until = max(until, fault.until)
     return sorted(faults, key=lambda fault: fault.at)
@@ -74,4 +91,6 @@ def _fault(chance: random.Random, at: float, interval: float) -> Fault:
             return Fault(kind, "", at, 0.0, chance.choice(JUMPS))
         case Kind.PART:
             return Fault(kind, "", at, lasts)
+        case Kind.MUTE:
+            lasts = BEGUN_ANEW
     return Fault(kind, chance.choice("ab"), at, lasts)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.directors.judge import Bounds, History, Lasted, Moved, judge
-from tests.directors.misfortune import COUNT, Fault, Kind, misfortunes
+from tests.directors.misfortune import COUNT, STARTING, Fault, Kind, misfortunes
 from tests.directors.pair import Pair, Setup, standing
 from tests.directors.stack import Lvsctl
 from tests.directors.town import Town
@@ -29,8 +29,6 @@ pytestmark = [
 
 SEED = int(os.environ.get("LVSCTL_SEED", "5"))
 FAULTS = int(os.environ.get("LVSCTL_FAULTS", COUNT))
-STARTING = 10.0
-"""Seconds that VRRP waits, at most, for the table to be proven (see `lvsctl.daemon.pairing`)."""
 SLACK = 0.02
 CALM = 30.0
 """Seconds before the first and after the last."""
@@ -64,8 +62,15 @@ class Player:
         match fault.kind:
             case Kind.KILL:
                 stack.kill()
+            case Kind.ORPHAN:
+                stack.orphan()
+            case Kind.MUTE:
+                [speaker] = stack.children()
+                os.kill(speaker, signal.SIGKILL)
             case Kind.FREEZE:
                 stack.signal(signal.SIGSTOP)
+            case Kind.STUN:
+                stack.first(signal.SIGSTOP)
             case Kind.PART:
                 town.part()
             case Kind.DEAFEN:
@@ -78,10 +83,12 @@ class Player:
     def _mend(self, fault: Fault) -> None:
         town, stack = self._pair.town, self._pair.b if fault.who == "b" else self._pair.a
         match fault.kind:
-            case Kind.KILL:
+            case Kind.KILL | Kind.ORPHAN:
                 stack.start()
             case Kind.FREEZE:
                 stack.signal(signal.SIGCONT)
+            case Kind.STUN:
+                stack.first(signal.SIGCONT)
             case Kind.PART:
                 town.join()
             case Kind.DEAFEN:
