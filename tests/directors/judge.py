@@ -21,7 +21,7 @@ from tests.directors.misfortune import Kind
 Span = tuple[float, float]
 """From, to: seconds."""
 
-_NOT_WELL: Final = (Kind.KILL, Kind.ORPHAN, Kind.MUTE, Kind.FREEZE, Kind.UNPLUG)
+_NOT_WELL: Final = (Kind.KILL, Kind.ORPHAN, Kind.FREEZE, Kind.UNPLUG)
 _NOTHING: Final = (Kind.CLOCK, Kind.STUN)
 _APART: Final = (Kind.PART, Kind.DEAFEN)
 
@@ -154,7 +154,7 @@ def _orphans_give_up(history: History, bounds: Bounds, found: Verdict) -> None:
 
 
 def _begins(fault: Lasted) -> bool:
-    return fault.kind in (Kind.KILL, Kind.ORPHAN, Kind.MUTE)
+    return fault.kind in (Kind.KILL, Kind.ORPHAN)
 
 
 # --- what was, at a moment --------------------------------------------------------------------------------------------

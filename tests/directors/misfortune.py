@@ -32,8 +32,6 @@ class Kind(StrEnum):
 
 
 PROCESS: Final = frozenset({Kind.KILL, Kind.ORPHAN, Kind.MUTE, Kind.FREEZE, Kind.STUN})
-BEGUN_ANEW: Final = 5.0
-"""Seconds after which a daemon begins another speaker (see `lvsctl.daemon.pairing.part`)."""
 STARTING: Final = 10.0
 """Seconds that a director may wait for its table to be proven before it takes part (see `lvsctl.daemon.pairing`)."""
 
@@ -92,5 +90,5 @@ def _fault(chance: random.Random, at: float, interval: float) -> Fault:
         case Kind.PART:
             return Fault(kind, "", at, lasts)
         case Kind.MUTE:
-            lasts = BEGUN_ANEW
+            lasts = 0.0  # another one is begun at once
     return Fault(kind, chance.choice("ab"), at, lasts)

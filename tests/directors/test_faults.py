@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import pytest
 from tests.directors.judge import Bounds, History, Lasted, Moved, judge
 from tests.directors.misfortune import COUNT, STARTING, Fault, Kind, misfortunes
 from tests.directors.pair import Pair, Setup, standing
-from tests.directors.stack import Lvsctl
+from tests.directors.stack import Lvsctl, Stack
 from tests.directors.town import Town
 from tests.directors.wiretap import Wiretap
 
@@ -63,14 +64,15 @@ class Player:
             case Kind.KILL:
                 stack.kill()
             case Kind.ORPHAN:
-                stack.orphan()
+                daemon(stack).kill()
+                stack.wait()
             case Kind.MUTE:
-                [speaker] = stack.children()
+                [speaker, _] = stack.processes()
                 os.kill(speaker, signal.SIGKILL)
             case Kind.FREEZE:
                 stack.signal(signal.SIGSTOP)
             case Kind.STUN:
-                stack.first(signal.SIGSTOP)
+                daemon(stack).send_signal(signal.SIGSTOP)
             case Kind.PART:
                 town.part()
             case Kind.DEAFEN:
@@ -88,7 +90,7 @@ class Player:
             case Kind.FREEZE:
                 stack.signal(signal.SIGCONT)
             case Kind.STUN:
-                stack.first(signal.SIGCONT)
+                daemon(stack).send_signal(signal.SIGCONT)
             case Kind.PART:
                 town.join()
             case Kind.DEAFEN:
@@ -99,6 +101,11 @@ class Player:
     def _put_clock(self, seconds: float) -> None:
         time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
         self._jumped += seconds
+
+
+def daemon(stack: Stack) -> subprocess.Popen[str]:
+    assert stack.process is not None
+    return stack.process
 
 
 @pytest.mark.parametrize("interval", [1.0, 0.1])

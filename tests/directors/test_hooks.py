@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def test_no_handover_is_late_and_the_end_is_bounded(stage: Stage, text: str) -> 
     stage.play(text)
     time.sleep(STARTING + 4 * INTERVAL)  # the other, which may have begun just now, takes part
     active, other = stage.active()
-    stopped = active.signal(signal.SIGTERM)
+    stopped = active.terminate()
     waited("handover", lambda: pair.town.vips() == [other.host], pair.a, pair.b)
     came = pair.witness.came(other.host, stopped)
     assert active.wait() == 0
