@@ -5,6 +5,10 @@ from everything that their director knew, and from its clock in milliseconds whe
 and answers it always comes later, whatever the clocks say; of words that were said apart - the directors could not
 hear one another, or one has lost its disk - the one holds that was said later by the clocks.
 
+Moments are Unix time on the clock of the director that keeps them: what is heard is told on ours (`shifted`), so that
+`--for 30m` lasts as long on both, however far apart their clocks are. An order whose time is over on one director is
+over on the other, too: where a clock jumps ahead both lose it, and both tables stay alike.
+
 What was ended stays as a word without an order, so that a director that was away does not bring it back. It is
 forgotten after KEPT, or when there are more than MOST of them: a director that was away for longer than that does
 bring back what was ended meanwhile.

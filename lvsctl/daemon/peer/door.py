@@ -7,7 +7,6 @@ read, there are never more than MOST of the peer's, and one on which nothing sen
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -67,7 +66,7 @@ class Door:
         self._server = web.Server(
             self._handle, access_log=None, logger=_mute(), lingering_time=0, auto_decompress=False, read_bufsize=2**14
         )
-        self._asked: dict[asyncio.BaseTransport, tuple[float, bool]] = {}  # since when, and whether anything was
+        self._asked: dict[asyncio.Transport, tuple[float, bool]] = {}  # since when, and whether anything was
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
         self._letting_in: asyncio.Task[None] | None = None
@@ -95,13 +94,10 @@ class Door:
     def sweep(self) -> None:
         """Close connections on which nothing has been asked for too long."""
         patience = max(PATIENCE, _INTERVALS * self._peer.interval)
-        for transport, (since, asked) in list(self._asked.items()):
+        for transport, (since, _) in list(self._asked.items()):
             if not transport.is_closing() and self._loop.time() - since < patience:
                 continue
-            del self._asked[transport]
-            transport.close()
-            if not asked:
-                self._turned_away(TurnedAway.GARBAGE, "")
+            self._hang_up(transport)
 
     async def close(self) -> None:
         """Listen no more, and hang up."""
@@ -112,7 +108,7 @@ class Door:
             self._listening.close()
             self._listening = None
         for transport in self._asked:
-            transport.close()
+            transport.abort()
         self._asked.clear()
         await self._server.shutdown(timeout=0)
 
@@ -123,25 +119,37 @@ class Door:
             except OSError:  # no descriptor left, or who knocked has gone
                 await asyncio.sleep(_TIRED)
                 continue
-            if ip_address(address[0]) != self._peer.address:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            try:
+                await self._admit(connection, address[0])
+            except OSError:  # it has gone meanwhile
                 connection.close()
-                self._turned_away(TurnedAway.STRANGER, f"{address[0]}")
-                continue
-            with contextlib.suppress(OSError):
-                transport, _ = await self._loop.connect_accepted_socket(self._server, connection)
-                self._make_room()
-                self._asked[transport] = self._loop.time(), False
+            except Exception:
+                log.exception("a bug in lvsctl: somebody was not let in; report it")
+                connection.close()
+
+    async def _admit(self, connection: socket.socket, address: str) -> None:
+        if ip_address(address) != self._peer.address:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            connection.close()
+            self._turned_away(TurnedAway.STRANGER, address)
+            return
+        self._make_room()
+        transport, _ = await self._loop.connect_accepted_socket(self._server, connection)
+        self._asked[transport] = self._loop.time(), False
 
     def _make_room(self) -> None:
         """For one more; who has asked nothing yet goes first, then who has asked nothing for the longest time."""
         self.sweep()
         while len(self._asked) >= MOST:
             oldest = min(self._asked, key=lambda one: (self._asked[one][1], self._asked[one][0]))
-            _, asked = self._asked.pop(oldest)
-            oldest.close()
-            if not asked:
-                self._turned_away(TurnedAway.GARBAGE, "")
+            self._hang_up(oldest)
+
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        """At once: who reads nothing would keep for ever what is still to be sent to him."""
+        _, asked = self._asked.pop(transport)
+        transport.abort()
+        if not asked:
+            self._turned_away(TurnedAway.GARBAGE, "")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
