@@ -13,19 +13,19 @@ from dataclasses import dataclass, field, replace
 from lvsctl.model.peer_view import Disagreement
 
 FRESH = 3
-"""A digest counts for so many of the intervals in which digests are sent."""
+"""Questions in a row without an answer after which what the peer said last does not count any more.
+
+They are counted, not timed: a director that was held up itself has not lost anybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
     """One director's verdicts, as it tells them to the other.
 
-    at: when it was made, on the reader's own clock once it has arrived. blind: why this director does not trust its own
-    eyes, "" if it does. verdicts: by service and server, as text that is equal on both (`shop`, `192.0.2.21:80`):
-    whether the server is up; only those that every check has spoken of.
+    blind: why this director does not trust its own eyes, "" if it does. verdicts: by service and server, as text that
+    is equal on both (`shop`, `192.0.2.21:80`): whether the server is up; only those that every check has spoken of.
     """
 
-    at: float
     blind: str = ""
     verdicts: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -50,17 +50,13 @@ class View:
         return not self.peer and self.here < self.there
 
 
-def compare(mine: Digest, theirs: Digest | None, *, interval: float, now: float) -> View:
-    """What both speak of, seen from here.
+def compare(mine: Digest, theirs: Digest | None) -> View:
+    """What both speak of, seen from here. theirs: None if the peer is not heard.
 
-    interval: seconds between two digests of the peer. A stale digest, none at all, or one of a peer that does not trust
-    its own eyes changes nothing.
+    Who is not heard, or does not trust its own eyes, changes nothing.
     """
     if theirs is None:
-        return View(peer="the peer has not been heard")
-    age = now - theirs.at
-    if age > FRESH * interval:
-        return View(peer=f"the peer has not been heard for {age:.0f} s")
+        return View(peer="the peer is not heard")
     common = mine.verdicts.keys() & theirs.verdicts.keys()
     differing = sorted(key for key in common if mine.verdicts[key] is not theirs.verdicts[key])
     return View(
@@ -99,6 +95,22 @@ def counted(view: View, differing: AbstractSet[Disagreement]) -> View:
     )
 
 
-def better_here(view: View) -> tuple[Disagreement, ...]:
-    """What the peer sees down that is up here: why a failover to it should be refused."""
-    return tuple(one for one in view.disagreements if one.here)
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What a director takes from its own priority, and why. better: since when it need not any more, None: it must."""
+
+    penalty: int = 0
+    why: str = ""
+    better: float | None = None
+
+
+def steady(before: Lowered, found: tuple[int, str], now: float, *, hold: float) -> Lowered:
+    """What is taken now. found: by `lowering`. hold: seconds for which it must not be needed before it ends.
+
+    Else a server that one director reaches now and then would make the role go to and fro.
+    """
+    penalty, why = found
+    if penalty:
+        return Lowered(penalty, why)
+    better = now if before.better is None else before.better
+    return replace(before, better=better) if before.penalty and now - better < hold else Lowered()

@@ -22,7 +22,7 @@ from lvsctl.daemon.peer.saying import Saying
 from lvsctl.daemon.peer.talk import Talk
 from lvsctl.decide.verdicts import roll_of
 from lvsctl.model import AddressKey, Health, PairSpec, Protocol, Spec
-from tests.daemon.peer.making import A, B, Director, free_port, pair
+from tests.daemon.peer.making import A, B, Director, free_ports, pair
 from tests.decide.making import DOWN, UP, server, service, spec
 
 SERVICES, EACH, ROUNDS = 100, 100, 5
@@ -43,7 +43,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         made = configured()
         self.a, self.b = (Director(name, folder / name, made) for name in ("a", "b"))
-        ports = free_port(A), free_port(B)
+        ports = free_ports(A, B)
         self.spec: PairSpec = pair(A, B, ports, interval=5.0)
         there = pair(B, A, ports[::-1], interval=5.0)
         self.asks, self.asked = (self._talk(one, its) for one, its in ((self.a, self.spec), (self.b, there)))
@@ -77,8 +77,7 @@ class Bench:
     async def exchange(self) -> None:
         heard = await self.asks.ask()
         assert heard is not None, self.asks.failure
-        self.comparison.heard = heard
-        self.comparison.judge(self.spec, self.asks.peer, failure="", now=self.a.clock.now())
+        self.comparison.judge(self.spec, self.asks.peer, heard, failure="", now=self.a.clock.now())
 
     async def best(self, before: Callable[[int], None]) -> tuple[float, int]:
         """Seconds of processor time for both, and bytes of the answer."""

@@ -7,29 +7,35 @@ from collections.abc import Callable, Iterator
 from lvsctl.daemon.peer.memory import Heard
 from lvsctl.daemon.peer.sight import Sight
 from lvsctl.decide.differing import Actives, Differing, actives, differ, explained_by, takeover
-from lvsctl.decide.opinion import FRESH, Digest, View, compare, counted, lowering
+from lvsctl.decide.opinion import FRESH, Digest, Lowered, View, compare, counted, lowering, steady
 from lvsctl.events import BothActive, Event, OpinionsDiffer, PeerBack, PeerLost
 from lvsctl.model import Disagreement, PairSpec, Peer, Role
 
 
 class Comparison:
-    """With one peer. heard: its last answer. view: what was found last, lowering: what follows, differing: for long.
+    """With one peer. heard: its last answer. view: what was found last.
 
     lost: why the peer does not count, "" while it does.
     """
 
     def __init__(self, sight: Sight, tell: Callable[[Event], None], now: float) -> None:
         self.heard: Heard | None = None
-        self.view = View(peer="the peer has not been heard")
-        self.lowering: tuple[int, str] = (0, "")
+        self.view = compare(Digest(), None)
         self.lost = ""
         self._sight = sight
         self._tell = tell
+        self._lowered = Lowered()
         self._since = now  # when the peer was heard last, or might have been first
+        self._missed = 0  # questions in a row without an answer
         self._differing = Differing()
         self._actives = Actives()
         self._weighing: tuple[View, frozenset[Disagreement], View] | None = None
         self._compared: tuple[Digest, Digest] | None = None
+
+    @property
+    def lowering(self) -> tuple[int, str]:
+        """What is taken from this director's priority, and why; (0, "") for nothing."""
+        return self._lowered.penalty, self._lowered.why
 
     @property
     def differing(self) -> tuple[Disagreement, ...]:
@@ -52,34 +58,31 @@ class Comparison:
             yield OpinionsDiffer(())
         yield from (BothActive(name) for name in self._actives.since)
 
-    def judge(self, pair: PairSpec, peer: Peer, *, failure: str, now: float) -> None:
-        """Compare. failure: why the newest question has no answer, "" if it has one."""
-        theirs = self.heard.digest if self.heard is not None else None
-        mine = self._sight.digest(now)
-        fresh = self._is_heard(peer, failure, now)
-        if not fresh or theirs is None or not self._is_known(mine, theirs):
-            self.view = compare(mine, theirs, interval=peer.interval, now=now)
-            self._compared = (mine, theirs) if theirs is not None and fresh else None
-        if not fresh:
-            self.lowering = (0, "")
+    def judge(self, pair: PairSpec, peer: Peer, heard: Heard | None, *, failure: str, now: float) -> None:
+        """Once after each question. heard: its answer; None: there is none, and `failure` says why."""
+        self._listen(heard, failure, now)
+        if self.heard is None or self.lost:
+            self.view, self._compared, self._lowered = compare(Digest(), None), None, Lowered()
             return
+        mine, theirs = self._sight.digest(), self.heard.digest
+        if not self._is_known(mine, theirs):
+            self.view, self._compared = compare(mine, theirs), (mine, theirs)
         self._tell_differences(pair, peer, now)
-        self.lowering = lowering(self._weighed(), mine, peer.penalty)
+        found = lowering(self._weighed(), mine, peer.penalty)
+        self._lowered = steady(self._lowered, found, now, hold=pair.steadiness.hold)
 
-    def _is_heard(self, peer: Peer, failure: str, now: float) -> bool:
+    def _listen(self, heard: Heard | None, failure: str, now: float) -> None:
         """Whether the peer's word still counts; tells when it is lost, and when it is back."""
-        last = self.heard.at if self.heard is not None else self._since
-        patience = FRESH * peer.interval
-        if now - last > patience:
+        if heard is not None:
+            if self.lost:
+                self._tell(PeerBack(now - self._since))
+            self.heard, self.lost, self._missed, self._since = heard, "", 0, now
+            return
+        self._missed += 1
+        if self._missed >= FRESH:
             if not self.lost:
-                self._since = last
-                self._tell(PeerLost(failure or "it has not been heard"))
-            self.lost = failure or self.lost or "it has not been heard"
-            return False
-        if self.lost and self.heard is not None:
-            self._tell(PeerBack(now - self._since))
-            self.lost = ""
-        return self.heard is not None
+                self._tell(PeerLost(failure))
+            self.lost = failure
 
     def _is_known(self, mine: Digest, theirs: Digest) -> bool:
         """Whether these have been compared: then neither verdict nor trust has changed."""

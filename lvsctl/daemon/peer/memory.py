@@ -87,6 +87,6 @@ class Memory:
             ahead = skew if abs(skew) >= SKEW else 0.0
             self._words = tuple(shifted(word_from_json(one), ahead) for one in said.words)
         held.tokens = {name: answer.tokens[name] for name in PARTS}
-        digest = Digest(at, answer.blind, held.verdicts)
+        digest = Digest(answer.blind, held.verdicts)
         instances = tuple(one.standing for one in answer.instances)
         return Heard(at, digest, answer.version, instances, held.services, skew)

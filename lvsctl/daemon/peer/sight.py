@@ -66,8 +66,8 @@ class Sight:
         suspicion = self.world.trust.suspicion
         return suspicion.why if suspicion is not None else ""
 
-    def digest(self, now: float) -> Digest:
-        return Digest(now, self.blind, self.told().verdicts)
+    def digest(self) -> Digest:
+        return Digest(self.blind, self.told().verdicts)
 
     def services(self) -> dict[str, str]:
         """How each service stands: a ServiceState's word, or `spilling`."""

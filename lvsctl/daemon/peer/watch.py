@@ -172,12 +172,10 @@ class PeerWatch:
     async def _step(self, talk: Talk, comparison: Comparison) -> None:
         talk.listen()
         heard = await talk.ask()
-        if heard is not None:
-            comparison.heard = heard
         if talk.obey():
             self._obey()
         before = comparison.lowering
         assert self._pair is not None  # noqa: S101 - there is somebody to talk to
-        comparison.judge(self._pair, talk.peer, failure=talk.failure, now=self._clock.now())
+        comparison.judge(self._pair, talk.peer, heard, failure=talk.failure, now=self._clock.now())
         if comparison.lowering != before:
             self._wake()

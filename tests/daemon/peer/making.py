@@ -29,12 +29,14 @@ from lvsctl.model import (
     ServerSubject,
     ServiceState,
     Spec,
+    Steadiness,
 )
 from tests.decide.making import healths, server, service, spec
 
 KEY, OTHER_KEY = Secret("a key of thirty-two characters..."), Secret("another one of as many characters")
-INTERVAL = 0.05
-A, B = "127.0.0.1", "127.0.0.2"
+INTERVAL = 0.1
+A, B = "127.77.0.1", "127.77.0.2"
+"""Where nobody else on this machine is likely to have the port that was free a moment ago."""
 
 
 def site(servers: int = 3) -> Spec:
@@ -47,11 +49,14 @@ def site(servers: int = 3) -> Spec:
     return replace(made, questions=asked)
 
 
-def free_port(address: str) -> int:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+def free_ports(*addresses: str) -> tuple[int, ...]:
+    """One on each, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [socket.socket(socket.AF_INET6 if ":" in one else socket.AF_INET) for one in addresses]
+        for probe, address in zip(probes, addresses, strict=True):
+            stack.enter_context(probe)
+            probe.bind((address, 0))
+        return tuple(int(probe.getsockname()[1]) for probe in probes)
 
 
 class Director:
@@ -110,10 +115,10 @@ class Director:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-def pair(here: str, there: str, ports: tuple[int, int], **keys: object) -> PairSpec:
+def pair(here: str, there: str, ports: tuple[int, ...], **keys: object) -> PairSpec:
     """ports: here and there."""
     peer = Peer(ip_address(there), ports[1], ip_address(here), ports[0], (KEY,), INTERVAL)
-    return PairSpec(Provider.MANUAL, peer=replace(peer, **keys))  # type: ignore[arg-type]
+    return PairSpec(Provider.MANUAL, steadiness=Steadiness(hold=0.0), peer=replace(peer, **keys))  # type: ignore[arg-type]
 
 
 class Two:
@@ -122,7 +127,7 @@ class Two:
     def __init__(self, folder: Path, configured: Spec, addresses: tuple[str, str], skew: float) -> None:
         self.a = Director("lvs-a", folder / "a", configured)
         self.b = Director("lvs-b", folder / "b", configured, skew=skew)
-        ports = free_port(addresses[0]), free_port(addresses[1])
+        ports = free_ports(*addresses)
         self.pair_a = pair(*addresses, ports)
         self.pair_b = pair(*addresses[::-1], ports[::-1])
 

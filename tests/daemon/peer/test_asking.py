@@ -107,7 +107,7 @@ BODY = json.dumps(GOOD).encode()
         (lambda _: http(b"", status="404 Not Found"), "does not know the question: is it a lvsctl of another version?"),
         (lambda _: http(b"", status="403 Forbidden"), NOT_TAKEN),
         (lambda _: http(b"", status="500 Internal Server Error"), "answers 500"),
-        (lambda _: http(b"", status="302 Found\r\nLocation: http://127.0.0.2/"), "answers 302"),
+        (lambda _: http(b"", status="302 Found\r\nLocation: http://127.77.0.2/"), "answers 302"),
         (lambda _: b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "breaks off: what comes is no HTTP"),
         (lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "does not answer within 0.5 s"),
     ],

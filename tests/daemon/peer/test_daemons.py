@@ -14,7 +14,7 @@ from lvsctl.daemon.standing import how_things_stand
 from lvsctl.events import OpinionsAgree, OpinionsDiffer, PeerBack, PeerLost
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_openapi import hold_to_the_document
-from tests.daemon.peer.making import KEY, A, B, free_port, until
+from tests.daemon.peer.making import KEY, A, B, free_ports, until
 from tests.daemon.site import Servers, Site, conf, service, tcp, weights
 from tests.daemon.test_overrides import Desk, at_work
 from tests.daemon.test_rounds import listen
@@ -38,7 +38,7 @@ class Town:
         self.servers = servers
         self.key = tcp(VIP, servers.port)
         self.a, self.b = (self._site(folder / name) for name in "ab")
-        self.ports = free_port(A), free_port(B)
+        self.ports = free_ports(A, B)
 
     def _site(self, folder: Path) -> Site:
         folder.mkdir()
@@ -49,9 +49,7 @@ class Town:
             (self.a, (A, B), self.ports, check_a),
             (self.b, (B, A), self.ports[::-1], check_b),
         ):
-            peer = (
-                f"{{address: '{there}:{ports[1]}', listen: '{here}:{ports[0]}', key: {KEY.reveal()!r}, interval: 50ms}}"
-            )
+            peer = f"{{address: '{there}:{ports[1]}', listen: '{here}:{ports[0]}', key: {KEY.reveal()!r}, interval: 100ms}}"
             shop = service("shop", ONE, TWO, address=f"{VIP}:{self.servers.port}", check=check)
             site.write(f"{conf(shop)}pair: {{provider: manual, peer: {peer}}}\n")
 

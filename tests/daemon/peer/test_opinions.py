@@ -12,13 +12,13 @@ from lvsctl import __version__
 from lvsctl.decide.suspicion import Suspicion, Trust
 from lvsctl.events import BothActive, OneActive, OpinionsAgree, OpinionsDiffer, PairTroubled, PeerBack, PeerLost
 from lvsctl.model import InstanceStanding, Role, ServiceState
-from tests.daemon.peer.making import INTERVAL, OTHER_KEY, A, B, Two, free_port, two, until
+from tests.daemon.peer.making import INTERVAL, OTHER_KEY, A, B, Two, free_ports, two, until
 
 
 async def connected(pair: Two) -> None:
     await pair.connect()
     for one in (pair.a, pair.b):
-        await until("both are heard", lambda one=one: one.watch.view().heard is not None)
+        await until(f"{one.name} hears the other", lambda one=one: one.watch.view().heard is not None)
 
 
 @pytest.mark.parametrize("addresses", [(A, B), ("::1", "::1")], ids=["IPv4", "IPv6"])
@@ -180,7 +180,7 @@ async def test_a_reload_takes_another_address_and_keeps_what_was_found(tmp_path:
         await connected(pair)
         pair.a.sees("UDU")
         await until("A lowers itself", lambda: pair.a.watch.lowering()[0])
-        port = free_port(A)
+        [port] = free_ports(A)
         await pair.a.watch.take(replace(pair.pair_a, peer=replace(pair.pair_a.peer, listen_port=port)))
         await pair.b.watch.take(replace(pair.pair_b, peer=replace(pair.pair_b.peer, port=port)))
         assert pair.a.watch.lowering()[0]
