@@ -32,7 +32,7 @@ async def servers() -> AsyncIterator[Servers]:
 
 
 class Town:
-    """Two sites. check: of each."""
+    """Two sites."""
 
     def __init__(self, folder: Path, servers: Servers) -> None:
         self.servers = servers
@@ -49,7 +49,8 @@ class Town:
             (self.a, (A, B), self.ports, check_a),
             (self.b, (B, A), self.ports[::-1], check_b),
         ):
-            peer = f"{{address: '{there}:{ports[1]}', listen: '{here}:{ports[0]}', key: {KEY.reveal()!r}, interval: 100ms}}"
+            where = f"address: '{there}:{ports[1]}', listen: '{here}:{ports[0]}'"
+            peer = f"{{{where}, key: {KEY.reveal()!r}, interval: 100ms}}"
             shop = service("shop", ONE, TWO, address=f"{VIP}:{self.servers.port}", check=check)
             site.write(f"{conf(shop)}pair: {{provider: manual, peer: {peer}}}\n")
 

@@ -13,6 +13,7 @@ from lvsctl.decide.suspicion import Suspicion, Trust
 from lvsctl.events import BothActive, OneActive, OpinionsAgree, OpinionsDiffer, PairTroubled, PeerBack, PeerLost
 from lvsctl.model import InstanceStanding, Role, ServiceState
 from tests.daemon.peer.making import INTERVAL, OTHER_KEY, A, B, Two, free_ports, two, until
+from tests.daemon.site import Jump
 
 
 async def connected(pair: Two) -> None:
@@ -102,6 +103,16 @@ async def test_a_peer_that_falls_silent_is_told_of_once_and_does_not_count(tmp_p
         await until("and counts", lambda: pair.a.watch.lowering()[0])
         assert len(pair.a.of(PeerLost)) == len(pair.a.of(PeerBack)) == len(pair.a.of(OpinionsDiffer)) == 1
         assert pair.a.of(OpinionsAgree) == [], "of what is not heard nobody knows that it is over"
+
+
+async def test_a_director_that_was_held_up_itself_has_lost_nobody(tmp_path: Path, jump: Jump) -> None:
+    async with two(tmp_path) as pair:
+        await connected(pair)
+        for _ in range(3):
+            jump(3600)
+            heard = pair.a.watch.view().counts["heard"]
+            await until("it is heard again", lambda heard=heard: pair.a.watch.view().counts["heard"] > heard)
+        assert pair.a.of(PeerLost) == []
 
 
 async def test_a_peer_that_never_was_is_told_of(tmp_path: Path) -> None:
