@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.cli.test_with_daemon import lvsctl
-from tests.daemon.peer.making import free_port
+from tests.daemon.peer.making import free_ports
 from tests.daemon.site import Site, conf, service, serving
 
 SHOP = conf(service("shop", "127.0.0.11", address="192.0.2.20:1", check="none"))
@@ -73,7 +73,7 @@ async def said(path: Path, *words: str, expected: str) -> str:
 
 
 async def test_two_directors_hand_over_and_wait(tmp_path: Path) -> None:
-    one, other = free_port("127.0.0.1"), free_port("127.0.0.1")
+    one, other = free_ports("127.0.0.1", "127.0.0.1")
     here, there = talking(tmp_path / "a", one, other), talking(tmp_path / "b", other, one)
     paths = here.folder / "lvsctl.sock", there.folder / "lvsctl.sock"
     async with here.running() as a, serving(a, paths[0]):
