@@ -1,7 +1,7 @@
-"""A director that only speaks VRRP, as a program: `python -m tests.pair.director PICKLED`, a line for what happens.
+"""A director that only speaks VRRP, as a program: `python -m tests.pair.director PICKLED...`, a line for what happens.
 
 PICKLED: hexadecimal, of a tuple of Instances. Lines: seconds on CLOCK_MONOTONIC, then what happened. SIGTERM stops it,
-SIGUSR1 makes it release.
+SIGUSR1 makes it release, SIGHUP makes it take the next of its arguments.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ def wrong(trouble: Trouble) -> None:
 
 async def main() -> None:
     ground = KernelGround()
-    speaker = Speaker(pickle.loads(bytes.fromhex(sys.argv[1])), ground, told=told, wrong=wrong, number=microseconds)
+    configurations = (pickle.loads(bytes.fromhex(pickled)) for pickled in sys.argv[1:])
+    speaker = Speaker(next(configurations), ground, told=told, wrong=wrong, number=microseconds)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, speaker.stop)
     loop.add_signal_handler(signal.SIGUSR1, speaker.release)
+    loop.add_signal_handler(signal.SIGHUP, lambda: speaker.take(next(configurations)))
     say("# started")
     await speaker.run()
     for name, report in speaker.reports().items():

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -27,8 +27,10 @@ STARTING: Final = 15.0
 class Director:
     """A running tests.pair.director. lines: what it has said. said: (when, instance, role), of CLOCK_MONOTONIC."""
 
-    def __init__(self, host: str, *instances: Instance) -> None:
-        command = [sys.executable, "-m", "tests.pair.director", pickle.dumps(instances).hex()]
+    def __init__(self, host: str, *instances: Instance, then: Sequence[Sequence[Instance]] = ()) -> None:
+        """then: what it takes at each SIGHUP."""
+        pickled = [pickle.dumps(tuple(configuration)).hex() for configuration in (instances, *then)]
+        command = [sys.executable, "-m", "tests.pair.director", *pickled]
         with inside(host):
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
@@ -76,9 +78,9 @@ class Director:
 
 
 @contextmanager
-def director(host: str, *instances: Instance) -> Iterator[Director]:
-    """Killed at the end, if it is still there."""
-    made = Director(host, *instances)
+def director(host: str, *instances: Instance, then: Sequence[Sequence[Instance]] = ()) -> Iterator[Director]:
+    """Killed at the end, if it is still there. then: what it takes at each SIGHUP."""
+    made = Director(host, *instances, then=then)
     try:
         yield made
     finally:

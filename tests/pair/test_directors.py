@@ -5,14 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from lvsctl.model import Instance
 from tests.e2e.netns import inside, ip
-from tests.pair.making import V3, V6, ip_address, me
-from tests.pair.stage import BUSY, director, has, lacks
+from tests.pair.making import V3, V6, ip_address, ip_interface, me
+from tests.pair.stage import BUSY, addresses, director, has, lacks, waited
 from tests.pair.wire import cable, hosts
 
 pytestmark = pytest.mark.kernel
@@ -98,6 +99,28 @@ def rebuild(first: str, second: str) -> None:
     for number, name in ((1, first), (2, second)):
         lines = (f"addr add 192.0.2.{number}/24 dev eth0", f"addr add fe80::{number}/64 dev eth0 nodad")
         ip("link set eth0 addrgenmode none", "link set eth0 up", *lines, netns=name)
+
+
+def test_another_configuration_moves_addresses_and_nobody(two: tuple[str, str]) -> None:
+    """While it stays active; then the number of one of them changes, and both hand over and come back."""
+    first, second = two
+    web4, web6 = STRONG
+    moved = me(web4, addresses=(web4.addresses[1], ip_interface("192.0.2.102/24")), priority=160, interval=0.05)
+    other = me(web6, vrid=99)
+    with director(second, *WEAK) as weak, director(first, *STRONG, then=[(moved, web6), (moved, other)]) as strong:
+        strong.until("web6", "active", within=4 * INTERVAL)
+        weak.until("web6", "standby", within=1)
+        has(first, *STRONG)
+        before = [strong.said, weak.said]
+        strong.signal(signal.SIGHUP)
+        has(first, moved, web6)
+        waited(lambda: "192.0.2.100" not in addresses(first), BUSY, lambda: str(addresses(first)))
+        time.sleep(10 * INTERVAL)
+        assert [strong.said, weak.said] == before
+        strong.signal(signal.SIGHUP)
+        strong.until("web6", "active", within=4 * INTERVAL)
+        has(first, moved, other)
+        assert [role for _, name, role in strong.said if name == "web4"][-3:] == ["stopped", "standby", "active"]
 
 
 def test_a_flood_of_forged_adverts_moves_nobody(two: tuple[str, str]) -> None:
