@@ -64,10 +64,12 @@ class Figures:
 
     early, late: new connections that failed, begun shortly before a takeover or at any other time. answered: for each
     takeover, seconds from the kill until the first new connection had its answer that began after the death. young: the
-    ages, in seconds, of the connections that were lost as they were too young to have been copied.
+    ages, in seconds, of the connections that were lost as they were too young to have been copied. returns: when the
+    address came back to the stronger one, on CLOCK_MONOTONIC.
     """
 
     takeovers: list[Takeover] = field(default_factory=list)
+    returns: list[float] = field(default_factory=list)
     held: int = 0
     lost: Counter[str] = field(default_factory=Counter)
     stalled: float = 0.0
@@ -91,6 +93,8 @@ def measure(town: Town, folder: Path, kind: type[Stack], setup: Setup, death: De
                 found.takeovers.append(_takeover(pair, traffic, wiretap, dies, takes, death))
                 dies.start()
                 pair.active(town.a if setup.preempt else takes.host)
+                back = pair.witness.came(dies.host, found.takeovers[-1].at)
+                found.returns += [back] if back is not None else []
                 time.sleep(2 * SYNC_FLUSH)
         pair.settled()
         _judge(found, traffic)
@@ -125,9 +129,8 @@ def _judge(found: Figures, traffic: Traffic) -> None:
     for takeover in found.takeovers:
         answered = [one.ended for one in traffic.new if one.began >= takeover.dead and not one.lost]
         found.answered.append(min(answered) - takeover.killed)
-    found.young = [
-        age(one, [(takeover.killed, takeover.at) for takeover in found.takeovers]) for one in traffic.young if one.lost
-    ]
+    moves = [(one.killed, one.at) for one in found.takeovers] + [(when, when) for when in found.returns]
+    found.young = [age(one, sorted(moves)) for one in traffic.young if one.lost]
     for new in traffic.new:
         if new.lost:
             (found.early if _before_takeover(new, found.takeovers) else found.late)[new.lost] += 1
