@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lvsctl.decide.health import Standing, standing
-from lvsctl.model import CheckId, Health, Server, Spec
+from lvsctl.model import CheckId, Health, Server, Spec, Verdict
 
 _LETTERS = {Standing.UP: "u", Standing.DOWN: "d", Standing.PRESUMED: "-", Standing.UNPROVEN: "-"}
 _MEANT = {"u": True, "d": False}
@@ -56,3 +56,14 @@ def verdicts(pairs: Sequence[tuple[str, str]], said: str) -> dict[tuple[str, str
     if len(pairs) != len(said) or not LETTERS.issuperset(said):
         raise ValueError("not one letter for each server")
     return {pair: _MEANT[letter] for pair, letter in zip(pairs, said, strict=True) if letter in _MEANT}
+
+
+def unasked(spec: Spec, health: Mapping[CheckId, Health]) -> str:
+    """Why a director that cannot ask does not see, "" if it can: most of its checks come to nothing on this host.
+
+    No route of its own, no file descriptors: what it believed of its servers stands, and their share of its table, but
+    it is no ground for being active where the other director can ask.
+    """
+    beliefs = [health[check].last for check in spec.checks.keys() - frozenset(spec.guard.canaries) if check in health]
+    blank = sum(last is not None and last.verdict is Verdict.UNKNOWN for last in beliefs)
+    return f"{blank} of {len(beliefs)} checks cannot be asked from here" if 2 * blank > len(beliefs) else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lvsctl.daemon.world import World
 from lvsctl.decide.opinion import Digest
-from lvsctl.decide.verdicts import Roll, letters, roll_of, verdicts
+from lvsctl.decide.verdicts import Roll, letters, roll_of, unasked, verdicts
 from lvsctl.model import InstanceStanding, Server, ServiceState, Spec
 
 SPILLING = "spilling"
@@ -64,7 +64,7 @@ class Sight:
     def blind(self) -> str:
         """Why this director does not trust its own eyes, "" if it does."""
         suspicion = self.world.trust.suspicion
-        return suspicion.why if suspicion is not None else ""
+        return suspicion.why if suspicion is not None else unasked(self.world.spec, self.world.health)
 
     def digest(self) -> Digest:
         return Digest(self.blind, self.told().verdicts)

@@ -11,7 +11,7 @@ import pytest
 from lvsctl import __version__
 from lvsctl.decide.suspicion import Suspicion, Trust
 from lvsctl.events import BothActive, OneActive, OpinionsAgree, OpinionsDiffer, PairTroubled, PeerBack, PeerLost
-from lvsctl.model import InstanceStanding, Role, ServiceState
+from lvsctl.model import InstanceStanding, Outcome, Role, ServiceState, Verdict
 from tests.daemon.peer.making import INTERVAL, OTHER_KEY, A, B, Two, free_ports, two, until
 from tests.daemon.site import Jump
 
@@ -84,6 +84,25 @@ async def test_who_suspects_itself_makes_way_and_overthrows_nobody(tmp_path: Pat
         await until("B sees less", lambda: pair.b.of(OpinionsDiffer))
         assert pair.b.watch.lowering() == (0, ""), "than one who does not trust its own eyes"
         assert pair.b.watch.view().blind == "3 of 3 servers failed at once"
+
+
+async def test_who_cannot_ask_most_of_its_servers_makes_way(tmp_path: Path) -> None:
+    """It has no route to them, say: what it believed of them stands, and no verdict differs."""
+    nothing = Outcome(Verdict.UNKNOWN, "ASKERR", "cannot connect from this machine: Network is unreachable", 0.0)
+    async with two(tmp_path) as pair:
+        await connected(pair)
+        health = pair.a.world.health
+        asked = list(health)
+        health[asked[0]] = replace(health[asked[0]], last=nothing)
+        heard = pair.a.watch.view().counts["heard"]
+        await until("a few more questions", lambda: pair.a.watch.view().counts["heard"] > heard + 3)
+        assert pair.a.watch.lowering() == (0, ""), "one of three is no blindness"
+        health[asked[1]] = replace(health[asked[1]], last=nothing)
+        await until("A makes way", lambda: pair.a.watch.lowering()[0])
+        why = "this director does not trust its own eyes: 2 of 3 checks cannot be asked from here"
+        assert pair.a.watch.lowering()[1] == why
+        await until("B knows", lambda: pair.b.watch.view().blind)
+        assert pair.b.watch.lowering() == (0, "")
 
 
 async def test_a_peer_that_falls_silent_is_told_of_once_and_does_not_count(tmp_path: Path) -> None:
