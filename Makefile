@@ -129,6 +129,7 @@ bench: packages $(VENV)/ready
 	$(LAB) --require -- unshare --net $(BIN)/python -m tests.bench.addresses
 	$(LAB) --require -- $(BIN)/python -m tests.bench.status
 	$(LAB) --require -- $(BIN)/python -m tests.bench.memory
+	$(LAB) --require --timeout 600 -- unshare --net $(BIN)/python -m tests.bench.adverts
 	@tests/lab/packages $(STOCK)
 	$(BIN)/python -m tests.bench.picks
 	$(LAB) --require --memory 3000M -- $(BIN)/python -m tests.bench.picks

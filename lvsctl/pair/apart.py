@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
 from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
@@ -26,8 +24,6 @@ SPEAKING: Final = (sys.executable, "-m", "lvsctl.daemon.speaking")
 
 MYSELF: Final = "/proc/self/exe"
 """The interpreter that runs, whoever has replaced its file since, or may not reach it by its name."""
-
-log = structlog.get_logger("lvsctl")
 
 
 class Apart:
