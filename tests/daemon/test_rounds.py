@@ -305,7 +305,10 @@ async def test_a_check_that_cannot_be_asked_moves_nothing_and_is_told_once(site:
     async with site.running() as daemon:
         await site.until("in", lambda table: weights(table, key) == {A: 1})
         told = listen(daemon, NotAsked)
-        script.write_text("#!/bin/sh\necho out of order\nexit 3\n")
+        broken = site.folder / "broken"
+        broken.write_text("#!/bin/sh\necho out of order\nexit 3\n")
+        broken.chmod(0o755)
+        broken.replace(script)  # one that is being written cannot be started
         async with asyncio.timeout(10):
             while daemon.runner.stats.verdicts[Verdict.UNKNOWN] < 5:
                 await asyncio.sleep(0.01)

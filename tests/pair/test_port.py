@@ -54,9 +54,14 @@ def make(request: pytest.FixtureRequest) -> Iterator[tuple[Make, Make]]:
         yield on(first), on(second)
 
 
+def arrived(port: Any, wanted: Wanted) -> None:
+    """Unicast waits for the other's MAC address first."""
+    assert select.select([port.queues[wanted]], [], [], 10)[0]
+
+
 def taken(port: Any, wanted: Wanted) -> Datagram:
     """The next one; it may be on its way."""
-    assert select.select([port.queues[wanted]], [], [], 10)[0]
+    arrived(port, wanted)
     [datagram] = port.take(wanted, 1)
     return datagram  # type: ignore[no-any-return]
 
@@ -91,6 +96,7 @@ def test_other_instances_take_over_what_waits(make: tuple[Make, Make]) -> None:
         [before] = Codec(other).encode(120)
         [after] = Codec(replace(everybody, source=THEIRS)).encode(120)
         their.send(before)
+        arrived(our, Wanted.EXPECTED)
         our.serve([everybody])
         for datagram in (before, after):
             their.send(datagram)
