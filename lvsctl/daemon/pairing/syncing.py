@@ -14,6 +14,7 @@ from lvsctl.decide.syncing import NOTHING, Moves, moves
 from lvsctl.errors import KernelError
 from lvsctl.events import Event, SyncFailed, SyncRestored
 from lvsctl.kernel.ipvs import Ipvs
+from lvsctl.kernel.youngest import copy_youngest
 from lvsctl.model import Interface, Refusal, SyncDaemon, Syncing, SyncRole
 from lvsctl.model.pair_view import SyncView
 
@@ -25,6 +26,9 @@ AGAIN = 1.0
 
 INTERRUPTED = 20
 """Times that a stop is tried: the kernel refuses it with EINTR while the daemon is just starting (seen on Linux 6)."""
+
+HASTE = 1.0
+"""Seconds to copy the youngest connections: the other director is about to take over."""
 
 SOON = 0.05
 """Seconds between two of them."""
@@ -138,6 +142,8 @@ class Keeper:
 
     async def _carry_out(self, ought: Moves, index: int | None) -> dict[SyncRole, str]:
         wrong: dict[SyncRole, str] = {}
+        if SyncRole.MASTER in ought.stop:
+            await self._copy_youngest()
         for role in ought.stop:
             self._began.pop(role, None)
             refusal = await self._stopped(role)
@@ -152,6 +158,16 @@ class Keeper:
             elif index is not None:
                 self._began[daemon.role] = index
         return wrong
+
+    async def _copy_youngest(self) -> None:
+        """What the kernel's master has gathered goes with it, whatever it is stopped for."""
+        if self._syncing is None:
+            return
+        try:
+            async with asyncio.timeout(HASTE):
+                await copy_youngest(self._ipvs, self._syncing)
+        except (KernelError, OSError) as error:  # TimeoutError is one
+            log.warning("the youngest connections are not copied", error=str(error) or "it takes too long")
 
     async def _stopped(self, role: SyncRole) -> Refusal | None:
         for _ in range(INTERRUPTED):
