@@ -12,8 +12,8 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour directors debug-kernel bench \
-	packages packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
+.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench \
+	directors directors-beside directors-whole packages packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -97,7 +97,7 @@ test-kernels: packages neighbours $(VENV)/ready
 	@tests/lab/packages $(COMPILER) $(STOCK)
 	$(BIN)/pytest -rP -m stock tests/stock
 	$(BIN)/python -m tests.lab.kernels old new
-	$(MAKE) --jobs 2 --output-sync=target stories-old stories-new hour directors
+	$(MAKE) --jobs 2 --output-sync=target directors-beside directors-whole stories-old stories-new hour
 
 stories-%: $(VENV)/ready
 	$(LAB) --kernel $* --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider -m "kernel or kernels" $(STORIES)
@@ -106,9 +106,16 @@ stories-%: $(VENV)/ready
 hour: $(VENV)/ready
 	$(LAB) --kernel new --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider tests/hour
 
-# Pairs of directors. What is measured there is the protocol, however busy this machine is.
-directors: neighbours-if-possible $(VENV)/ready
-	$(LAB) --kernel new --timeout 3000 -- $(BIN)/pytest -p no:cacheprovider tests/directors
+# Pairs of directors. What is measured there is the protocol, however busy this machine is. In two labs, one to a core:
+# speakers beside keepalived, in every form and mixture; and whole directors, with traffic, faults and orders.
+directors:
+	@$(MAKE) --jobs 2 --output-sync=target directors-beside directors-whole
+
+BESIDE := $(addprefix tests/directors/test_,interop.py alike_and_not.py several.py)
+directors-beside: CASES := $(BESIDE)
+directors-whole: CASES := tests/directors $(addprefix --ignore=,$(BESIDE))
+directors-beside directors-whole: neighbours-if-possible $(VENV)/ready
+	$(LAB) --kernel new --timeout 3600 -- $(BIN)/pytest -p no:cacheprovider $(CASES)
 
 # KASAN, lockdep, RCU and list debugging; last the control, a mutant that they have to catch.
 debug-kernel: packages $(VENV)/ready
