@@ -13,7 +13,8 @@ COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
 .PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench \
-	directors directors-beside directors-whole packages packages-if-possible watchers watchers-if-possible neighbours neighbours-if-possible lock clean
+	directors directors-beside directors-whole packages packages-if-possible watchers watchers-if-possible \
+	neighbours neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
 
 help:
