@@ -19,6 +19,9 @@ from tests.lab import here
 
 pytestmark = [pytest.mark.kernel, pytest.mark.kernels("new", "debian"), pytest.mark.timeout(600)]
 
+AT_ONCE = 0.02
+"""Seconds: accepted in the very moment of the exchange."""
+
 
 def terminated(stack: Stack) -> None:
     stack.terminate()
@@ -35,7 +38,10 @@ def upgraded(stack: Stack) -> None:
 def nothing_is_lost(figures: Figures) -> None:
     assert (figures.lost, figures.failed) == (Counter(), Counter())
     assert all(age < SYNC_FLUSH for age in figures.young)
-    assert not here.TIME_TRAVELS or figures.young == [], "those that the kernel had not copied yet"
+    if (
+        here.TIME_TRAVELS
+    ):  # those that the kernel had not copied yet are, but what comes while the stronger one preempts
+        assert all(age < AT_ONCE for age in figures.young)
     assert figures.roles == ({"backup"}, {"master"})
 
 
