@@ -16,14 +16,7 @@ RELOAD_TIMEOUT = 60.0  # seconds: the daemon reads conf.d and the kernel before 
 @click.command(cls=watching.Watchable)
 @click.argument("service", required=False)
 @options.output("table", "wide", "json", "ipvsadm", default="table")
-@click.option(
-    "-w",
-    "--watch",
-    type=float,
-    callback=watching.seconds,
-    metavar="[SECONDS]",
-    help=f"Show it again and again, until ^C.  [default: every {watching.USUAL} s]",
-)
+@watching.option
 @options.socket
 def status(service: str | None, output: str, watch: float | None, socket: str) -> None:
     """Show services, pools and servers as the daemon sees them.

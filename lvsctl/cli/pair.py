@@ -22,14 +22,7 @@ def pair(context: click.Context, /, **_: str) -> None:
 
 @pair.command(cls=watching.Watchable)
 @options.output("text", "json")
-@click.option(
-    "-w",
-    "--watch",
-    type=float,
-    callback=watching.seconds,
-    metavar="[SECONDS]",
-    help=f"Show it again and again, until ^C.  [default: every {watching.USUAL} s]",
-)
+@watching.option
 @options.socket
 def status(output: str, watch: float | None, socket: str) -> None:
     """Show both directors of the pair, as this one sees them.

@@ -46,6 +46,17 @@ def seconds(_: click.Context, __: click.Parameter, value: float | None) -> float
     return value
 
 
+option = click.option(
+    "-w",
+    "--watch",
+    type=float,
+    callback=seconds,
+    metavar="[SECONDS]",
+    help=f"Show it again and again, until ^C.  [default: every {USUAL} s]",
+)
+"""Of a Watchable: None where it is not given."""
+
+
 def watch(show: Callable[[], str], every: float, *, redraw: bool) -> None:
     """Show the text every so many seconds until ^C. redraw: in place, if this is a terminal.
 

@@ -45,6 +45,10 @@ class KernelGround:
     def hindrances(self, link: VirtualLink) -> Sequence[str]:
         return hindrances(link)
 
+    async def look(self, name: str) -> Interface | None:
+        """The interface with its addresses; None if there is none of this name. May raise KernelError."""
+        return await self._addresses.look(name)
+
     async def announce(self, interface: str, addresses: Sequence[Address]) -> Refusal | None:
         """Frames with the MAC that the interface has now."""
         async with self._rtnetlink.conversation() as kernel:

@@ -64,6 +64,10 @@ def unasked(spec: Spec, health: Mapping[CheckId, Health]) -> str:
     No route of its own, no file descriptors: what it believed of its servers stands, and their share of its table, but
     it is no ground for being active where the other director can ask.
     """
-    beliefs = [health[check].last for check in spec.checks.keys() - frozenset(spec.guard.canaries) if check in health]
-    blank = sum(last is not None and last.verdict is Verdict.UNKNOWN for last in beliefs)
-    return f"{blank} of {len(beliefs)} checks cannot be asked from here" if 2 * blank > len(beliefs) else ""
+    canaries = frozenset(spec.guard.canaries)
+    asked = len(health) - len(canaries & health.keys())
+    blank = sum(
+        belief.last is not None and belief.last.verdict is Verdict.UNKNOWN and check not in canaries
+        for check, belief in health.items()
+    )
+    return f"{blank} of {asked} checks cannot be asked from here" if 2 * blank > asked else ""

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lvsctl.model import Address, Forward
+from lvsctl.kernel.numbers import FORWARD, PROTOCOL
+from lvsctl.model import Address, Forward, Protocol
 
 LARGEST: Final = 1472
 """Bytes of a message: what an Ethernet frame has room for beside the headers, as the kernel's own."""
@@ -22,8 +23,6 @@ MOST: Final = 255
 _HEADER: Final = struct.Struct("!BBHBbH")
 _ENTRY: Final = struct.Struct("!BBHIHHHHII")
 _VERSION: Final = 1
-_TCP: Final = 6
-_FORWARD: Final = {Forward.MASQUERADE: 0, Forward.LOCAL: 1, Forward.TUNNEL: 2, Forward.ROUTE: 3}
 _INACTIVE: Final = 0x100
 _INET6: Final = 1
 
@@ -73,11 +72,11 @@ def _message(sync_id: int, entries: Sequence[bytes]) -> bytes:
 
 def _entry(one: Copied) -> bytes:
     addresses = one.client.packed + one.vip.packed + one.server.packed
-    flags = _FORWARD[one.forward] | (0 if one.state == ESTABLISHED else _INACTIVE)
+    flags = FORWARD[one.forward] | (0 if one.state == ESTABLISHED else _INACTIVE)
     return (
         _ENTRY.pack(
             _INET6 if one.vip.version == 6 else 0,
-            _TCP,
+            PROTOCOL[Protocol.TCP],
             _ENTRY.size + len(addresses),
             flags,
             one.state,

@@ -1,7 +1,7 @@
 """Who is active: VRRP in, role out.
 
 Three providers say what role this director has (provider): speaker, which speaks VRRP itself; beside, which listens to
-a keepalived (keepalived: its words); manual, which is told.
+a keepalived (keepalived: its words); manual, which is told (follower: what these two share).
 
 VRRP, in this order: datagram (what came, by its IP header), packet (adverts as bytes; seal: our addition; source: from
 where they go; frame: from which MAC), state (the nouns), vrrp (one virtual router), group (those that move together),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.model import Interface, Role, Transition, Trouble, Vip
+from lvsctl.pair.follower import Follower
 from lvsctl.pair.keepalived import Fifo, Notice, NotUnderstood
 
 Look = Callable[[str], Awaitable[Interface | None]]
 """An interface by its name, with its addresses. May raise KernelError."""
 
 
-class Beside:
-    """Follows one VRRP instance, or one sync group, of a keepalived (see `RoleProvider`).
+class Beside(Follower):
+    """Follows one VRRP instance, or one sync group, of a keepalived.
 
     name: keepalived's, and the instance's name here. group: whether it is a sync group. fifo: keepalived's
     vrrp_notify_fifo; None where only its script tells. vips: keepalived's virtual addresses. It may be active already
@@ -33,15 +33,12 @@ class Beside:
         told: Callable[[Transition], None],
         wrong: Callable[[Trouble], None],
     ) -> None:
-        self._name = name
+        super().__init__(name, told)
         self._group = group
         self._fifo = Fifo(fifo, told=self.notified, wrong=self._misunderstood) if fifo else None
         self._vips = vips
         self._look = look
-        self._told = told
         self._wrong = wrong
-        self._role: Role | None = None
-        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Raises LvsctlError where there can be no such FIFO."""
@@ -54,18 +51,6 @@ class Beside:
             if self._fifo is not None:
                 self._fifo.close()
             self._become(None, "stopped")
-
-    def stop(self) -> None:
-        """The addresses stay where keepalived has them."""
-        self._stopping.set()
-
-    def role(self, instance: str) -> Role | None:
-        if instance != self._name:
-            raise KeyError(instance)
-        return self._role
-
-    def set_priority(self, instance: str, priority: int) -> None:
-        """Ignored."""
 
     def release(self) -> None:
         raise LvsctlError("the role comes from keepalived: to hand over, lower its priority or stop it")
@@ -86,11 +71,6 @@ class Beside:
             there = all((found := interfaces[vip.interface]) and found.holds(vip.address) for vip in self._vips)
             why = "its addresses are here" if there else "its addresses are not here"
             self._become(Role.ACTIVE if there else Role.STANDBY, why)
-
-    def _become(self, role: Role | None, why: str, priority: int = 0) -> None:
-        if role is not self._role:
-            previous, self._role = self._role, role
-            self._told(Transition(self._name, role, previous, why, priority))
 
     def _misunderstood(self, error: NotUnderstood) -> None:
         self._wrong(Trouble(self._name, str(error)))

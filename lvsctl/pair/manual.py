@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from lvsctl.model import Role, Transition
+from lvsctl.pair.follower import Follower
 
 
-class Manual:
-    """One instance (see `RoleProvider`). role: to begin with, as it was last said."""
+class Manual(Follower):
+    """role: to begin with, as it was last said."""
 
     def __init__(self, name: str, *, role: Role, told: Callable[[Transition], None]) -> None:
-        self._name = name
+        super().__init__(name, told)
         self._beginning = role
-        self._role: Role | None = None
-        self._told = told
-        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         self._become(self._beginning, "started")
@@ -24,17 +21,6 @@ class Manual:
             await self._stopping.wait()
         finally:
             self._become(None, "stopped")
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def role(self, instance: str) -> Role | None:
-        if instance != self._name:
-            raise KeyError(instance)
-        return self._role
-
-    def set_priority(self, instance: str, priority: int) -> None:
-        """Ignored."""
 
     def release(self) -> None:
         self.say(Role.STANDBY)
@@ -45,8 +31,3 @@ class Manual:
             self._beginning = role
         else:
             self._become(role, "ordered")
-
-    def _become(self, role: Role | None, why: str) -> None:
-        if role is not self._role:
-            previous, self._role = self._role, role
-            self._told(Transition(self._name, role, previous, why))

@@ -13,7 +13,7 @@ import pytest
 from lvsctl.model import Instance
 from tests.e2e.netns import inside, ip
 from tests.pair.making import V3, V6, ip_address, ip_interface, me
-from tests.pair.stage import BUSY, addresses, director, has, lacks, waited
+from tests.pair.stage import BUSY, Director, addresses, director, has, lacks, waited
 from tests.pair.wire import cable, hosts
 
 pytestmark = pytest.mark.kernel
@@ -39,6 +39,13 @@ STRONG, WEAK = group(1, 150), group(2, 100)
 def two() -> Iterator[tuple[str, str]]:
     with cable():
         yield hosts()
+
+
+def settled(strong: Director, weak: Director) -> None:
+    """Both of the group have told, which they do one after the other."""
+    for name in ("web4", "web6"):
+        strong.until(name, "active", within=4 * INTERVAL)
+        weak.until(name, "standby", within=1)
 
 
 def test_the_active_one_is_killed_comes_back_and_hands_over(two: tuple[str, str]) -> None:
@@ -108,8 +115,7 @@ def test_another_configuration_moves_addresses_and_nobody(two: tuple[str, str]) 
     moved = me(web4, addresses=(web4.addresses[1], ip_interface("192.0.2.102/24")), priority=160, interval=0.05)
     other = me(web6, vrid=99)
     with director(second, *WEAK) as weak, director(first, *STRONG, then=[(moved, web6), (moved, other)]) as strong:
-        strong.until("web6", "active", within=4 * INTERVAL)
-        weak.until("web6", "standby", within=1)
+        settled(strong, weak)
         has(first, *STRONG)
         before = [strong.said, weak.said]
         strong.signal(signal.SIGHUP)
@@ -126,8 +132,7 @@ def test_another_configuration_moves_addresses_and_nobody(two: tuple[str, str]) 
 def test_a_flood_of_forged_adverts_moves_nobody(two: tuple[str, str]) -> None:
     first, second = two
     with director(first, *STRONG) as strong, director(second, *WEAK) as weak:
-        strong.until("web4", "active", within=4 * INTERVAL)
-        weak.until("web4", "standby", within=1)
+        settled(strong, weak)
         before = [strong.said, weak.said]
         with inside(first):
             flood = subprocess.run([sys.executable, "-m", "tests.pair.flooding", "2"], capture_output=True, check=True)

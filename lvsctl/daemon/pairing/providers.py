@@ -9,7 +9,6 @@ from typing import Protocol
 from lvsctl.daemon.ground import KernelGround
 from lvsctl.daemon.pairing import said
 from lvsctl.errors import KernelError, LvsctlError
-from lvsctl.kernel.addresses import Addresses
 from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
@@ -34,21 +33,6 @@ class OpenGround(Ground, Protocol):
         """Release what it holds."""
 
 
-class Grounded(KernelGround):
-    """The kernel's ground, which can also be asked once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._looked = Addresses()
-
-    async def look(self, name: str) -> Interface | None:
-        return await self._looked.look(name)
-
-    async def close(self) -> None:
-        await self._looked.close()
-        await super().close()
-
-
 class Providers:
     """directory: in which they keep what outlives a restart.
 
@@ -56,7 +40,7 @@ class Providers:
     """
 
     def __init__(self, directory: Path, ground: OpenGround | None = None) -> None:
-        self.ground = Grounded() if ground is None else ground
+        self.ground = KernelGround() if ground is None else ground
         self._apart = ground is None
         self.role_file = directory / "role.json"
         self._numbers = directory / "vrrp-numbers"

@@ -133,17 +133,17 @@ class Keeper:
         stale = {role for role in want if index is not None and self._began.get(role) != index}
         found = await self._ipvs.sync_daemons()
         ought = moves(syncing, want, found, stale=stale)
-        wrong = dict(ought.foreign) | await self._carry_out(ought, index)
+        wrong = dict(ought.foreign) | await self._carry_out(syncing, ought, index)
         self._running = tuple(await self._ipvs.sync_daemons() if ought.stop or ought.start else found)
         if interface is None:
             why = f"there is no interface {syncing.interface} for the sync daemon: create it, or correct the name"
             wrong = dict.fromkeys(want, why) | wrong
         return wrong
 
-    async def _carry_out(self, ought: Moves, index: int | None) -> dict[SyncRole, str]:
+    async def _carry_out(self, syncing: Syncing, ought: Moves, index: int | None) -> dict[SyncRole, str]:
         wrong: dict[SyncRole, str] = {}
         if SyncRole.MASTER in ought.stop:
-            await self._copy_youngest()
+            await self._copy_youngest(syncing)
         for role in ought.stop:
             self._began.pop(role, None)
             refusal = await self._stopped(role)
@@ -159,13 +159,11 @@ class Keeper:
                 self._began[daemon.role] = index
         return wrong
 
-    async def _copy_youngest(self) -> None:
+    async def _copy_youngest(self, syncing: Syncing) -> None:
         """What the kernel's master has gathered goes with it, whatever it is stopped for."""
-        if self._syncing is None:
-            return
         try:
             async with asyncio.timeout(HASTE):
-                await copy_youngest(self._ipvs, self._syncing)
+                await copy_youngest(self._ipvs, syncing)
         except (KernelError, OSError) as error:  # TimeoutError is one
             log.warning("the youngest connections are not copied", error=str(error) or "it takes too long")
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from lvsctl.daemon.ground import KernelGround
 from lvsctl.daemon.pairing import syncing
-from lvsctl.daemon.pairing.providers import Grounded
 from lvsctl.daemon.pairing.syncing import Keeper
 from lvsctl.events import Event
 from lvsctl.kernel.netlink import NetlinkIpvs
@@ -48,7 +48,7 @@ async def test_they_follow_the_role_and_the_interface(ipvs: NetlinkIpvs, monkeyp
     monkeypatch.setattr(syncing, "LOOK", 0.1)
     monkeypatch.setattr(syncing, "AGAIN", 0.1)
     events: list[Event] = []
-    ground = Grounded()
+    ground = KernelGround()
     keeper = Keeper(ipvs, ground.look, events.append)
     keeper.take(Syncing("eth9", 7))
     for _ in range(5):  # a daemon that is just starting refuses to be stopped
