@@ -41,15 +41,17 @@ def wait(
 ) -> tuple[float, str]:
     """Seconds until this director was active for nothing and another for everything; and who that is.
 
-    An instance is with the other where that says so or is heard as the active one. A daemon that does not answer for a
-    while is waited for, too. Raises NobodyElse at the deadline, and LvsctlError when somebody ends the waiting.
+    An instance is with the other where that has said so since the handover, or is heard as the active one. A daemon
+    that does not answer for a while is waited for, too. Raises NobodyElse at the deadline, and LvsctlError when
+    somebody ends the waiting.
     """
     began, left = clock(), "the daemon does not answer"
     try:
         while True:
             try:
+                waited = clock() - began
                 pair = _pair(socket)
-                left = missing(pair, held)
+                left = missing(pair, held, waited)
             except DaemonUnreachable:
                 if clock() - began >= timeout:
                     raise
@@ -63,15 +65,19 @@ def wait(
         raise LvsctlError("no longer waiting: what was handed over stays so") from error
 
 
-def missing(pair: Json, held: Held) -> str:
+def missing(pair: Json, held: Held, waited: float) -> str:
     """What is not yet as it ought to be after a failover, "" for nothing.
 
-    held: before it. A transition is told when the addresses are gone, which is a moment after the role is another.
+    held: before it; waited: seconds since then. A transition is told when the addresses are gone, which is a moment
+    after the role is another. What the peer said before it is no word on this handover: it may have been active until
+    it was preempted, or fell silent, just then.
     """
     still = [one["name"] for one in pair["instances"] if one["role"] == "active" or _is_leaving(one, held)]
     if still:
         return f"this director is still active for {', '.join(still)}"
-    alone = [one["name"] for one in pair["instances"] if not _is_elsewhere(one)]
+    peer = pair["peer"]
+    asked = peer is not None and peer["heard"] is not None and peer["heard"] < waited
+    alone = [one["name"] for one in pair["instances"] if not _is_elsewhere(one, asked=asked)]
     return f"nobody is known to be active for {', '.join(alone)}" if alone else ""
 
 
@@ -79,8 +85,8 @@ def _is_leaving(instance: Json, held: Held) -> bool:
     return instance["name"] in held and held[instance["name"]] == instance["since"]
 
 
-def _is_elsewhere(instance: Json) -> bool:
-    peer = instance["peer"]
+def _is_elsewhere(instance: Json, *, asked: bool) -> bool:
+    peer = instance["peer"] if asked else None
     return instance["neighbour"] is not None or (peer is not None and peer["role"] == "active")
 
 

@@ -155,8 +155,9 @@ class State:
     """Everything that an instance remembers.
 
     timer: when Tick is due; None: it waits for something else. interval: of the active router (Active_Adver_Interval).
-    sent: when the last advert went out; of use while active. rival, heard: who was heard last, and when. preempt_at:
-    from when on the active router of lower priority is not respected. stay: see GiveUp. released: priority 0 was heard.
+    sent: when the last advert went out; of use while active. rival, heard: who was heard last, and when; anew: in this
+    phase, or by what began it. preempt_at: from when on the active router of lower priority is not respected.
+    stay: see GiveUp. released: priority 0 was heard.
     due: nobody is active, and the sync group may take over. contested: the link may have been told of a rival.
     doubtful: it has slept, and listens first.
     """
@@ -170,6 +171,7 @@ class State:
     sent: float = 0.0
     rival: Address | None = None
     heard: float = 0.0
+    anew: bool = False
     preempt_at: float | None = None
     stay: bool = False
     released: bool = False

@@ -105,7 +105,7 @@ def patience(me: Instance, state: State) -> float:
 
 
 def _heard(me: Instance, state: State, heard: Heard, now: float) -> Result:
-    aware = replace(state, rival=heard.advert.source, heard=now)
+    aware = replace(state, rival=heard.advert.source, heard=now, anew=True)
     match state.phase:
         case Phase.ACTIVE:
             return _heard_active(me, aware, heard, now)
@@ -236,7 +236,8 @@ def _activate(me: Instance, state: State, why: Why, now: float) -> Result:
 
 def _yield(me: Instance, state: State, why: Why, advert: Advert, now: float) -> Result:
     """To a router that is active: no farewell, which would set a third one off."""
-    return _stand_by(me, state, now, interval=advert.interval), (Became(Role.STANDBY, why),)
+    behind = replace(_stand_by(me, state, now, interval=advert.interval), anew=True)
+    return behind, (Became(Role.STANDBY, why),)
 
 
 def _stand_by(me: Instance, state: State, now: float, *, interval: float | None = None, stay: bool = False) -> State:

@@ -271,14 +271,15 @@ HEARD = {"neighbour": {"address": "192.0.2.3", "priority": 120}, "peer": None}
 
 
 def test_failover_waits(run: Run, daemon: Daemon) -> None:
-    found = iter([pair(), pair(), pair(elsewhere())])
+    asked = peer(heard=0.1)  # while it waited, not before
+    found = iter([pair(), pair(elsewhere(), peer=asked), pair(elsewhere(), peer=asked)])
     listener = daemon({"POST /v1/pair/failover": {"overruled": []}})
     answer = listener._answer
 
-    def asked(request: bytes) -> bytes:
+    def given(request: bytes) -> bytes:
         return http(next(found)) if request.startswith(b"GET") else answer(request)  # type: ignore[operator]
 
-    listener._answer = asked
+    listener._answer = given
     result = run("failover", "--wait", "--socket", listener.path)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("192.0.2.3:10588 is active after 0.")
@@ -326,7 +327,22 @@ def test_nothing_is_waited_for_where_nothing_tells(run: Run, daemon: Daemon, pro
     ],
 )
 def test_what_is_missing(found: list[Json], why: str) -> None:
-    assert taking_over.missing(pair(*found), HELD) == why
+    assert taking_over.missing(pair(*found), HELD, 1.0) == why
+
+
+@pytest.mark.parametrize(
+    ("sentence", "seen", "counts"),
+    [
+        ("it was asked since", peer(heard=0.999), True),
+        ("it was asked before the handover, and may have yielded to this director just then", peer(heard=1.0), False),
+        ("it was never heard", peer(heard=None), False),
+    ],
+)
+def test_what_the_peer_said_before_the_handover_does_not_count(sentence: str, seen: Json, *, counts: bool) -> None:
+    why = taking_over.missing(pair(elsewhere(), peer=seen), HELD, 1.0)
+    assert why == ("" if counts else "nobody is known to be active for web4"), sentence
+    heard = elsewhere(neighbour=HEARD["neighbour"])
+    assert taking_over.missing(pair(heard, peer=seen), HELD, 1.0) == "", "adverts are no hearsay"
 
 
 class Slow:

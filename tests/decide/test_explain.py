@@ -74,10 +74,11 @@ def evidence(
     ladder: Ladder | None = None,
     now: float = 61.0,
     overrides: tuple[Override, ...] = (),
+    resting: bool = False,
 ) -> Evidence:
     """As after one round that decided over `have` and has not been carried out."""
     ladder = ladder or Ladder()
-    want = desired(wanted, health, have, ladder=ladder, overrides=overrides)
+    want = desired(wanted, health, have, ladder=ladder, overrides=overrides, resting=resting)
     plan = diff(want.table, have, owned=set(), why=want.why)
     withheld = guard(plan, wanted, have, health, by_health=want.by_health).withheld
     [one, *_] = wanted.services.values()
@@ -358,6 +359,52 @@ def test_a_server_of_a_service_that_is_not_made() -> None:
     )
     assert said(of_server(refused, 1), "pools") == ["none is in use: the service is refused"]
     assert said(of_server(refused, 1), "kernel") == ["has it not; the newest round wanted nothing of this service"]
+
+
+RESTS = "standby: idle, and this director is not the active one"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found", "answer", "servers"),
+    [
+        (
+            "the director stands by, and keeps no table meanwhile",
+            evidence(spec(shop()), healths("UDU"), {}, resting=True),
+            f"idle: {RESTS}",
+            [
+                "is not in the table: the service is idle; up: L7OK 200 OK",
+                "is not in the table: the service is idle; down: L4CON connection refused",
+                "is not in the table: the service is idle; up: L7OK 200 OK",
+            ],
+        ),
+        (
+            "it has just come to stand by, and no round has been since",
+            evidence(spec(shop()), healths("UDU"), {VIP: entry({1: 5, 3: 1}, "hprio")}, resting=True),
+            f"ok: {RESTS}",
+            [
+                "has weight 5: up: L7OK 200 OK",
+                "is not in the table: down: L4CON connection refused",
+                "has weight 1: up: L7OK 200 OK",
+            ],
+        ),
+        (
+            "one has not answered yet",
+            evidence(spec(shop()), healths("UNU"), {}),
+            "waiting: waiting for the first word of 1 check",
+            [
+                "is not in the table: the service is waiting; up: L7OK 200 OK",
+                "is not in the table: the service is waiting; no answer yet",
+                "is not in the table: the service is waiting; up: L7OK 200 OK",
+            ],
+        ),
+    ],
+)
+def test_each_server_of_a_service_that_is_not_made(
+    sentence: str, found: Evidence, answer: str, servers: list[str]
+) -> None:
+    told = of_service(found)
+    assert told.answer == f"web (tcp 192.0.2.1:80) is {answer}", sentence
+    assert [says for n in (1, 2, 3) for says in said(told, str(real(n)))] == servers, sentence
 
 
 def test_before_the_first_round() -> None:

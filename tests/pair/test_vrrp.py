@@ -73,6 +73,7 @@ STANDBY, ACTIVE = Role.STANDBY, Role.ACTIVE
 OWNS = me(priority=OWNER)
 KEEPS = me(preempt=False)
 DELAYED = me(preempt_delay=10.0)
+ORDER = (5, GiveUp(Why.ORDERED, stay=True))
 
 
 @pytest.mark.parametrize(
@@ -294,6 +295,25 @@ def test_who_gave_up_stays_behind_a_weaker_active_until_it_falls_silent() -> Non
     state, actions = step(V3, state, Tick(), 139 + DOWN)
     assert actions == TAKES
     assert not state.stay
+
+
+@pytest.mark.parametrize(
+    ("sentence", "story", "anew"),
+    [
+        ("a standby hears an active", [(0, Start()), (1, hear(120))], True),
+        ("it falls silent, and we take over", [(0, Start()), (1, hear(120)), (1 + DOWN, Tick())], False),
+        ("we preempt a weaker one", [(0, Start()), (2, hear(90)), (DOWN, Tick())], False),
+        ("it has not noticed yet", [(0, Start()), (DOWN, Tick()), (4, hear(90))], True),
+        ("and we hand over to it before it speaks again", [(0, Start()), (DOWN, Tick()), (4, hear(90)), ORDER], False),
+        ("it speaks", [(0, Start()), (DOWN, Tick()), (4, hear(90)), ORDER, (6, hear(90))], True),
+        ("we yield to who is stronger", [(0, Start()), (DOWN, Tick()), (4, hear(120))], True),
+        ("in fault nobody is heard", [(0, Start()), (1, hear(120)), (2, Unfit(Cause.CARRIER)), (3, hear(120))], False),
+    ],
+)
+def test_whether_who_was_heard_last_was_heard_in_this_phase(
+    sentence: str, story: list[tuple[float, Event]], *, anew: bool
+) -> None:
+    assert after(V3, *story)[0].anew is anew, sentence
 
 
 def test_who_gave_up_and_is_not_followed_is_active_again() -> None:

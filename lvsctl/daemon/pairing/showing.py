@@ -103,9 +103,12 @@ class Sight:
         )
 
     def _neighbour(self, report: Report) -> Neighbour | None:
-        """Who fell silent, or said farewell, is none."""
+        """Who fell silent, or said farewell, is none; nor who was heard before this director's newest transition.
+
+        Whom it preempted is silent for its own reasons: after a failover that one counts when it speaks again.
+        """
         state, heard = report.state, report.heard
-        if heard is None or not heard.priority or self.now - state.heard > SILENT * state.interval:
+        if heard is None or not heard.priority or not state.anew or self.now - state.heard > SILENT * state.interval:
             return None
         return Neighbour(heard.source, heard.priority)
 

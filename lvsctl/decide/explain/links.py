@@ -8,7 +8,10 @@ from lvsctl.decide.explain.evidence import Evidence, Link, state
 from lvsctl.decide.ladder import lacks, stand_in, there_now
 from lvsctl.decide.plan import SWITCH_MOMENT
 from lvsctl.decide.seats import pool_in_use
-from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Role, Service
+from lvsctl.model import PRIORITY_SCHEDULERS, RealKey, Role, Service, ServiceState
+
+UNMADE = frozenset({ServiceState.REFUSED, ServiceState.WAITING, ServiceState.IDLE})
+"""States in which no server of a service enters the table, whatever its checks say."""
 
 
 def scheduler(evidence: Evidence, service: Service) -> Link:
@@ -53,10 +56,10 @@ def soft_thresholds(service: Service, *, limited: bool) -> Iterator[Link]:
         )
 
 
-def standing(evidence: Evidence, service: Service) -> tuple[str, str]:
+def standing(evidence: Evidence, service: Service) -> tuple[ServiceState, str]:
     """As `state`, with what keeps a service from being made."""
     found, why = state(service, evidence.desired, evidence.have.get(service.key))
-    if found == "waiting":
+    if found is ServiceState.WAITING:
         why = next((f"the kernel {link.says}" for link in refused(evidence, service, None)), why)
     return found, why
 

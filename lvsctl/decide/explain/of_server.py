@@ -27,7 +27,7 @@ def _reason(evidence: Evidence, service: Service, server: Server) -> str:
     if held:
         return held
     found, why = links.standing(evidence, service)
-    if found in ("refused", "waiting", "idle"):
+    if found in links.UNMADE:
         return f"the service is {found}: {why}"
     failed = next((f"the kernel {link.says}" for link in links.refused(evidence, service, server.key)), "")
     return failed or evidence.why(service.key, server.key)

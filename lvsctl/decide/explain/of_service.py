@@ -57,8 +57,12 @@ def _kernel(evidence: Evidence, service: Service) -> str:
 
 
 def _servers(evidence: Evidence, service: Service) -> Iterator[Link]:
+    """That its checks pass is no reason for a server to be out of the table: that its service is not made is one."""
+    found, _ = links.standing(evidence, service)
+    unmade = f"the service is {found}" if found in links.UNMADE else ""
     for pool in service.pools:
         for server in pool.servers:
-            why = evidence.why(service.key, server.key)
+            out = unmade if evidence.found(service.key, server.key) is None else ""
+            reasons = "; ".join(filter(None, (out, evidence.why(service.key, server.key))))
             where = links.place(evidence, service, server.key)
-            yield Link(str(server.key), f"{where}: {why}" if why else where)
+            yield Link(str(server.key), f"{where}: {reasons}" if reasons else where)

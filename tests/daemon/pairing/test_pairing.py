@@ -13,6 +13,7 @@ from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Followed, PairSpec, Provider, Role
 from lvsctl.pair.keepalived import Notice
+from lvsctl.pair.packet import Codec
 from tests.daemon.pairing.scene import FAST, VIP, Scene, playing, until, vrrp
 from tests.pair.linked import Link
 from tests.pair.making import THEIRS
@@ -67,6 +68,35 @@ async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:
         await until(lambda: one.role() is Role.STANDBY and two.role() is Role.ACTIVE)
         with pytest.raises(LvsctlError, match=r"^this director is not active: hand over on the other one$"):
             await one.failover()
+
+
+async def test_whom_this_director_took_over_from_is_no_neighbour_until_it_speaks_again(
+    tmp_path: Path, link: Link
+) -> None:
+    """Its adverts are so slow that it does not fall silent for the whole of the test, nor speaks more than once."""
+    slow = replace(FAST, interval=5.0)
+    theirs = Codec(replace(slow, source=THEIRS))
+    [weaker] = theirs.encode(90)
+    async with playing(Scene(tmp_path, vrrp(slow))) as two:
+
+        def seen() -> bool:
+            view = two.view()
+            return bool(view and view.instances[0].neighbour)
+
+        await until(lambda: two.role() is Role.STANDBY and bool(link.ports))
+        link.carry(weaker)
+        await until(seen, "it is heard while this one stands by")
+        [farewell] = theirs.encode(0)
+        link.carry(farewell)
+        await until(lambda: two.role() is Role.ACTIVE)
+        assert not seen()
+        link.carry(weaker)
+        await until(seen, "it speaks although this one is active")
+        await two.failover()
+        await until(lambda: two.role() is Role.STANDBY)
+        assert not seen(), "what it said before the failover is no sign that it has taken over"
+        link.carry(weaker)
+        await until(seen, "now it has")
 
 
 async def test_the_said_role_is_kept_over_restarts(tmp_path: Path) -> None:
