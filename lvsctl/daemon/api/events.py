@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.stream import KEPT, Reader
 from lvsctl.daemon.told import told_json
 from lvsctl.decide.about import About, about
+from lvsctl.decide.explain.subject import NoSuchSubject
 from lvsctl.model import Told
 from lvsctl.model.moment import rfc3339
 
@@ -42,24 +44,24 @@ async def follow(request: web.Request) -> web.StreamResponse:
     """The records that are kept, then new ones as they come."""
     daemon = request.app[DAEMON]
     since, limit = number(request, "since", 0), number(request, "limit", KEPT)
-    subject = _subject(daemon, request.query["service"]) if "service" in request.query else None
+    asked = _Asked(daemon, request.query.get("service"))
     response = web.StreamResponse(headers={"Content-Type": LINES, STARTED: rfc3339(daemon.started)})
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(None) as patience:
             with daemon.stream.follow(lambda: patience.reschedule(loop.time() + LAST_WORD)) as reader:
-                kept = [told for told in daemon.stream.since(since) if _is_about(told, subject)]
+                kept = [told for told in daemon.stream.since(since) if asked.is_about(told)]
                 await response.prepare(request)
                 await _write(response, kept[len(kept) - min(limit, len(kept)) :])
                 if request.query.get("follow") == "1":
-                    await _go_on(request, response, reader, subject)
+                    await _go_on(request, response, reader, asked)
     except TimeoutError:  # it does not even read that it was too slow
         if request.transport is not None:
             request.transport.abort()
     return response
 
 
-async def _go_on(request: web.Request, response: web.StreamResponse, reader: Reader, subject: About | None) -> None:
+async def _go_on(request: web.Request, response: web.StreamResponse, reader: Reader, asked: _Asked) -> None:
     """Until the daemon stops, or the reader is too slow, or gone."""
     while request.transport is not None:
         try:
@@ -69,7 +71,7 @@ async def _go_on(request: web.Request, response: web.StreamResponse, reader: Rea
             continue
         if not news:
             break
-        await _write(response, [told for told in news if _is_about(told, subject)])
+        await _write(response, [told for told in news if asked.is_about(told)])
         await asyncio.sleep(0)  # writing waits for nobody while there is room in the buffers
     if reader.dropped:
         await response.write(_line(_too_slow(reader)))
@@ -89,14 +91,34 @@ def _too_slow(reader: Reader) -> Json:
     return {"number": reader.last, "event": "dropped", "level": "warning", "message": words}
 
 
-def _subject(daemon: Daemon, words: str) -> About:
-    kept = daemon.stream.since(0)
-    return about(daemon.world.spec, words, lambda one: any(_is_about(told, one) for told in kept))
+class _Asked:
+    """What a reader wants to hear of: by the words of the question, as the conf.d in force understands them.
+
+    A reload may bring servers. What it takes out of conf.d stays what it was. words: None for everything. Raises
+    NoSuchSubject.
+    """
+
+    def __init__(self, daemon: Daemon, words: str | None) -> None:
+        self._world = daemon.world
+        self._words = words
+        self._spec = daemon.world.spec
+        kept = daemon.stream.since(0)
+        self._about = None
+        if words is not None:
+            self._about = about(self._spec, words, lambda one: any(_tells(one, told) for told in kept))
+
+    def is_about(self, told: Told) -> bool:
+        """Whether this is to be told."""
+        if self._about is None or self._words is None:
+            return True
+        if self._spec is not self._world.spec:
+            self._spec = self._world.spec
+            with contextlib.suppress(NoSuchSubject):
+                self._about = about(self._spec, self._words, lambda _: False)
+        return _tells(self._about, told)
 
 
-def _is_about(told: Told, subject: About | None) -> bool:
-    if subject is None:
-        return True
+def _tells(subject: About, told: Told) -> bool:
     record = told.record
     order = str(record.fields.get("subject", ""))
     return subject.tells(service=record.service, pool=record.pool, server=record.server, order=order)

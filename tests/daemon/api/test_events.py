@@ -83,6 +83,35 @@ async def test_an_order_about_a_server_wherever_it_is_is_about_each_service_that
         assert [one["event"] for one in told] == ["override_set"]
 
 
+async def test_who_follows_a_service_hears_of_servers_that_a_reload_brings(asked: Asked, tmp_path: Path) -> None:
+    """And goes on to hear of what a reload takes out of conf.d."""
+    daemon, http = asked
+
+    def order(address: str) -> int:
+        subject = ServerSubject(None, ip_address(address), None)
+        daemon.tell(OverrideSet(Override(subject, Action.DRAIN, "bob", "", 0)))
+        return daemon.herald.number
+
+    async def reload(name: str, *servers: str) -> None:
+        (tmp_path / "conf.d" / "site.yaml").write_text(
+            conf(service(name, *servers, address="192.0.2.20:1", check="none"))
+        )
+        await daemon.reload()
+
+    async with http.get("/v1/events?service=shop&limit=0&follow=1") as answer:
+        order("127.0.0.12")
+        await reload("shop", "127.0.0.11", "127.0.0.12")
+        wanted = order("127.0.0.12")
+        while (one := (await lines(answer, 1))[0])["event"] != "override_set":
+            assert one["service"] == "shop"
+        assert one["number"] == wanted, "before it was somebody else's"
+        await reload("api", "127.0.0.13")
+        wanted = order("127.0.0.12")
+        while (one := (await lines(answer, 1))[0])["event"] != "override_set":
+            assert one["service"] == "shop"
+        assert one["number"] == wanted
+
+
 @pytest.mark.parametrize("bad", ["x", "-1", "1.5", "", "9" * 16])
 async def test_a_number_that_is_none(asked: Asked, bad: str) -> None:
     async with asked[1].get("/v1/events", params={"since": bad}) as answer:
