@@ -9,6 +9,7 @@ from typing import Never
 import pytest
 
 from lvsctl.daemon import app
+from lvsctl.daemon.api import listener
 from lvsctl.errors import AlreadyRunning, LvsctlError
 from tests.daemon.site import conf, service
 
@@ -71,3 +72,27 @@ def test_the_socket_is_held_before_anything_begins(tmp_path: Path, monkeypatch: 
     with pytest.raises(LvsctlError, match="seen"):
         start(tmp_path, path)
     assert not path.exists(), "it goes with the daemon"
+
+
+@pytest.mark.parametrize("moment", ["chmod", "bind"])
+def test_of_two_that_start_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Nobody answers yet on the socket of one that is just starting: it is no leftover for all that."""
+    path, refused = tmp_path / "lvsctl.sock", list[str]()
+    where = {"chmod": (Path, "chmod"), "bind": (listener, "_bind")}[moment]
+    goes_on = getattr(*where)
+
+    def meanwhile(*given: object) -> None:
+        monkeypatch.setattr(*where, goes_on)
+        with pytest.raises(AlreadyRunning) as caught, listener.held(path, None):
+            pass
+        refused.append(str(caught.value))
+        goes_on(*given)
+
+    with socket.socket(socket.AF_UNIX) as leftover:
+        leftover.bind(str(path))
+    monkeypatch.setattr(*where, meanwhile)
+    with listener.held(path, None), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+    assert refused == [f"another daemon holds {path}: stop it first, or name another with --socket"]
+    with listener.held(path, None):
+        assert path.exists(), "it is free again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import grp
 import os
 import socket
@@ -26,14 +27,43 @@ def held(path: Path, group: int | None) -> Iterator[socket.socket]:
     group: of the socket; None: that of the process, or USUAL. Nobody can connect before its rights are set; who does
     so then waits for somebody to answer. Raises LvsctlError if the path cannot be used, or not be given to the group.
     """
-    _make_room(path)
-    with socket.socket(socket.AF_UNIX) as made:
+    with _alone(path), socket.socket(socket.AF_UNIX) as made:
+        _make_room(path)
         _bind(made, path)
         try:
             _set_up(made, path, group)
             yield made
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """By a lock in a file beside it, which stays: nobody answers yet on the socket of a daemon that is just starting.
+
+    Raises AlreadyRunning while another daemon has the path.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LvsctlError(f"cannot make {path.parent}: {error.strerror}; name another with --socket") from error
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LvsctlError(f"cannot use {lock}: {error.strerror}; name another with --socket") from error
+    try:
+        _lock(handle, path)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(f"another daemon holds {path}: stop it first, or name another with --socket") from error
 
 
 def _bind(made: socket.socket, path: Path) -> None:
@@ -96,10 +126,6 @@ def _name(group: int) -> str:
 
 def _make_room(path: Path) -> None:
     """Remove a socket that nobody answers on; anything else in the way is an error."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LvsctlError(f"cannot make {path.parent}: {error.strerror}; name another with --socket") from error
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise LvsctlError(f"{path} is in the way and is no socket: remove it, or name another with --socket")

@@ -208,3 +208,10 @@ async def test_a_path_too_long_for_a_socket_is_one_line(remembered: Site) -> Non
             async with serving(daemon, path):
                 pass
     assert str(caught.value) == f"cannot listen on {path}: AF_UNIX path too long; name another with --socket"
+
+
+def test_a_lock_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "s.lock").mkdir()
+    with pytest.raises(LvsctlError) as caught, held(tmp_path / "s", None):
+        pass
+    assert str(caught.value) == f"cannot use {tmp_path / 's.lock'}: Is a directory; name another with --socket"
