@@ -26,27 +26,35 @@ def render(notification: Notification) -> tuple[dict[str, Any], ...]:
     events: list[dict[str, Any]] = []
     for alert in notification.alerts:
         if alert.firing or alert.fingerprint in notification.begun:
-            events.append(_event(alert, "trigger"))
+            events.append(_event(alert, "trigger", alert.starts_at))
         if not alert.firing or notification.reason is Reason.TEST:
-            events.append(_event(alert, "resolve"))
+            events.append(_event(alert, "resolve", alert.starts_at if alert.ends_at is None else alert.ends_at))
     return tuple(events)
 
 
-def _event(alert: Alert, action: str) -> dict[str, Any]:
-    event = {"event_action": action, "dedup_key": f"lvsctl/{alert.fingerprint}"[:DEDUP_KEY]}
-    return event if action == "resolve" else event | {"client": "lvsctl", "payload": _payload(alert)}
+def _event(alert: Alert, action: str, at: float) -> dict[str, Any]:
+    """at: the moment of which it tells, Unix time."""
+    key = f"lvsctl/{alert.fingerprint}"[:DEDUP_KEY]
+    return {"event_action": action, "dedup_key": key, "client": "lvsctl", "payload": _payload(alert, at)}
 
 
-def _payload(alert: Alert) -> dict[str, Any]:
-    told = (*alert.annotations, *alert.labels)
+def _payload(alert: Alert, at: float) -> dict[str, Any]:
+    told = (*_times(alert), *alert.annotations, *alert.labels)
     optional = {"component": alert.label("service"), "group": alert.label("pool"), "class": alert.name}
     return {
         "summary": cut(one_line(alert.summary), SUMMARY) or alert.name,
         "source": alert.label("server") or alert.label("director") or "lvsctl",
         "severity": str(alert.severity),
-        "timestamp": rfc3339(alert.starts_at),
+        "timestamp": rfc3339(at),
         "custom_details": {name: cut(text, _NOTE) for name, text in told[:_FACTS]},
     } | {name: cut(text, SUMMARY) for name, text in optional.items() if text}
+
+
+def _times(alert: Alert) -> tuple[tuple[str, str], ...]:
+    """Both, of what is over: it may be told hours later, and what becomes of timestamps is up to who shows them."""
+    if alert.ends_at is None:
+        return ()
+    return (("starts_at", rfc3339(alert.starts_at)), ("ends_at", rfc3339(alert.ends_at)))
 
 
 def requests(notification: Notification, service: PagerDuty) -> tuple[Request, ...]:

@@ -18,9 +18,10 @@ from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.decide.alerting.happening import Standing
 from lvsctl.errors import ConfigError
-from lvsctl.model import Alerting, Matcher, MatchOp, Silence, Told
+from lvsctl.model import Alerting, Matcher, MatchOp, Silence, Status, Told
 from lvsctl.notify.delivery import Delivery
 from tests.daemon.site import Servers, Site, conf, service
+from tests.notify.made import held
 from tests.notify.server import Misbehaving, status
 
 A, B = "127.0.0.11", "127.0.0.12"
@@ -254,6 +255,34 @@ async def test_a_receiver_that_cannot_be_told_is_an_alert_for_others_only(
         ended = [line for line in await heard(receiver, 4) if line.startswith("resolved")]
         assert sorted(ended) == ["resolved DeliveryFailed", f"resolved ServerDown {A}"]
     await broken.close()
+
+
+async def test_what_was_over_before_pagerduty_could_be_told_is_an_incident_there_that_is_closed(
+    site: Site, servers: Servers, receiver: Misbehaving
+) -> None:
+    receiver.otherwise = status(503)
+    await shop(site, servers, url := await receiver.start())
+    pagerduty = f"hook: {{pagerduty: {{routing_key: {'k' * 32}, url: {url}/}}}}"
+    site.write(alerts(url).replace(f"hook: {{webhook: {url}/}}", pagerduty), "alerts.yaml")
+    async with site.running() as daemon:
+        await site.ready()
+        await servers.kill(A)
+        await settled(daemon, "ServerDown")
+        async with asyncio.timeout(SOON):
+            await receiver.until(1)
+        await servers.start(A)
+        async with asyncio.timeout(SOON):
+            while [*held(site.folder / "alerts" / "hook.jsonl").waiting.values()][-1].status != Status.RESOLVED:
+                await asyncio.sleep(0.02)
+        assert {one.json()["event_action"] for one in receiver.heard} == {"trigger"}, "and none of these was taken"
+        receiver.otherwise = status(202)
+        before = len(receiver.heard)
+        await taken(daemon)
+    told = [one.json() for one in receiver.heard[before:]]
+    assert [one["event_action"] for one in told][-2:] == ["trigger", "resolve"]
+    began, ended = told[-2:]
+    assert began["dedup_key"] == ended["dedup_key"]
+    assert began["payload"]["timestamp"] < ended["payload"]["timestamp"]
 
 
 async def test_a_test_says_what_came_of_it(site: Site, servers: Servers, receiver: Misbehaving) -> None:

@@ -209,6 +209,13 @@ def test_pagerduty_opens_and_closes_by_the_same_key() -> None:
     assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
     assert opened["dedup_key"] == closed["dedup_key"]
     assert opened["payload"]["source"] == "a" and opened["payload"]["component"] == "shop"
+    assert opened["payload"]["timestamp"] == "2026-09-21T14:13:20.000Z"
+    assert "ends_at" not in opened["payload"]["custom_details"]
+    assert closed["payload"] == opened["payload"] | {
+        "timestamp": "2026-09-21T14:13:25.000Z",
+        "custom_details": opened["payload"]["custom_details"]
+        | {"starts_at": "2026-09-21T14:13:20.000Z", "ends_at": "2026-09-21T14:13:25.000Z"},
+    }
 
 
 def test_pagerduty_hears_of_the_beginning_of_what_is_over_if_it_never_did() -> None:
@@ -220,7 +227,11 @@ def test_pagerduty_hears_of_the_beginning_of_what_is_over_if_it_never_did() -> N
         ("resolve", True),
         ("resolve", False),
     ]
-    assert events[0]["payload"]["timestamp"] == "2026-09-21T14:13:20.000Z"
+    times = {"starts_at": "2026-09-21T14:13:20.000Z", "ends_at": "2026-09-21T14:13:25.000Z"}
+    stamps = [event["payload"]["timestamp"] for event in events]
+    assert stamps == [times["starts_at"], times["ends_at"], times["ends_at"]]
+    for event in events:
+        assert times.items() <= event["payload"]["custom_details"].items(), "whichever of them is read"
 
 
 def test_pagerduty_is_not_left_with_an_incident_by_a_test() -> None:
