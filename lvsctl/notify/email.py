@@ -23,13 +23,13 @@ from lvsctl.model import Alert, Email, MailSecurity, Notification
 from lvsctl.notify.aside import aside, connected, own_name
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.trust import in_words, trust
-from lvsctl.notify.words import cut, details, firing_first, headline, in_turn, left_out, one_line, title
+from lvsctl.notify.words import cut, details, firing_first, headline, in_turn, one_line, title
 
 SUBJECT = 200
 """Characters of a subject."""
 
 SHOWN = 200
-"""Alerts in one mail."""
+"""Alerts that are in a mail with all that is known of them. Of the others it has a line each."""
 
 _LINE = 500
 _TOO_LONG = 552  # the one 5yz that speaks of a full mailbox, not of this message (RFC 5321, 4.2.3)
@@ -82,10 +82,10 @@ def _message_id(of: str, domain: str) -> str:
 
 
 def _text(notification: Notification) -> str:
-    shown = firing_first(in_turn(notification.alerts)[:SHOWN])
-    paragraphs = [one_line(title(notification)), *(_paragraph(alert) for alert in shown)]
-    if missing := left_out(notification.alerts, shown):
-        paragraphs.append(missing)
+    alerts = in_turn(notification.alerts)
+    paragraphs = [one_line(title(notification)), *(_paragraph(alert) for alert in firing_first(alerts[:SHOWN]))]
+    if brief := firing_first(alerts[SHOWN:]):
+        paragraphs.append("\n".join(cut(headline(alert), _LINE) for alert in brief))
     return "\n\n".join(paragraphs) + "\n"
 
 

@@ -72,14 +72,14 @@ def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Se
             letters = partial(_to_cluster, cluster, client, today, deadline)
             return Sender("alertmanager", where, letters, 0.0, renew=RESEND)
         case Slack() as channel:
-            where, one = host(channel.url), partial(slack.request, slack=channel)
-            return _posting("slack", where, lambda told: (one(told),), client=client, deadline=deadline, pace=1.0)
+            where, each = host(channel.url), partial(slack.requests, slack=channel)
+            return _posting("slack", where, each, client=client, deadline=deadline, pace=1.0)
         case PagerDuty() as service:
             where, each = urlsplit(service.url).hostname or "", partial(pagerduty.requests, service=service)
             return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5)
         case Teams() as team:
-            where, card = host(team.url), partial(teams.request, teams=team)
-            return _posting("teams", where, lambda told: (card(told),), client=client, deadline=deadline, pace=0.5)
+            where, each = host(team.url), partial(teams.requests, teams=team)
+            return _posting("teams", where, each, client=client, deadline=deadline, pace=0.5)
         case Email() as mail:
             return Sender("email", mail.host, partial(_mails, mail, _Within(deadline, mail.host)), 1.0)
         case Program() as started:

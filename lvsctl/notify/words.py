@@ -65,11 +65,3 @@ def in_turn(alerts: Sequence[Alert]) -> list[Alert]:
 def firing_first(alerts: Iterable[Alert]) -> list[Alert]:
     """Those that fire, then those that ended, as people read them."""
     return sorted(alerts, key=lambda one: not one.firing)
-
-
-def left_out(alerts: Sequence[Alert], shown: Sequence[Alert]) -> str:
-    """What is said where alerts had no room; "" where all had."""
-    firing = sum(one.firing for one in alerts) - sum(one.firing for one in shown)
-    ended = len(alerts) - len(shown) - firing
-    counts = [f"{count} {state}" for count, state in ((firing, "firing"), (ended, "resolved")) if count]
-    return f"left out of this message: {' and '.join(counts)}" if counts else ""

@@ -58,6 +58,16 @@ def test_what_it_looks_like() -> None:
     )
 
 
+def test_of_hundreds_some_are_told_in_full_and_each_in_a_line() -> None:
+    firing, over = [alert(f"f{n}") for n in range(150)], [alert(f"o{n}", ended=5) for n in range(450)]
+    text = read(render(notification(*firing, *over), MAIL)).get_content().replace("\r\n", "\n")
+    for one in (*firing, *over):
+        state = "FIRING" if one.firing else "RESOLVED"
+        assert text.count(f"{state} warning: server {one.label('server')} of shop is down\n") == 1
+    assert text.count("  since: ") == email.SHOWN
+    assert text.endswith("RESOLVED warning: server o449 of shop is down\n")
+
+
 def test_mails_about_one_group_stand_in_one_thread() -> None:
     first, second, other = (
         render(told, MAIL)

@@ -190,9 +190,9 @@ def test_what_is_kept_in_memory_shows_none(name: str) -> None:
         case Alertmanager():
             shown.append(repr(alertmanager.requests(notification(), channel, 0.0)))
         case Slack():
-            shown.append(repr(slack.request(notification(), channel)))
+            shown.append(repr(slack.requests(notification(), channel)))
         case Teams():
-            shown.append(repr(teams.request(notification(), channel)))
+            shown.append(repr(teams.requests(notification(), channel)))
         case PagerDuty():
             shown.append(repr(pagerduty.requests(notification(), channel)))
     for text in shown:

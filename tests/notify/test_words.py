@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvsctl.model import Notification, Reason
-from lvsctl.notify.words import CUT, cut, details, firing_first, headline, in_turn, left_out, one_line, title
+from lvsctl.notify.words import CUT, cut, details, firing_first, headline, in_turn, one_line, title
 from tests.notify.made import alert, notification
 
 
@@ -37,13 +37,6 @@ def test_one_alert() -> None:
         ("server", "a"),
         ("service", "shop"),
     )
-
-
-def test_what_is_left_out() -> None:
-    firing, ended = [alert(str(n)) for n in range(3)], [alert(str(n), ended=1) for n in range(3)]
-    assert left_out(firing, firing) == ""
-    assert left_out(firing, firing[:1]) == "left out of this message: 2 firing"
-    assert left_out([*firing, *ended], firing[:2]) == "left out of this message: 1 firing and 3 resolved"
 
 
 def test_wherever_it_is_cut_some_are_left_of_what_ended() -> None:

@@ -147,7 +147,7 @@ def test_300_transitions_in_a_burst_make_one_message_and_one_more_when_they_end(
 
 
 def test_of_a_group_of_hundreds_every_beginning_and_every_end_is_told() -> None:
-    """What has no room at a receiver is for the receiver's format to say: an incident must not stay open there."""
+    """What has no room in one message its format says in others: an incident must not stay open at the receiver."""
     many = [server_down(number) for number in range(600)]
     desk = Desk().at(0, *many).at(400, *(server_up(number) for number in range(550))).until(9000)
     first, second = desk.sent[:2]
