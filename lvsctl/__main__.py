@@ -1,6 +1,17 @@
-"""`python -m lvsctl`: the command line without the installed script."""
+"""The program: `python -m lvsctl`, and what the installed script calls."""
 
-from lvsctl.cli import main
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status; ^C is one line even while it is still loaded."""
+    try:
+        from lvsctl.cli import main as run  # noqa: PLC0415
+
+        run()
+    except KeyboardInterrupt:
+        raise SystemExit("\nlvsctl: interrupted") from None
+
 
 if __name__ == "__main__":
     main()

@@ -132,7 +132,9 @@ def _talking(path: str, timeout: float) -> Iterator[None]:
 
 
 def _request(method: str, resource: str, body: Json | None) -> bytes:
-    said = b"" if body is None else json.dumps(body).encode()
+    said = (
+        b"" if body is None else json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    )  # not all of argv is text
     form = "" if body is None else "Content-Type: application/json\r\n"
     head = f"{method} {resource} HTTP/1.0\r\nHost: lvsctl\r\n{form}Content-Length: {len(said)}\r\n\r\n"
     return head.encode() + said

@@ -78,6 +78,13 @@ def test_drain(run: Run, daemon: Daemon) -> None:
     }
 
 
+def test_bytes_that_are_no_text_are_the_subject_of_nothing(run: Run, daemon: Daemon) -> None:
+    listener = daemon({"error": "there is no server `web?`: `lvsctl status` lists them"}, 404)
+    result = run("drain", "--socket", listener.path, "web\udcff")
+    assert (result.exit_code, result.stderr) == (1, "lvsctl: there is no server `web?`: `lvsctl status` lists them\n")
+    assert sent(listener)["subjects"] == ["web?"]
+
+
 def test_disable_several_for_good(run: Run, daemon: Daemon) -> None:
     many = [{"service": "shop", "address": f"192.0.2.{n}", "port": 80} for n in range(1, 8)]
     both = [override(f"shop/{pool}", "disable", servers=many) for pool in ("service", "spare")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lvsctl import __version__
 from lvsctl.cli import client, taking_over
 from lvsctl.cli.client import Answer
 from lvsctl.cli.show_pair import render
@@ -178,9 +179,9 @@ def test_keepalived_notifies(run: Run, daemon: Daemon) -> None:
 
 
 def test_keepalived_is_told_that_it_is_not_understood(run: Run, daemon: Daemon) -> None:
-    path = daemon({"POST /v1/pair/notice": (409, {"error": "no"})}).path
-    result = run("--socket", path, "pair", "notify", "INSTANCE")
-    assert (result.exit_code, result.stderr) == (1, "lvsctl: no\n")
+    answers = {"POST /v1/pair/notice": (422, {"error": "no"}), "GET /v1/status?table=no": {"version": __version__}}
+    result = run("--socket", daemon(answers).path, "pair", "notify", "INSTANCE")
+    assert (result.exit_code, result.stderr) == (2, "lvsctl: no (see 'lvsctl pair notify --help')\n")
 
 
 # --- role -----------------------------------------------------------------------------------------------------------

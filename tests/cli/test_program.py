@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,16 @@ def test_a_reload_asked_for_during_the_start_waits(run: Run, monkeypatch: pytest
     monkeypatch.setattr(app, "run", lambda **_: blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
     assert run("run").exit_code == 0
     assert [signal.SIGHUP in mask for mask in blocked] == [True]
+
+
+def test_interrupted_while_it_is_loaded_it_says_so_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-m", "lvsctl", "status"]
+    here = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", "\nlvsctl: interrupted\n")
+
+
+def test_what_is_installed_can_be_interrupted_like_that() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"lvsctl": "lvsctl.__main__:main"}

@@ -9,18 +9,21 @@ from lvsctl.model import VirtualLink
 
 FOUR = VirtualLink("bond0.7-v4-51", "bond0.7", bytes.fromhex("00005e000133"))
 SIX = VirtualLink("bond0.7-v6-51", "bond0.7", bytes.fromhex("00005e000233"))
+MEND = "`lvsctl doctor` says what mends it"
 STRICT = (
-    "net.ipv4.conf.all.rp_filter = 1 drops what is sent to the virtual MAC on bond0.7-v4-51: "
-    "set it to 0 (and to 1 where it is wanted, by interface), or to 2"
+    "net.ipv4.conf.all.rp_filter is 1: packets to a virtual MAC are dropped, "
+    f"for the way back is by the interface below: {MEND}"
 )
-ANSWERS = (
-    "bond0.7 answers ARP for the addresses on bond0.7-v4-51 too, with a MAC of its own: "
-    "set net.ipv4.conf.bond0/7.arp_ignore = 1"
-)
-ASKS = (
-    "bond0.7 sends ARP from the addresses on bond0.7-v4-51 too, with a MAC of its own: "
-    "set net.ipv4.conf.bond0/7.arp_announce = 2"
-)
+
+
+def answers(value: int) -> str:
+    ours = "it answers ARP for virtual addresses with its own MAC, beside the virtual one"
+    return f"net.ipv4.conf.bond0/7.arp_ignore is {value}: {ours}: {MEND}"
+
+
+def asks(value: int) -> str:
+    ours = "it sends ARP from virtual addresses with its own MAC, beside the virtual one"
+    return f"net.ipv4.conf.bond0/7.arp_announce is {value}: {ours}: {MEND}"
 
 
 @pytest.mark.parametrize(
@@ -33,8 +36,19 @@ ASKS = (
             (),
             "for all",
         ),
-        (FOUR, {"all/rp_filter": 1, "bond0.7/arp_ignore": 0}, (STRICT, ANSWERS, ASKS), "nothing is"),
-        (FOUR, {"bond0.7/arp_ignore": 3, "bond0.7/arp_announce": 1}, (ANSWERS, ASKS), "values that are not enough"),
+        (
+            FOUR,
+            {"all/rp_filter": 1, "bond0.7/arp_ignore": 0, "bond0.7/arp_announce": 0},
+            (STRICT, answers(0), asks(0)),
+            "nothing is",
+        ),
+        (
+            FOUR,
+            {"bond0.7/arp_ignore": 3, "bond0.7/arp_announce": 1},
+            (answers(3), asks(1)),
+            "values that are not enough",
+        ),
+        (FOUR, {"bond0.7/arp_ignore": 4}, (answers(4),), "a value that the kernel takes for 0"),
         (FOUR, {"all/rp_filter": 0}, (), "there is no such interface"),
         (FOUR, {}, (), "nothing can be read"),
         (SIX, {"all/rp_filter": 1, "bond0.7/arp_ignore": 0}, (), "it is another family's"),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from lvsctl.daemon.api.failures import Conflict, NotFound
+from lvsctl.daemon.api.failures import BadRequest, Conflict, NotFound
 from lvsctl.daemon.api.request import DAEMON, body, peer
 from lvsctl.daemon.api.shapes import (
     COUNT,
@@ -32,7 +32,7 @@ from lvsctl.decide.failover import objections
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Provider, Role, Standby, SyncRole
 from lvsctl.model.pair_view import PairView
-from lvsctl.pair.keepalived import from_arguments
+from lvsctl.pair.keepalived import NotUnderstood, from_arguments
 
 _COUNTS: Json = {"type": "object", "additionalProperties": COUNT}
 _HEARD = {"address": TEXT, "priority": COUNT}
@@ -209,9 +209,12 @@ async def notice(request: web.Request) -> web.Response:
     """keepalived's script says what happened; what is no transition is taken, and does nothing."""
     said, _ = await body(request, SaidByKeepalived), _view(request)
     pairing = request.app[DAEMON].pairing
-    with _conflicts():
+    try:
         told = from_arguments(said.arguments)
-        if told is not None:
+    except NotUnderstood as error:
+        raise BadRequest(str(error)) from error
+    if told is not None:
+        with _conflicts():
             pairing.notified(told)
     return _role(pairing.role())
 

@@ -21,7 +21,7 @@ from lvsctl.decide.doctor.facts import Configuration, Daemon, Facts, Finding, Hp
 from lvsctl.decide.doctor.hprio import NAME as HPRIO
 from lvsctl.decide.doctor.judge import judge
 from lvsctl.decide.doctor.network import RULES
-from lvsctl.decide.doctor.pair import needs_of, wanted_sysctls
+from lvsctl.decide.doctor.pair import needs_of, sysctls_of
 from lvsctl.errors import ConfigError, KernelError, LvsctlError
 from lvsctl.kernel.generation import generation_of
 from lvsctl.kernel.ipvs import Ipvs
@@ -83,8 +83,7 @@ async def gather(
 
 def _of_the_pair(spec: Spec | None) -> Iterator[str]:
     if spec is not None and spec.pair is not None:
-        for wanted in wanted_sysctls(needs_of(spec.pair)):
-            yield from (wanted.name, wanted.beside) if wanted.beside else (wanted.name,)
+        yield from sysctls_of(needs_of(spec.pair))
 
 
 def _configuration(path: Path) -> Configuration:

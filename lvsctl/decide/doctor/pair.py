@@ -56,12 +56,18 @@ def wanted_sysctls(needs: PairNeeds) -> tuple[WantedSysctl, ...]:
         wanted.append(WantedSysctl("net.ipv4.conf.all.rp_filter", frozenset("1"), "2", Level.ERROR, harm))
     for interface in needs.virtual:
         below = f"net.ipv4.conf.{interface.replace('.', '/')}"
-        wanted.append(_arp(below, "arp_ignore", frozenset("038"), "1", "it answers ARP for virtual addresses"))
+        wanted.append(_arp(below, "arp_ignore", frozenset("0345678"), "1", "it answers ARP for virtual addresses"))
         wanted.append(_arp(below, "arp_announce", frozenset("01"), "2", "it sends ARP from virtual addresses"))
     for interface in needs.six:
         name = f"net.ipv6.conf.{interface.replace('.', '/')}.disable_ipv6"
         wanted.append(WantedSysctl(name, frozenset("1"), "0", Level.ERROR, "there is no IPv6 for a virtual router"))
     return tuple(wanted)
+
+
+def sysctls_of(needs: PairNeeds) -> Iterator[str]:
+    """The names of all that have to be read for `judge_pair`."""
+    for wanted in wanted_sysctls(needs):
+        yield from (wanted.name, wanted.beside) if wanted.beside else (wanted.name,)
 
 
 def _arp(below: str, setting: str, bad: frozenset[str], good: str, harm: str) -> WantedSysctl:

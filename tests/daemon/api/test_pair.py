@@ -116,7 +116,7 @@ async def test_keepalived_notifies(tmp_path: Path) -> None:
         [instance] = (await ask(http, "GET", "/v1/pair", 200))["instances"]
         assert (instance["role"], instance["priority"]) == ("active", 150)
         why = 'keepalived calls with INSTANCE|GROUP NAME STATE PRIORITY, not with "VI_1 MASTER"'
-        assert await notify("VI_1", "MASTER", status=409) == {"error": why}
+        assert await notify("VI_1", "MASTER", status=422) == {"error": why}
         refused = await ask(http, "POST", "/v1/pair/failover", 409, json={})
         assert refused["error"] == "the role comes from keepalived: to hand over, lower its priority or stop it"
         refused = await ask(http, "POST", "/v1/pair/role", 409, json={"role": "standby"})
