@@ -48,7 +48,7 @@ def expected(socket: str, body: Json | None = None) -> Iterator[None]:
     """What does not have the expected shape comes from a daemon of another version. body: may tell which."""
     try:
         yield
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         theirs = str(body.get("version", UNKNOWN)) if body is not None else version(socket)
         what = f"the daemon's answer (version {theirs}) is not what this lvsctl ({__version__}) expects"
         raise LvsctlError(f"{what}: {_way_out(theirs)}") from error

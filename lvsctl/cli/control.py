@@ -69,12 +69,17 @@ def reload(socket: str) -> int:
 
     If there is anything wrong in it, the problems are shown, nothing changes, and the exit status is 1.
     """
-    from lvsctl.cli import client  # noqa: PLC0415
+    from lvsctl.cli import answers, client  # noqa: PLC0415
 
     answer = client.ask(socket, "POST", "/v1/reload", timeout=RELOAD_TIMEOUT)
-    for line in [*answer.body.get("problems", []), *answer.body.get("warnings", [])]:
-        click.echo(printable(str(line)), err=True)
-    if answer.status == 200 and answer.body.get("ok") is True:
-        click.echo("reloaded")
-        return 0
-    raise LvsctlError("not reloaded: the daemon goes on with the configuration that it had")
+    taken = answer.status == 200
+    if not taken and "problems" not in answer.body:  # it did not come to reading
+        raise answers.refused(socket, "POST", "/v1/reload", answer)
+    with answers.expected(socket):
+        lines = [printable(str(line)) for line in answer.body["warnings" if taken else "problems"]]
+    for line in lines:
+        click.echo(line, err=True)
+    if not taken:
+        raise LvsctlError("not reloaded: the daemon goes on with the configuration that it had")
+    click.echo("reloaded")
+    return 0

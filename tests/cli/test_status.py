@@ -356,6 +356,35 @@ def test_not_reloaded(run: Run, daemon: Daemon, code: int, problem: str) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "body", "says"),
+    [
+        (500, {"error": "a bug in lvsctl (X): its log says where; report it"}, "the daemon cannot do it: a bug in "),
+        (
+            404,
+            {"error": "there is no /v1/reload: see"},
+            "the daemon (version unknown) does not know /v1/reload, which ",
+        ),
+        (200, {"ok": True, "warnings": None}, "the daemon's answer (version unknown) is not what this lvsctl ("),
+        (200, {"hello": 1}, "the daemon's answer (version unknown) is not what this lvsctl ("),
+        (422, {"problems": 7}, "the daemon's answer (version unknown) is not what this lvsctl ("),
+    ],
+)
+def test_why_it_was_not_even_tried_to_reload(
+    run: Run, daemon: Daemon, code: int, body: dict[str, Any], says: str
+) -> None:
+    result = run("reload", "--socket", daemon(body, code))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"lvsctl: {says}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_number_beyond_all_numbers_is_of_another_version(run: Run, daemon: Daemon) -> None:
+    shop = service()
+    shop["pools"][0]["servers"][0]["latency"] = 10**400
+    assert "is not what this lvsctl" in run("status", "--socket", daemon(status(shop))).stderr
+
+
 def test_no_line_of_a_daemon_steers_the_terminal(run: Run, daemon: Daemon) -> None:
     evil, shown = "\x07\u202e\x9b2J", "\\x07\\u202e\\x9b2J"
     assert run("reload", "--socket", daemon({"ok": True, "warnings": [evil]})).stderr == f"{shown}\n"
