@@ -34,10 +34,17 @@ class AlertFile:
         except OSError as error:
             log.error("alerts: the file cannot be read, what was told before is forgotten", error=error.strerror)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            aside = self._path.with_suffix(".damaged")
-            log.error("alerts: the file is damaged, what was told before is forgotten", moved_to=str(aside))
-            self._path.replace(aside)
+            log.error("alerts: the file is damaged, what was told before is forgotten", **self._put_aside())
         return State()
+
+    def _put_aside(self) -> dict[str, str]:
+        """What is to be said of it. If it cannot be, it will be written over."""
+        aside = self._path.with_suffix(".damaged")
+        try:
+            self._path.replace(aside)
+        except OSError as error:
+            return {"not_moved": error.strerror or str(error)}
+        return {"moved_to": str(aside)}
 
     async def keep(self, state: State) -> None:
         """Write it down. A disk that is full, or hangs, must not keep anybody from being told: say so, once."""

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,7 @@ class Alerts:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.delivery is not None:
             if self._configured.is_set():
-                await self._try_step()
+                await self._try(self._step)
             await self.delivery.close()
         self._file.close()
 
@@ -159,15 +159,20 @@ class Alerts:
     # --- again and again ------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        while True:
+            await self._try(self._look_after_receivers)
+            await self._try(self._step)
+            await self._wait()
+
+    async def _look_after_receivers(self) -> None:
+        """Take them up, and try again those that cannot be used."""
+        assert self.delivery is not None  # noqa: S101 - started
         async with self._taking:
             if not self._configured.is_set():  # a reload may have been first
                 await self._take(self.alerting, lenient=True)
-        await self._try_step()
-        while True:
-            await self._wait()
-            if self._look and self.delivery is not None:
-                await self.delivery.mend()
-            await self._try_step()
+                return
+        if self._look:
+            await self.delivery.mend()
 
     async def _take(self, alerting: Alerting, *, lenient: bool) -> None:
         assert self.delivery is not None  # noqa: S101 - started
@@ -198,10 +203,10 @@ class Alerts:
         if not self._wake.is_set() or now() >= self._swept_at + self._sweep:
             self._look, self._swept_at = True, now()
 
-    async def _try_step(self) -> None:
+    async def _try(self, job: Callable[[], Awaitable[None]]) -> None:
         """A bug in here must not take the director down: it is logged, and what led to it dropped."""
         try:
-            await self._step()
+            await job()
         except Exception:
             log.exception("a bug in lvsctl: alerts may be missing; report it")
             await asyncio.sleep(self._gather)

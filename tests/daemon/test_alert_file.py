@@ -59,3 +59,14 @@ async def test_a_disk_that_takes_nothing_is_said_once(
     await file.keep(State())
     assert not file.behind
     file.close()
+
+
+async def test_one_that_is_damaged_and_cannot_be_put_aside_keeps_no_daemon_from_starting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alerts.damaged").mkdir()
+    (tmp_path / "alerts.json").write_text("{")
+    assert AlertFile(tmp_path / "alerts.json").read() == State()
+    said = capsys.readouterr().out
+    assert "alerts: the file is damaged, what was told before is forgotten" in said
+    assert "not_moved='Is a directory'" in said

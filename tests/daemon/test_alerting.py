@@ -420,6 +420,38 @@ async def test_it_is_looked_how_things_stand_however_much_is_heard(tmp_path: Pat
     await told.close()
 
 
+@pytest.mark.parametrize("where", ["configure", "mend"])
+async def test_a_bug_with_the_receivers_is_logged_and_alerts_go_on(
+    site: Site,
+    servers: Servers,
+    receiver: Misbehaving,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    method = getattr(Delivery, where)
+    failed = False
+
+    async def once(self: Delivery, *given: object, **named: object) -> object:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise RuntimeError("a bug")
+        return await method(self, *given, **named)
+
+    monkeypatch.setattr(Delivery, where, once)
+    monkeypatch.setitem(Alerts.__init__.__kwdefaults__, "sweep", 0.1)
+    await shop(site, servers, await receiver.start())
+    async with site.running():
+        await site.ready()
+        async with asyncio.timeout(SOON):
+            while not failed:
+                await asyncio.sleep(0.02)
+        await servers.kill(A)
+        assert await heard(receiver, 1) == [f"firing ServerDown {A}"]
+    assert "a bug in lvsctl: alerts may be missing; report it" in capsys.readouterr().out
+
+
 async def test_an_alert_about_a_receiver_that_is_no_more_ends(
     site: Site, servers: Servers, receiver: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
