@@ -232,10 +232,11 @@ async def test_a_spill_is_told_and_shown_from_beginning_to_end(callers: Any, jum
         assert said[-1].endswith("new connections go to pool spare, 3 went below it since (estimated)")
         await callers.hang_up(a=1)
         await story.until(lambda: not daemon.world.spill[KEY].spilling)
-        jump(LAG)
+        jump(100 * LAG)
         await story.until(lambda: story.told[-1][0] == "spill_ended")
         ended = story.told[-1][1]
         assert (ended["to"], ended["connections"], ended["peak"]) == ("spare", 3, 3)
+        assert 0 < ended["duration"] < 100 * LAG, "without the time for which it had to be over"
         assert await callers.call(1) == "a"
 
 
