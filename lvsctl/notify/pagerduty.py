@@ -32,6 +32,17 @@ def render(notification: Notification) -> tuple[dict[str, Any], ...]:
     return tuple(events)
 
 
+def names(notification: Notification) -> tuple[str, ...]:
+    """What tells each event from others about the same alert: a beginning that it took is not to be told it again.
+
+    If that is over by then, it would be another incident.
+    """
+    return tuple(
+        f"{event['event_action']} {event['dedup_key']} {event['payload']['timestamp']}"
+        for event in render(notification)
+    )
+
+
 def _event(alert: Alert, action: str, at: float) -> dict[str, Any]:
     """at: the moment of which it tells, Unix time."""
     key = f"lvsctl/{alert.fingerprint}"[:DEDUP_KEY]

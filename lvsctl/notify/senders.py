@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,8 +28,18 @@ from lvsctl.notify.aside import aside
 from lvsctl.notify.http import Client, Request, host
 from lvsctl.notify.outcome import Later, Outcome
 
-Letter: TypeAlias = Callable[[], Awaitable[Outcome]]
-"""One attempt to send one part of a notification: most have one part, PagerDuty one for each alert."""
+Attempt: TypeAlias = Callable[[], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One part of a notification: most have one, PagerDuty one for each event.
+
+    name: of what it says; where another notification about the same group has a part of that name, they say the same.
+    """
+
+    name: str
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,8 @@ def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Se
             return _posting("slack", where, each, client=client, deadline=deadline, pace=1.0)
         case PagerDuty() as service:
             where, each = urlsplit(service.url).hostname or "", partial(pagerduty.requests, service=service)
-            return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5)
+            names = pagerduty.names
+            return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5, names=names)
         case Teams() as team:
             where, each = host(team.url), partial(teams.requests, teams=team)
             return _posting("teams", where, each, client=client, deadline=deadline, pace=0.5)
@@ -95,10 +106,10 @@ class _Within:
     deadline: float
     where: str
 
-    async def __call__(self, letter: Letter) -> Outcome:
+    async def __call__(self, attempt: Attempt) -> Outcome:
         try:
             async with asyncio.timeout(self.deadline):
-                return await letter()
+                return await attempt()
         except TimeoutError:
             return Later(f"{self.where} is not done within {self.deadline:g} s")
 
@@ -111,13 +122,23 @@ def _posting(
     client: Client,
     deadline: float,
     pace: float,
+    names: Callable[[Notification], tuple[str, ...]] | None = None,
 ) -> Sender:
+    """names: of the requests, where a notification is not one whole."""
     within = _Within(deadline, where)
 
     def letters(notification: Notification) -> tuple[Letter, ...]:
-        return tuple(partial(within, partial(client.post, request)) for request in requests(notification))
+        attempts = (partial(within, partial(client.post, request)) for request in requests(notification))
+        if names is None:
+            return _numbered(notification, attempts)
+        return tuple(Letter(name, attempt) for name, attempt in zip(names(notification), attempts, strict=True))
 
     return Sender(kind, where, letters, pace)
+
+
+def _numbered(notification: Notification, attempts: Iterable[Attempt]) -> tuple[Letter, ...]:
+    """Parts of one whole: what another notification says is something else."""
+    return tuple(Letter(f"{notification.id} {number}", attempt) for number, attempt in enumerate(attempts))
 
 
 def _signed(
@@ -126,7 +147,8 @@ def _signed(
     async def attempt(part: webhook.Part) -> Outcome:  # signed anew each time, with the time of the attempt
         return await client.post(webhook.request(part, hook, today()))
 
-    return tuple(partial(within, partial(attempt, part)) for part in webhook.parts(notification))
+    attempts = (partial(within, partial(attempt, part)) for part in webhook.parts(notification))
+    return _numbered(notification, attempts)
 
 
 def _to_cluster(
@@ -136,13 +158,14 @@ def _to_cluster(
         wanted = await aside(partial(alertmanager.requests, notification, cluster, today()))  # it may be thousands
         return await alertmanager.to_all(client.post, wanted, deadline)
 
-    return (attempt,)
+    return _numbered(notification, [attempt])
 
 
 def _mails(mail: Email, within: _Within, notification: Notification) -> tuple[Letter, ...]:
     recipients = email.recipients(mail)
-    return tuple(partial(within, partial(email.send, notification, mail, recipient)) for recipient in recipients)
+    attempts = (partial(within, partial(email.send, notification, mail, recipient)) for recipient in recipients)
+    return _numbered(notification, attempts)
 
 
 def _run(started: Program, within: _Within, notification: Notification) -> tuple[Letter, ...]:
-    return (partial(within, partial(program.send, notification, started)),)
+    return _numbered(notification, [partial(within, partial(program.send, notification, started))])

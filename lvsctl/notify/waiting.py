@@ -72,6 +72,10 @@ class Waiting:
     def __contains__(self, name: str) -> bool:
         return name in self._arrived
 
+    def has_of(self, group_key: str) -> bool:
+        """Whether something about this group is held."""
+        return group_key in self._groups
+
     def all(self) -> list[Notification]:
         """All that must not be forgotten, taken or not."""
         return [notification for group in self._groups.values() for notification in group.all]

@@ -7,16 +7,17 @@ import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
 from lvsctl.model import Notification, Reason, Receiver
 from lvsctl.notify.alertmanager import MISSED
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
-from lvsctl.notify.senders import Letter, Sender
+from lvsctl.notify.senders import Attempt, Letter, Sender
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.waiting import Change, Next, Waiting, renewed
 
@@ -41,12 +42,8 @@ class Numbers:
     folded: int = 0
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far a notification came. done: the parts that are over. refused: the first of them that was refused."""
-
-    done: set[int] = field(default_factory=set)
-    refused: Refused | None = None
+_Progress: TypeAlias = dict[str, Refused | None]
+"""The parts of notifications about one group that are over, by name, and how those were refused that were."""
 
 
 class Worker:
@@ -79,7 +76,7 @@ class Worker:
         self._now = asyncio.get_running_loop().time
         self._woken = asyncio.Event()
         self._attempting = asyncio.Lock()
-        self._progress: dict[str, _Progress] = {}  # of what was tried in vain, by id
+        self._progress: dict[str, _Progress] = {}  # of what was tried in vain, by group
         self._free_at = 0.0  # when the pace allows the next part
 
     def wake(self) -> None:
@@ -98,7 +95,7 @@ class Worker:
     async def test(self, notification: Notification) -> Outcome:
         """Hand this over at once, past the queue, and once only."""
         for letter in self._letters(notification):
-            outcome = await _guarded(letter)
+            outcome = await _guarded(letter.attempt)
             if not isinstance(outcome, Taken):
                 return outcome
         return Taken()
@@ -179,38 +176,35 @@ class Worker:
 
     async def _send(self, notification: Notification) -> Outcome:
         """Send the parts that are not over yet; stop at the first failure that may be the others', too."""
-        self._progress = {name: one for name, one in self._progress.items() if name in self.waiting}
-        progress = self._progress.setdefault(notification.id, _Progress())
+        self._progress = {group: one for group, one in self._progress.items() if self.waiting.has_of(group)}
+        progress = self._progress.setdefault(notification.group_key, {})
+        letters = self._letters(notification)
         later: Later | None = None
-        for number, letter in enumerate(self._letters(notification)):
-            if number in progress.done:
-                continue
+        for letter in (one for one in letters if one.name not in progress):
             match await self._paced(letter):
                 case Later(alone=True) as one:
                     later = later or one
-                    continue
                 case Later() as one:
                     return one
                 case Refused(gone=True) as final:
                     return final
-                case Refused() as one:
-                    progress.refused = progress.refused or one
-            progress.done.add(number)
+                case outcome:
+                    progress[letter.name] = outcome if isinstance(outcome, Refused) else None
         if later is not None:
             return later
-        del self._progress[notification.id]
-        return progress.refused or Taken()
+        del self._progress[notification.group_key]
+        return next((refused for letter in letters if (refused := progress[letter.name]) is not None), Taken())
 
     def _letters(self, notification: Notification) -> tuple[Letter, ...]:
         try:
             return self.sender.letters(notification)
         except Exception as error:  # whatever it is, the other notifications must be told all the same
-            return (partial(_failed, _mistake(error)),)
+            return (Letter(notification.id, partial(_failed, _mistake(error))),)
 
     async def _paced(self, letter: Letter) -> Outcome:
         await asyncio.sleep(max(self._free_at - self._now(), 0.0))
         try:
-            return await _guarded(letter)
+            return await _guarded(letter.attempt)
         finally:
             self._free_at = self._now() + self.sender.pace
 
@@ -247,9 +241,9 @@ class Worker:
         return sent.ids[:-1]  # the newest is kept, for a restart
 
 
-async def _guarded(letter: Letter) -> Outcome:
+async def _guarded(attempt: Attempt) -> Outcome:
     try:
-        return await letter()
+        return await attempt()
     except Exception as error:  # a mistake of ours with one part must not keep the worker from the rest
         return _mistake(error)
 

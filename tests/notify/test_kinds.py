@@ -91,6 +91,31 @@ async def test_pagerduty_hears_of_what_began_and_ended_while_it_was_away(
     await server.close()
 
 
+async def test_pagerduty_hears_nothing_twice_of_what_is_folded_with_something_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beginning that it took, and its end, would be another incident if they came again."""
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 2.0)
+    server = Misbehaving(*[status(202)] * 3, otherwise=status(429))
+    delivery = Delivery(tmp_path, tell=lambda _: None)
+    await delivery.configure([Receiver("team", CHANNELS["pagerduty"](await server.start()))])
+    over = [alert(name, ended=5) for name in "abc"]
+    begun = frozenset(one.fingerprint for one in over)
+    await delivery.submit(fresh(*over, name="n1", begun=begun))
+    await until(lambda: delivery.standings()[0].numbers.failed > 0)
+    news = alert("d")
+    await delivery.submit(fresh(alert("d"), name="n2", begun=frozenset({news.fingerprint})))
+    server.otherwise, before = status(202), len(server.heard)
+    await until(lambda: delivery.standings()[0].waiting == 0)
+    taken = [heard.json() for heard in (*server.heard[:3], *server.heard[before:])]
+    told = [(one["event_action"], one["payload"]["source"]) for one in taken]
+    assert sorted(told) == [*(("resolve", name) for name in "abc"), *(("trigger", name) for name in "abcd")]
+    for name in "abc":
+        assert told.index(("trigger", name)) < told.index(("resolve", name))
+    await delivery.close()
+    await server.close()
+
+
 async def test_what_an_alertmanager_must_be_told_again_survives_a_restart(tmp_path: Path) -> None:
     server = Misbehaving()
     receiver = Receiver("team", Alertmanager((await server.start(),)))

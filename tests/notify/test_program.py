@@ -22,7 +22,7 @@ async def told(*argv: str, deadline: float = 10.0) -> Outcome:
     sender = opened(Receiver("team", Program(argv), timeout=deadline), client, lambda: START)
     (letter,) = sender.letters(notification(alert("a")))
     try:
-        return await letter()
+        return await letter.attempt()
     finally:
         await client.close()
 

@@ -76,7 +76,7 @@ class Rig:
                 self.parts_taken[told.id].append(part)
             return outcome
 
-        return tuple(partial(letter, part) for part in range(self.parts))
+        return tuple(Letter(f"{told.id} {part}", partial(letter, part)) for part in range(self.parts))
 
     async def forget(self, ids: Sequence[str]) -> None:
         self.gone += ids
