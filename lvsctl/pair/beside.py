@@ -8,7 +8,7 @@ from pathlib import Path
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.model import Interface, Role, Transition, Trouble, Vip
 from lvsctl.pair.follower import Follower
-from lvsctl.pair.keepalived import Fifo, Notice, NotUnderstood
+from lvsctl.pair.keepalived import Fifo, Notice
 
 Look = Callable[[str], Awaitable[Interface | None]]
 """An interface by its name, with its addresses. May raise KernelError."""
@@ -72,5 +72,5 @@ class Beside(Follower):
             why = "its addresses are here" if there else "its addresses are not here"
             self._become(Role.ACTIVE if there else Role.STANDBY, why)
 
-    def _misunderstood(self, error: NotUnderstood) -> None:
+    def _misunderstood(self, error: LvsctlError) -> None:
         self._wrong(Trouble(self._name, str(error)))

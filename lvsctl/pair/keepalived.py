@@ -3,6 +3,9 @@
 keepalived.conf(5): `vrrp_notify_fifo PATH` writes one line for each transition, `INSTANCE "VI_1" MASTER 150` or
 `GROUP "VG_1" BACKUP 0`; a `notify` script gets the same four as its last arguments, the name without quotes. keepalived
 tells transitions only: who starts after it must look where the addresses are.
+
+A keepalived that has made the FIFO itself removes it when it stops, and makes it anew with every start and every reload
+(seen: 2.2.7). So it is looked for again and again; what was written meanwhile waits in the new one.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from lvsctl.model import Role
 
 LONGEST = 4096
 """Bytes of a line without an end that are kept; keepalived writes no longer ones (PIPE_BUF)."""
+
+LOOK = 0.5
+"""Seconds between looks whether the FIFO is still the one that is read."""
 
 _ROLES = {"MASTER": Role.ACTIVE, "BACKUP": Role.STANDBY, "FAULT": Role.FAULT, "STOP": Role.FAULT}
 _NO_TRANSITION = frozenset({"MASTER_RX_LOWER_PRI", "MASTER_PRIORITY", "BACKUP_PRIORITY", "DELETED"})
@@ -65,7 +71,8 @@ def from_arguments(arguments: Sequence[str]) -> Notice | None:
 def from_line(line: str) -> Notice | None:
     """What a line of the FIFO tells. None: it is no transition. Raises NotUnderstood."""
     kind, _, rest = line.strip().partition(" ")
-    name, _, rest = rest.lstrip().removeprefix('"').partition('"')
+    rest = rest.lstrip()
+    name, _, rest = rest[1:].partition('"') if rest.startswith('"') else rest.partition(" ")
     return from_arguments((kind, name, *rest.split()))
 
 
@@ -88,40 +95,65 @@ class Lines:
 
 
 class Fifo:
-    """The notify FIFO, read for as long as it is open.
+    """The notify FIFO, read for as long as it is open, also where it is another one by and by.
 
-    path: made, for this user alone, where it is not there yet; keepalived takes one that is there. told: called with
-    each transition; wrong: with what was not understood. Both must neither block nor raise.
+    path: made, for this user alone, where it is not there; keepalived takes one that is there. told: called with each
+    transition; wrong: with what was not understood, or why there is none any more. Both must neither block nor raise.
     """
 
-    def __init__(self, path: Path, *, told: Callable[[Notice], None], wrong: Callable[[NotUnderstood], None]) -> None:
+    def __init__(self, path: Path, *, told: Callable[[Notice], None], wrong: Callable[[LvsctlError], None]) -> None:
         self._path = path
         self._told = told
         self._wrong = wrong
         self._lines = Lines()
         self._descriptor: int | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._trouble = ""
 
     def open(self) -> None:
         """Raises LvsctlError with what to do."""
-        try:
-            with suppress(FileExistsError):
-                os.mkfifo(self._path, 0o600)
-            # For writing, too: else it would be at its end whenever keepalived is not there.
-            descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise LvsctlError(f"{self._path}: {error.strerror}: name a FIFO that lvsctl may make and read") from error
-        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise LvsctlError(f"{self._path} is no FIFO: remove it, or name another as keepalived's vrrp_notify_fifo")
-        self._descriptor = descriptor
-        asyncio.get_running_loop().add_reader(descriptor, self._read)
+        self._listen(_opened(self._path))
+        self._look_later()
 
     def close(self) -> None:
         """Listen no longer. The FIFO stays, as keepalived may have it open."""
-        if self._descriptor is not None:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._looking is not None:
+            self._looking.cancel()
+        self._listen(None)
+
+    def _listen(self, descriptor: int | None) -> None:
+        loop, before = asyncio.get_running_loop(), self._descriptor
+        if before is not None:
+            loop.remove_reader(before)
+            os.close(before)
+        self._descriptor, self._lines = descriptor, Lines()
+        if descriptor is not None:
+            loop.add_reader(descriptor, self._read)
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK, self._look)
+
+    def _look(self) -> None:
+        self._look_later()
+        if self._is_the_one():
+            return
+        try:
+            descriptor = _opened(self._path)
+        except LvsctlError as error:
+            if str(error) != self._trouble:
+                self._wrong(error)
+            self._trouble = str(error)
+            return
+        self._trouble = ""
+        self._read()  # the last that was written into the old one comes first
+        self._listen(descriptor)
+
+    def _is_the_one(self) -> bool:
+        assert self._descriptor is not None  # noqa: S101 - it is looked at only while it is open
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def _read(self) -> None:
         assert self._descriptor is not None  # noqa: S101 - it is read only while it is open
@@ -137,3 +169,18 @@ class Fifo:
                 continue
             if notice is not None:
                 self._told(notice)
+
+
+def _opened(path: Path) -> int:
+    """The FIFO, made if need be. Raises LvsctlError with what to do."""
+    try:
+        with suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # For writing, too: else it would be at its end whenever keepalived is not there.
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise LvsctlError(f"{path}: {error.strerror}: name a FIFO that lvsctl may make and read") from error
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise LvsctlError(f"{path} is no FIFO: remove it, or name another as keepalived's vrrp_notify_fifo")
+    return descriptor

@@ -21,6 +21,7 @@ from lvsctl.pair.keepalived import LONGEST, Fifo, Lines, Notice, NotUnderstood, 
         ('INSTANCE "VI_1" STOP 100', Notice(False, "VI_1", "STOP", 100), Role.FAULT),
         ('GROUP "both" MASTER 0', Notice(True, "both", "MASTER", 0), Role.ACTIVE),
         ('INSTANCE "front door" MASTER 150\n', Notice(False, "front door", "MASTER", 150), Role.ACTIVE),
+        ("INSTANCE VI_1 MASTER 150", Notice(False, "VI_1", "MASTER", 150), Role.ACTIVE),
     ],
 )
 def test_a_transition_is_understood(line, notice, role):
@@ -108,6 +109,58 @@ async def test_one_that_is_there_is_taken_as_it_is(tmp_path):
         async with asyncio.timeout(5):
             assert (await heard.notices.get()) == Notice(True, "both", "FAULT", 0)
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    finally:
+        heard.fifo.close()
+
+
+@pytest.mark.parametrize("anew", [True, False])
+async def test_one_that_is_another_by_now_is_listened_to(tmp_path, monkeypatch, anew):
+    """keepalived has removed its own, as it does when it stops, and may have made another one."""
+    monkeypatch.setattr("lvsctl.pair.keepalived.LOOK", 0.001)
+    path = tmp_path / "notify"
+    heard = Heard(path)
+    try:
+        say(path, 'INSTANCE "VI_1" STOP 100\nINSTANCE "VI_1" MAS')
+        path.unlink()
+        if anew:
+            os.mkfifo(path)
+            theirs = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+            say(path, 'INSTANCE "VI_1" MASTER 100\n')
+        async with asyncio.timeout(5):
+            assert (await heard.notices.get()).state == "STOP"
+            while not path.exists():
+                await asyncio.sleep(0.001)
+            if not anew:
+                say(path, 'INSTANCE "VI_1" MASTER 100\n')
+            assert (await heard.notices.get()).state == "MASTER"
+        assert heard.wrong == []
+    finally:
+        heard.fifo.close()
+        if anew:
+            os.close(theirs)
+
+
+async def test_where_there_can_be_none_any_more_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("lvsctl.pair.keepalived.LOOK", 0.001)
+    path = tmp_path / "notify"
+    heard = Heard(path)
+    try:
+        path.unlink()
+        path.write_text("")
+        async with asyncio.timeout(5):
+            while not heard.wrong:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        assert [str(one) for one in heard.wrong] == [
+            f"{path} is no FIFO: remove it, or name another as keepalived's vrrp_notify_fifo"
+        ]
+        path.unlink()
+        async with asyncio.timeout(5):
+            while not path.exists():
+                await asyncio.sleep(0.001)
+        say(path, 'GROUP "both" FAULT 0\n')
+        async with asyncio.timeout(5):
+            assert (await heard.notices.get()).name == "both"
     finally:
         heard.fifo.close()
 

@@ -188,7 +188,7 @@ async def hand_over(request: web.Request) -> web.Response:
     if against and not said.force:
         raise Conflict(f"not handed over: {'; '.join(against)}: it needs --force")
     with _conflicts():
-        await request.app[DAEMON].pairing.failover()
+        await request.app[DAEMON].pairing.failover(peer(request))
     return web.json_response({"overruled": list(against)})
 
 

@@ -188,11 +188,16 @@ class Pairing:
 
     # --- what is ordered ------------------------------------------------------------------------------------------
 
-    async def failover(self) -> None:
-        """Hand over to the other director, and stay behind it until it falls silent. Raises LvsctlError."""
+    async def failover(self, by: str) -> None:
+        """Hand over to the other director, and stay behind it until it falls silent. Raises LvsctlError.
+
+        by: who orders it. What was said by hand (`say`) is said anew: a restart must not take the role back.
+        """
         provider = self._at_work()
         if self.role() is not Role.ACTIVE:
             raise LvsctlError("this director is not active: hand over on the other one")
+        if isinstance(provider, Manual):
+            self.say(Role.STANDBY, by)
         provider.release()
 
     def say(self, role: Role, by: str) -> None:

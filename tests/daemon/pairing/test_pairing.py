@@ -25,7 +25,7 @@ async def test_without_a_pair_it_is_idle(tmp_path: Path) -> None:
     async with playing(Scene(tmp_path, None)) as pairing:
         assert (pairing.view(), pairing.role(), pairing.resting) == (None, None, False)
         with pytest.raises(LvsctlError, match=r"^there is no pair in conf\.d: this director stands alone$"):
-            await pairing.failover()
+            await pairing.failover("root")
 
 
 async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tmp_path: Path, link: Link) -> None:
@@ -36,7 +36,7 @@ async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tm
         view = pairing.view()
         assert view and (view.role, view.trouble) == (None, "it waits for the first complete round")
         with pytest.raises(LvsctlError, match=r"takes no part in the pair now: it waits for the first complete round$"):
-            await pairing.failover()
+            await pairing.failover("root")
         scene.ground.put(replace(scene.ground.interfaces["eth0"], addresses=(ip_interface(f"{FAST.source}/24"),)))
         scene.prove()
         await until(lambda: scene.roles[-1:] == ["web active: no other director is active"])
@@ -64,10 +64,10 @@ async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:
         view = two.view()
         assert view and view.instances[0].neighbour
         assert (view.instances[0].neighbour.address, view.instances[0].neighbour.priority) == (THEIRS, 150)
-        await one.failover()
+        await one.failover("root")
         await until(lambda: one.role() is Role.STANDBY and two.role() is Role.ACTIVE)
         with pytest.raises(LvsctlError, match=r"^this director is not active: hand over on the other one$"):
-            await one.failover()
+            await one.failover("root")
 
 
 async def test_whom_this_director_took_over_from_is_no_neighbour_until_it_speaks_again(
@@ -108,8 +108,12 @@ async def test_the_said_role_is_kept_over_restarts(tmp_path: Path) -> None:
     again = Scene(tmp_path, MANUAL)
     async with playing(again, proven=False) as pairing:
         await until(lambda: pairing.role() is Role.ACTIVE)
-        await pairing.failover()
+        await pairing.failover("root")
     assert again.roles == ["cloud active: started", "cloud standby: ordered", "cloud None: stopped"]
+    handed_over = Scene(tmp_path, MANUAL)
+    async with playing(handed_over, proven=False) as pairing:
+        await until(lambda: pairing.role() is not None)
+    assert handed_over.roles[0] == "cloud standby: started", "it was handed over to the other one"
     (tmp_path / "role.json").write_text("[]")
     damaged = Scene(tmp_path, MANUAL)
     async with playing(damaged) as pairing:
