@@ -33,6 +33,9 @@ class KernelGround:
     async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
         return await self._addresses.remove(vips)
 
+    async def added(self) -> Sequence[Vip]:
+        return await self._addresses.found()
+
     async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
         return [await self._macvlans.add(link.name, link.parent, link.mac) for link in links]
 

@@ -72,17 +72,22 @@ class _Conversation:
             self._writer.write(packed(message))
 
     async def obey(self, reader: asyncio.StreamReader) -> None:
-        """Until the daemon says no more."""
-        while (message := await unpacked(reader)) is not None:
-            match message:
-                case Priority(instance, priority):
-                    with contextlib.suppress(KeyError):  # a reload has taken it away meanwhile
-                        self.speaker.set_priority(instance, priority)
-                case Release():
-                    self.speaker.release()
-                case Take(instances, announcing):
-                    self.speaker.take(instances, announcing)
-        self.speaker.stop()
+        """Until the daemon says no more, or what is no message: either way nobody speaks without a daemon."""
+        try:
+            while (message := await unpacked(reader)) is not None:
+                self._heed(message)
+        finally:
+            self.speaker.stop()
+
+    def _heed(self, message: object) -> None:
+        match message:
+            case Priority(instance, priority):
+                with contextlib.suppress(KeyError):  # a reload has taken it away meanwhile
+                    self.speaker.set_priority(instance, priority)
+            case Release():
+                self.speaker.release()
+            case Take(instances, announcing):
+                self.speaker.take(instances, announcing)
 
     async def report(self) -> None:
         """Again and again, as long as the daemon listens."""

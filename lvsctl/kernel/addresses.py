@@ -52,6 +52,16 @@ class Addresses:
         answers = await self._order(Rtm.DELETE_ADDRESS, links.old_address, vips)
         return [Effect.NONE if _errno(answer) in _NOT_THERE else answer for answer in answers]
 
+    @asked_again
+    async def found(self) -> Sequence[Vip]:
+        """All that were put on by `add`, in whatever life; none where the kernel does not tell (before Linux 5.18)."""
+        async with self._rtnetlink.conversation() as kernel:
+            there = await kernel.dump(Rtm.GET_LINK, links.find_links())
+            listed = await kernel.dump(Rtm.GET_ADDRESS, links.find_addresses(0))
+        names = {links.index_of(link): links.name_of_link(link) for link in there}
+        ours = [(links.address(one), names.get(links.index_of(one))) for one in listed if links.is_ours(one)]
+        return [Vip(address.ip, name) for address, name in ours if address is not None and name is not None]
+
     async def close(self) -> None:
         """Release the socket."""
         await self._rtnetlink.close()

@@ -6,6 +6,8 @@ Numbers from include/uapi/linux/{rtnetlink,if_link,if_addr,if}.h. A virtual addr
   along, and deleting it takes none;
 - IPv6 as /128 without duplicate address detection, which would leave it dead for a second or more (and dead for good
   while the other director still has it), and with a preferred lifetime of 0: nothing chooses it as its own source.
+
+Both with OURS as their protocol, by which they are known again in another life (`ip address show proto 112`).
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ class Ifa(IntEnum):
     LABEL = 3
     LIFETIMES = 6
     FLAGS = 8
+    PROTOCOL = 11
 
 
 LINK: Final = Struct("=BxHiII")  # family, hardware type, index, flags, mask of flags
@@ -73,6 +76,12 @@ NO_STATISTICS: Final = 0x8  # in ASKED
 IFF_UP: Final = 0x1
 IFF_RUNNING: Final = 0x40  # the state of the link, as RFC 2863 has it, is up or unknown
 IFF_LOWER_UP: Final = 0x10000  # it has a carrier
+
+OURS: Final = 112
+"""VRRP's number among the protocols: nobody else's among those who put addresses on (rt_addrprotos of iproute2).
+
+Kernels before Linux 5.18 ignore it, and do not tell of it.
+"""
 
 NODAD: Final = 0x02
 DAD_FAILED: Final = 0x08
@@ -96,15 +105,16 @@ def find_links() -> bytes:
 
 
 def find_addresses(index: int) -> bytes:
-    """Body of GET_ADDRESS: the addresses of one link; kernels before 4.20 list those of all."""
+    """Body of GET_ADDRESS: the addresses of one link, 0 for all; kernels before 4.20 list those of all."""
     return ADDRESS.pack(0, 0, 0, 0, index)
 
 
 def new_address(vip: Vip, index: int) -> bytes:
     """Body of NEW_ADDRESS."""
+    ours = wire.attribute(Ifa.PROTOCOL, bytes((OURS,)))
     if vip.address.version == 4:
-        return _address(vip, index) + (wire.text(Ifa.LABEL, vip.label) if vip.label else b"")
-    return _address(vip, index, NODAD) + wire.attribute(Ifa.LIFETIMES, _LIFETIMES.pack(0, FOR_EVER, 0, 0))
+        return _address(vip, index) + (wire.text(Ifa.LABEL, vip.label) if vip.label else b"") + ours
+    return _address(vip, index, NODAD) + wire.attribute(Ifa.LIFETIMES, _LIFETIMES.pack(0, FOR_EVER, 0, 0)) + ours
 
 
 def old_address(vip: Vip, index: int) -> bytes:
@@ -165,6 +175,11 @@ def address(message: Message) -> IPv4Interface | IPv6Interface | None:
     if family == INET6:
         return IPv6Interface((IPv6Address(attributes.bytes(own, 16)), prefix))
     return None
+
+
+def is_ours(message: Message) -> bool:
+    """Whether an address of NEW_ADDRESS is one of `new_address`."""
+    return Attributes(message.body[ADDRESS.size :]).number(Ifa.PROTOCOL, 1, 0) == OURS
 
 
 def _forwards_v6(link: Attributes) -> bool:

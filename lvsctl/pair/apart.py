@@ -2,12 +2,14 @@
 
 With ten thousand servers a round, an answer to `status` or a collection of garbage holds the interpreter for longer
 than three intervals of 100 ms last, and then the other director takes over (tests/bench/adverts.py has the figures; a
-thread was better, and not good enough). When the daemon dies, the speaker sees the socket close, and hands over.
+thread was better, and not good enough). When the daemon dies, the speaker sees the socket close, and hands over. A
+speaker that says nothing any more is killed, and whoever runs this begins another one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -21,6 +23,15 @@ from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Repor
 from lvsctl.pair.speaker import Report
 
 SPEAKING: Final = (sys.executable, "-m", "lvsctl.daemon.speaking")
+
+LOOK: Final = 1.0
+"""Seconds between looks whether the speaker has said anything; it reports four times as often."""
+
+SILENT: Final = 5
+"""Looks in a row at which it has not: it stands still. They are counted, as this process may stand still as well."""
+
+STARTING: Final = 60
+"""Looks until it must have said its first word."""
 
 MYSELF: Final = "/proc/self/exe"
 """The interpreter that runs, whoever has replaced its file since, or may not reach it by its name."""
@@ -52,6 +63,7 @@ class Apart:
         self._roles: dict[str, Role] = {}
         self._speaker: asyncio.StreamWriter | None = None
         self._stopped = False
+        self._spoke = False  # since the last look
 
     # --- RoleProvider -------------------------------------------------------------------------------------------------
 
@@ -59,6 +71,7 @@ class Apart:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await self._start(theirs, ours)
+        minding = asyncio.create_task(self._mind(process))
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             writer.write(packed(self._begin))
@@ -71,6 +84,7 @@ class Apart:
             self._lost()
             writer.close()  # it hands over, if it is alive
             status = await process.wait()
+            minding.cancel()
         if not done:
             raise LvsctlError(f"the process that speaks VRRP ended: {_in_words(status)}")
 
@@ -122,6 +136,7 @@ class Apart:
     async def _listen(self, reader: asyncio.StreamReader) -> bool:
         """Whether it ended as it should."""
         while (message := await unpacked(reader)) is not None:
+            self._spoke = True
             match message:
                 case Reports(reports):
                     self._reports = reports
@@ -134,7 +149,17 @@ class Apart:
                     raise LvsctlError(why)
                 case Ended():
                     return True
-        return self._stopped
+        return False
+
+    async def _mind(self, process: asyncio.subprocess.Process) -> None:
+        """A speaker that stands still keeps the addresses that the other director has taken: it is killed."""
+        silent, most = 0, STARTING
+        while silent < most:
+            self._spoke = False
+            await asyncio.sleep(LOOK)
+            silent, most = (0, SILENT) if self._spoke else (silent + 1, most)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
     def _keep(self, instance: str, role: Role | None) -> None:
         if role is None:

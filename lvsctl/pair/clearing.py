@@ -25,3 +25,9 @@ async def swept(instances: Sequence[Instance], ground: Ground) -> Sequence[LinkA
     wanted = {link.name for link in virtual_links(instances)}
     left = [link for link in await ground.made() if is_ours(link) and link.name not in wanted]
     return await ground.unmake(left) if left else ()
+
+
+async def emptied(ground: Ground) -> Sequence[LinkAnswer]:
+    """What came of taking away all that is known to be ours, whoever had it. Raises KernelError."""
+    left = await ground.added()
+    return [*(await ground.remove(left) if left else ()), *await swept((), ground)]

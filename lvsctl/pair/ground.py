@@ -21,6 +21,9 @@ class Ground(Protocol):
     async def remove(self, vips: Sequence[Vip]) -> Sequence[LinkAnswer]:
         """One answer each; what is not there is Effect.NONE."""
 
+    async def added(self) -> Sequence[Vip]:
+        """All that were put on by `add`, in whatever life; none where the kernel cannot tell."""
+
     async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
         """Have them there, up. One answer each; what is there already is Effect.NONE."""
 

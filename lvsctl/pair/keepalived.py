@@ -151,7 +151,7 @@ class Fifo:
     def _is_the_one(self) -> bool:
         assert self._descriptor is not None  # noqa: S101 - it is looked at only while it is open
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+            return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
         except OSError:
             return False
 

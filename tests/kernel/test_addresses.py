@@ -73,6 +73,18 @@ async def test_an_address_with_another_prefix_length_is_the_operators(cable: Cab
     assert look is not None and all(look.holds(vip.address) for vip in own)
 
 
+async def test_what_was_put_on_is_known_again_and_an_operators_is_not(cable: Cable, addresses: Addresses) -> None:
+    ip("address add 192.0.2.101/32 dev eth0")
+    ip("address add 2001:db8::101/128 dev eth0")
+    assert list(await addresses.found()) == []
+    await addresses.add([*VIPS, Vip(IPv4Address("192.0.2.101"), "eth0")])
+    assert set(await addresses.found()) == {Vip(VIP4.address, "eth0"), VIP6}
+    await addresses.remove(await addresses.found())
+    assert list(await addresses.found()) == []
+    ip("address del 192.0.2.101/32 dev eth0")
+    ip("address del 2001:db8::101/128 dev eth0")
+
+
 async def test_a_refused_address_says_what_to_do_and_stops_no_other(cable: Cable, addresses: Addresses) -> None:
     long = Vip(IPv4Address("192.0.2.101"), "eth0", "a-label-too-long")
     lost = Vip(IPv4Address("192.0.2.102"), "eth9")

@@ -17,7 +17,7 @@ ETH0 = Interface("eth0", 2, bytes.fromhex("020000000002"), up=True, carrier=True
 
 
 class RememberedGround:
-    """log: what was done, in words. links: that were made. hindering: see `hindrances`.
+    """log: what was done, in words. vips, links: that were put on and made. hindering: see `hindrances`.
 
     broken: while it is set, the kernel cannot be asked. held: orders wait for it.
     """
@@ -25,6 +25,7 @@ class RememberedGround:
     def __init__(self, *interfaces: Interface) -> None:
         self.interfaces: dict[str, Interface] = {interface.name: interface for interface in interfaces}
         self.log: list[str] = []
+        self.vips: list[Vip] = []
         self.links: dict[str, VirtualLink] = {}
         self.hindering: list[str] = []
         self.broken = False
@@ -64,6 +65,9 @@ class RememberedGround:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    async def added(self) -> Sequence[Vip]:
+        return list(self.vips)
 
     async def make(self, links: Sequence[VirtualLink]) -> Sequence[LinkAnswer]:
         await self._ask("make", links)
@@ -113,6 +117,10 @@ class RememberedGround:
         address = ip_interface(vip.address)
         if (address in interface.addresses) is there:
             return Effect.NONE
+        if there:
+            self.vips.append(vip)
+        elif vip in self.vips:
+            self.vips.remove(vip)
         rest = tuple(held for held in interface.addresses if held != address)
         self.put(replace(interface, addresses=(*rest, address) if there else rest))
         return Effect.CHANGED

@@ -142,6 +142,54 @@ async def test_a_speaker_that_is_killed_is_an_error_and_its_roles_are_gone(tmp_p
     assert director.apart.reports() == {}
 
 
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_a_speaker_that_stands_still_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaving: bool
+) -> None:
+    """Its addresses are here and the other director has them, too: whoever runs it takes them off."""
+    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.5)
+    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 2)
+    director = Director(tmp_path)
+    async with running(director) as task:
+        await director.until_active()
+        os.kill(director.process, signal.SIGSTOP)
+        if leaving:
+            director.apart.stop()
+        with pytest.raises(LvsctlError, match=r"^the process that speaks VRRP ended: killed by signal 9$"):
+            async with asyncio.timeout(30):
+                await asyncio.shield(task)
+    assert director.told[-1].role is None
+
+
+async def test_a_speaker_goes_on_although_the_daemon_stood_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.5)
+    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 2)
+    director = Director(tmp_path)
+    async with running(director):
+        await director.until_active()
+        before = director.process
+        for _ in range(3):
+            time.sleep(1.5)
+            await asyncio.sleep(0)
+        await director.until(lambda: director.sent > 0)
+        assert director.process == before
+    assert [one.role for one in director.told] == [Role.STANDBY, Role.ACTIVE, None]
+
+
+async def test_a_speaker_that_is_told_nonsense_hands_over(tmp_path: Path) -> None:
+    """Else it would never learn that its daemon is gone."""
+    director = Director(tmp_path)
+    async with running(director) as task:
+        await director.until_active()
+        assert director.apart._speaker is not None
+        director.apart._speaker.write(b"\0\0\0\1x")
+        async with asyncio.timeout(30):
+            await asyncio.wait([task])
+    assert director.log.read_text().splitlines()[-1] == OFF
+
+
 async def test_a_speaker_that_is_asked_to_end_hands_over(tmp_path: Path) -> None:
     """As systemd asks everything in the unit."""
     director = Director(tmp_path)

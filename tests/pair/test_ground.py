@@ -43,12 +43,15 @@ async def test_contract(ground: Ground) -> None:
         first = await anext(watch)
         assert (held(first), first["eth9"]) == (set(), None)
         assert list(await ground.remove(VIPS)) == [Effect.NONE] * 2
+        assert list(await ground.added()) == []
         assert list(await ground.add(VIPS)) == [Effect.CHANGED] * 2
+        assert set(await ground.added()) == set(VIPS)
         assert list(await ground.add(VIPS)) == [Effect.NONE] * 2
         while held(await anext(watch)) != {"192.0.2.100", "2001:db8::100"}:
             pass
         assert await ground.announce("eth0", [vip.address for vip in VIPS]) is None
         assert list(await ground.remove(VIPS)) == [Effect.CHANGED] * 2
+        assert list(await ground.added()) == []
         while held(await anext(watch)):
             pass
         elsewhere = [Vip(ip_address("192.0.2.100"), "eth9"), VIPS[0]]

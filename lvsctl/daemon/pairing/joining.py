@@ -105,13 +105,19 @@ class Joining:
         return same or self.provider is None or retake(self.provider, self._now(spec))
 
     async def _join(self, spec: PairSpec) -> None:
-        if spec.provider is Provider.VRRP and not self._proven.is_set():
-            await self._providers.clear(spec, self._wrong)
+        vrrp = spec.provider is Provider.VRRP
+        if vrrp:
+            await self._clear()
+        if vrrp and not self._proven.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROVING):
                     await self._proven.wait()
-        self._part = Part(spec.provider, self._make, self._wrong)
+        self._part = Part(spec.provider, self._make, self._wrong, self._clear if vrrp else None)
         self._part.start()
+
+    async def _clear(self) -> None:
+        """Of what a speaker that was killed has left here: the other director has it, or is about to have it."""
+        await self._providers.clear(self._spec, self._wrong)
 
     def _make(self) -> RoleProvider:
         assert self._spec is not None  # noqa: S101 - there is no part without one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -24,16 +24,23 @@ log = structlog.get_logger("lvsctl")
 class Part:
     """provider: the one at work, None while there is none. trouble: why there is none, "" where nothing is wrong.
 
-    make: builds one, or raises LvsctlError. wrong: told of each new reason.
+    make: builds one, or raises LvsctlError. wrong: told of each new reason. clear: cleans up after one that failed.
     """
 
-    def __init__(self, name: str, make: Callable[[], RoleProvider], wrong: Callable[[Trouble], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], RoleProvider],
+        wrong: Callable[[Trouble], None],
+        clear: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """name: of what has trouble, for those who are told."""
         self.provider: RoleProvider | None = None
         self.trouble = ""
         self._name = name
         self._make = make
         self._wrong = wrong
+        self._clear = clear
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last = ""
@@ -63,21 +70,29 @@ class Part:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             self._began = asyncio.get_running_loop().time()
-            try:
-                self.provider = self._make()
-                self.trouble = ""
-                await self.provider.run()
-            except LvsctlError as error:
-                self._failed(str(error))
-            except Exception:
-                log.exception("a bug in lvsctl: this director takes no part in the pair for a moment; report it")
-                self._failed("a bug in lvsctl: its log says more")
-            finally:
-                self.provider = None
+            if not await self._play() and self._clear is not None:
+                await self._clear()
             if not self._has_worked():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(AGAIN):
                         await self._stopping.wait()
+
+    async def _play(self) -> bool:
+        """One provider from its start to its end; whether that was in good order."""
+        try:
+            self.provider = self._make()
+            self.trouble = ""
+            await self.provider.run()
+        except LvsctlError as error:
+            self._failed(str(error))
+        except Exception:
+            log.exception("a bug in lvsctl: this director takes no part in the pair for a moment; report it")
+            self._failed("a bug in lvsctl: its log says more")
+        else:
+            return True
+        finally:
+            self.provider = None
+        return False
 
     def _failed(self, why: str) -> None:
         """Told once, unless it went well in between."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from lvsctl.daemon.ground import KernelGround
 from lvsctl.daemon.pairing import said
 from lvsctl.errors import KernelError, LvsctlError
-from lvsctl.model import Interface, PairSpec, Provider, Refusal, Role, Transition, Trouble
+from lvsctl.model import Interface, LinkAnswer, PairSpec, Provider, Refusal, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
 from lvsctl.pair.beside import Beside
-from lvsctl.pair.clearing import cleared
+from lvsctl.pair.clearing import cleared, emptied
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.manual import Manual
 from lvsctl.pair.numbers import Numbers, no_number
@@ -55,20 +55,14 @@ class Providers:
             case Provider.MANUAL:
                 return Manual(spec.name, role=self._said(spec, wrong), told=told)
 
-    async def clear(self, spec: PairSpec, wrong: Wrong) -> None:
-        """Take off the addresses that an earlier life has left on the interfaces.
+    async def clear(self, spec: PairSpec | None, wrong: Wrong) -> None:
+        """Take off the addresses that an earlier life has left on the interfaces, those that left conf.d among them.
 
         One that was killed could not, and while nobody speaks for them here somebody else has them by now.
         """
-        for instance in spec.instances:
-            try:
-                answers = await cleared(instance, self.ground)
-            except KernelError as error:
-                wrong(Trouble(instance.name, str(error)))
-                continue
-            for answer in answers:
-                if isinstance(answer, Refusal):
-                    wrong(Trouble(instance.name, answer.message))
+        for instance in spec.instances if spec is not None else ():
+            await _told(instance.name, cleared(instance, self.ground), wrong)
+        await _told(Provider.VRRP, emptied(self.ground), wrong)
 
     async def close(self) -> None:
         await self.ground.close()
@@ -99,6 +93,17 @@ class Providers:
         except LvsctlError as error:
             wrong(Trouble(spec.name, str(error)))
             return Role.STANDBY
+
+
+async def _told(name: str, clearing: Awaitable[Sequence[LinkAnswer]], wrong: Wrong) -> None:
+    try:
+        answers = await clearing
+    except KernelError as error:
+        wrong(Trouble(name, str(error)))
+        return
+    for answer in answers:
+        if isinstance(answer, Refusal):
+            wrong(Trouble(name, answer.message))
 
 
 def retake(provider: RoleProvider, spec: PairSpec) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Followed, PairSpec, Provider, Role
+from lvsctl.model import Followed, PairSpec, Provider, Role, Vip
 from lvsctl.pair.keepalived import Notice
 from lvsctl.pair.packet import Codec
 from tests.daemon.pairing.scene import FAST, VIP, Scene, playing, until, vrrp
@@ -53,6 +53,17 @@ async def test_vrrp_begins_once_the_table_is_proven_and_hands_over_at_the_end(tm
         "web active: no other director is active",
         "web None: lvsctl stops",
     ]
+
+
+async def test_what_left_conf_d_while_nobody_ran_is_taken_off_as_well(tmp_path: Path, link: Link) -> None:
+    scene = Scene(tmp_path, vrrp())
+    gone, operators = ip_interface("192.0.2.150"), ip_interface("192.0.2.151")
+    await scene.ground.add([Vip(gone.ip, "eth0")])
+    eth0 = scene.ground.interfaces["eth0"]
+    scene.ground.put(replace(eth0, addresses=(*eth0.addresses, operators)))
+    async with playing(scene, proven=False):
+        await until(lambda: not scene.ground.interfaces["eth0"].holds(gone.ip))
+        assert scene.ground.interfaces["eth0"].holds(operators.ip)
 
 
 async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -43,7 +43,13 @@ class Actor:
     def release(self) -> None: ...
 
 
-def cast(*actors: Actor) -> tuple[Part, list[Actor], list[Trouble]]:
+async def nothing_left() -> None:
+    """Nothing had to be cleared."""
+
+
+def cast(
+    *actors: Actor, clear: Callable[[], Awaitable[None]] = nothing_left
+) -> tuple[Part, list[Actor], list[Trouble]]:
     """The part, who has played in it, and what was told."""
     waiting: Iterator[Actor] = iter(actors)
     played: list[Actor] = []
@@ -53,7 +59,7 @@ def cast(*actors: Actor) -> tuple[Part, list[Actor], list[Trouble]]:
         played.append(next(waiting))
         return played[-1]
 
-    return Part("vrrp", make, told.append), played, told
+    return Part("vrrp", make, told.append, clear), played, told
 
 
 GONE = LvsctlError("the process that speaks VRRP ended: killed by signal 9")
@@ -77,6 +83,25 @@ async def test_one_that_fails_at_its_start_is_waited_for(monkeypatch: pytest.Mon
     await until(lambda: bool(told))
     assert (len(played), made.trouble, made.provider) == (1, str(GONE), None)
     await made.closed()
+
+
+async def test_what_one_that_fails_has_left_is_cleared_at_once_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether another one can be begun or not; one that ends in good order leaves nothing."""
+    monkeypatch.setattr(part, "AGAIN", 30.0)
+    cleared: list[str] = []
+
+    async def clear() -> None:
+        cleared.append(made.trouble)
+
+    made, _, _ = cast(Actor(0, error=GONE), clear=clear)
+    made.start()
+    await until(lambda: cleared == [str(GONE)])
+    await made.closed()
+    good, played, _ = cast(Actor(99, error=GONE), clear=clear)
+    good.start()
+    await until(lambda: bool(played))
+    await good.closed()
+    assert cleared == [str(GONE)]
 
 
 async def test_a_bug_ends_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
