@@ -10,13 +10,16 @@ import asyncio
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.kernel.sync_message import ESTABLISHED, SYN_RECV, Copied, messages
-from lvsctl.model import Address, AddressKey, Forward, MarkKey, Protocol, RealKey, ServiceKey, Syncing, Table
+from lvsctl.model import Address, AddressKey, Forward, MarkKey, Protocol, RealKey, Syncing, Table
+
+_T = TypeVar("_T")
 
 TABLE: Final = Path("/proc/net/ip_vs_conn")
 
@@ -84,13 +87,18 @@ def _marked(table: Table) -> Mapping[RealKey, tuple[Forward, int]]:
 
 
 def _service(
-    table: Table, marked: Mapping[RealKey, tuple[Forward, int]], key: ServiceKey, server: RealKey
+    table: Table, marked: Mapping[RealKey, tuple[Forward, int]], key: AddressKey, server: RealKey
 ) -> tuple[Forward, int] | None:
-    entry = table.get(key)
+    entry = table.get(key) or table.get(replace(key, port=0))
     if entry is None:
-        return marked.get(server)
-    attrs = entry.servers.get(server)
+        return _of(marked, server)
+    attrs = _of(entry.servers, server)
     return (attrs.forward, 0) if attrs is not None else None
+
+
+def _of(servers: Mapping[RealKey, _T], server: RealKey) -> _T | None:
+    """A server without a port is asked at the one that the client asked for."""
+    return servers.get(server) or servers.get(replace(server, port=0))
 
 
 async def _send(datagrams: Sequence[bytes], syncing: Syncing) -> None:

@@ -25,6 +25,8 @@ TABLE = {
     WEB: entry(REAL, Forward.ROUTE),
     WEB6: entry(REAL6, Forward.TUNNEL),
     MarkKey(Family.INET, 7): entry(MARKED, Forward.MASQUERADE),
+    MarkKey(Family.INET, 8): entry(RealKey(ip_address("192.0.2.23"), 0), Forward.ROUTE),
+    AddressKey(ip_address("192.0.2.30"), 0, Protocol.TCP): entry(RealKey(REAL.address, 0), Forward.ROUTE),
 }
 FOUR = "C0000264 1388 C0000214 0050 C0000215 0050"
 SIX = (
@@ -56,6 +58,18 @@ OPEN = Copied(CLIENT, 5000, VIP, 80, REAL.address, 80, Forward.ROUTE, ESTABLISHE
             "TCP C0000264 1388 C0000263 01BB C0000216 0050 ESTABLISHED     899",
             Copied(CLIENT, 5000, ip_address("192.0.2.99"), 443, MARKED.address, 80, Forward.MASQUERADE, 1, 900, 7),
             id="a service by firewall mark is known by its server",
+        ),
+        pytest.param(
+            "TCP C0000264 1388 C0000263 01BB C0000217 01BB ESTABLISHED     899",
+            Copied(
+                CLIENT, 5000, ip_address("192.0.2.99"), 443, ip_address("192.0.2.23"), 443, Forward.ROUTE, 1, 900, 8
+            ),
+            id="by firewall mark, and to whatever port the client asked for",
+        ),
+        pytest.param(
+            "TCP C0000264 1388 C000021E 01BB C0000215 01BB ESTABLISHED     899",
+            Copied(CLIENT, 5000, ip_address("192.0.2.30"), 443, REAL.address, 443, Forward.ROUTE, 1, 900),
+            id="a service of every port",
         ),
         pytest.param(
             f"TCP {SIX} ESTABLISHED     899",
