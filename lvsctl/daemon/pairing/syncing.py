@@ -51,6 +51,7 @@ class Keeper:
         self._look = look
         self._tell = tell
         self._syncing: Syncing | None = None
+        self._former: list[Syncing] = []  # what may still run as it ran before
         self._want: AbstractSet[SyncRole] | None = None  # not known yet: what an earlier life left goes on
         self._running: tuple[SyncDaemon, ...] = ()
         self._began: dict[SyncRole, int] = {}  # the index of the interface at that time
@@ -63,12 +64,14 @@ class Keeper:
         """How they are to run from now on; those that ran otherwise are stopped."""
         if syncing == self._syncing and self._task is not None:
             return
-        before, self._syncing = self._syncing, syncing
+        if self._syncing is not None:
+            self._former.append(self._syncing)
+        self._syncing = syncing
         old = self._task
         if old is not None:
             old.cancel()
         self._settled.clear()
-        self._task = asyncio.create_task(self._run(before, old), name="pair: sync")
+        self._task = asyncio.create_task(self._run(old), name="pair: sync")
 
     async def follow(self, want: AbstractSet[SyncRole], *, patience: float) -> None:
         """These are to run from now on. Waits until that was tried, or for so many seconds."""
@@ -101,11 +104,13 @@ class Keeper:
 
     # --- the task -------------------------------------------------------------------------------------------------
 
-    async def _run(self, before: Syncing | None, old: asyncio.Task[None] | None) -> None:
+    async def _run(self, old: asyncio.Task[None] | None) -> None:
         if old is not None:
             await asyncio.wait([old])  # it may be waiting for the kernel still
-        if before is not None and before != self._syncing:
-            await self._try(before, NOTHING)
+        while self._former:
+            if self._former[0] != self._syncing:
+                await self._try(self._former[0], NOTHING)
+            self._former.pop(0)
         while True:
             self._awake.clear()
             if self._syncing is not None and self._want is not None:

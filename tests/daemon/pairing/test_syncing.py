@@ -147,6 +147,19 @@ async def test_other_words_in_conf_d_begin_it_anew(tmp_path: Path) -> None:
         assert view is not None and view.sync is None
 
 
+@pytest.mark.parametrize("back", [False, True])
+async def test_of_two_reloads_in_a_row_both_are_followed(tmp_path: Path, back: bool) -> None:
+    """The second comes before the first has stopped anything."""
+    scene = Scene(tmp_path, MANUAL)
+    last = OURS if back else replace(OURS, sync_id=9)
+    async with playing(scene) as pairing:
+        await until(lambda: running(scene) == {BACKUP})
+        await pairing.take(replace(MANUAL, sync=replace(OURS, sync_id=8)))
+        await pairing.take(replace(MANUAL, sync=last))
+        await until(lambda: BACKUP in running(scene) and scene.ipvs._daemons[BACKUP].sync_id == last.sync_id)
+    assert told(scene) == []
+
+
 async def test_what_an_earlier_life_left_goes_on_until_the_role_is_known(tmp_path: Path) -> None:
     scene = Scene(tmp_path, replace(MANUAL, provider=Provider.VRRP))
     await scene.ipvs.start_sync(OURS.daemon(BACKUP))
