@@ -103,7 +103,7 @@ async def test_whom_this_director_took_over_from_is_no_neighbour_until_it_speaks
         assert not seen()
         link.carry(weaker)
         await until(seen, "it speaks although this one is active")
-        await two.failover()
+        await two.failover("root")
         await until(lambda: two.role() is Role.STANDBY)
         assert not seen(), "what it said before the failover is no sign that it has taken over"
         link.carry(weaker)
