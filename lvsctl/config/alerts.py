@@ -124,7 +124,10 @@ class Receiver(Form):
     send_resolved: Boolean = Field(True, description="Whether it hears what is over.")
     timeout: Timing = Field(15.0, description="For one attempt. Default 15s.")
     queue: Annotated[int, Strict(), Field(ge=1, le=100_000)] = Field(1000, description="Notifications that may wait.")
-    retry_for: Timing = Field(86400.0, description="After this long a notification is given up. Default 24h.")
+    retry_for: Timing = Field(
+        86400.0,
+        description="After this long a notification is given up, unless it has the end of what was told. Default 24h.",
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Receiver:

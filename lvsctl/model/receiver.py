@@ -131,7 +131,8 @@ class Receiver:
     """One receiver by name.
 
     send_resolved: whether it hears of alerts that ended. timeout: seconds for one attempt. queue: notifications that
-    may wait for it. retry_for: seconds after which one that cannot be delivered is given up.
+    may wait for it. retry_for: seconds after which one that cannot be delivered is given up,
+    unless it has the end of something that was told.
     """
 
     name: str

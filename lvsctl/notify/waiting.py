@@ -160,14 +160,20 @@ class Waiting:
         group.renew_at = None if newer else at
 
     def older_than(self, moment: float) -> tuple[str, ...]:
-        """Ids of what was tried in vain and came before this moment."""
+        """Ids of what was tried in vain and came before this moment; without those whose end somebody waits for."""
         tried = [group for group in self._groups.values() if group.tried is not None and group.renew_at is None]
-        return tuple(each.id for group in tried for each in group.all if self._arrived[each.id].at < moment)
+        old = (each for group in tried for each in group.all if self._arrived[each.id].at < moment)
+        return tuple(each.id for each in old if not _owed(each))
 
 
 def _past(notification: Notification) -> bool:
     """Whether all of it began and ended while it could not be told."""
     return all(not alert.firing and alert.fingerprint in notification.begun for alert in notification.alerts)
+
+
+def _owed(notification: Notification) -> bool:
+    """Whether it has the end of something that was told: no message after it has that again."""
+    return any(not alert.firing and alert.fingerprint not in notification.begun for alert in notification.alerts)
 
 
 def renewed(notification: Notification, since: float) -> Notification:

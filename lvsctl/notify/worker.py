@@ -156,7 +156,7 @@ class Worker:
         return outcome
 
     async def _give_up(self) -> None:
-        """What has waited too long goes, whether somebody was told of it or not."""
+        """What has waited too long goes, but for the end of what was told."""
         if self.sender.renew is not None:
             return  # it is one message, which says how things stand: whenever it is taken it is true
         if old := self.waiting.older_than(self._now() - self.receiver.retry_for):

@@ -215,6 +215,22 @@ async def test_it_is_given_up_at_last_and_that_is_told(rigged: Made) -> None:
     assert isinstance(rig.told[-1][1], DeliveryRecovered) and rig.told[-1][1].lost == 1
 
 
+async def test_the_end_of_what_was_told_is_never_given_up(rigged: Made) -> None:
+    """Else an incident would stay open for good; of what was not told before nobody waits for the end."""
+    rig = rigged(retry_for=2 * HOUR)
+    rig.add(notification(alert("a"), name="n1", group="a"))
+    await asyncio.sleep(1)
+    rig.answer = lambda _: DOWN
+    unheard = frozenset({alert("b").fingerprint})
+    rig.add(notification(alert("a", ended=5), name="n2", group="a"))
+    rig.add(notification(alert("b", ended=5), name="n3", group="b", begun=unheard))
+    await asyncio.sleep(48 * HOUR)
+    assert [each.id for each in rig.waiting.all()] == ["n2"] and rig.worker.numbers.lost == 1
+    rig.answer = lambda _: Taken()
+    await asyncio.sleep(HOUR)
+    assert rig.gone == ["n1", "n3", "n2"]
+
+
 async def test_a_burst_goes_out_at_a_pace(rigged: Made) -> None:
     rig = rigged(pace=1.0)
     rig.add(*(notification(name=f"n{number}", group=f"g{number}", at=START + number) for number in range(20)))
