@@ -84,7 +84,15 @@ class Daemon:
         self.started = time.time()
         self.last = LastRound(self.tell, self.loop.time)
         self.ready = False
-        self.world = World(loaded.spec, health={}, owned=state.owned(), clock=self.loop.time, tell=self.tell)
+        self.runner = Runner(kinds, self._heard)
+        self.world = World(
+            loaded.spec,
+            health={},
+            owned=state.owned(),
+            clock=self.loop.time,
+            tell=self.tell,
+            hasten=self.runner.hasten,
+        )
         self.users = Users()
         self.overrides = Overrides(state.overrides, today=self._today, tell=self.tell)
         self.world.generation = generation
@@ -100,7 +108,6 @@ class Daemon:
         )
         self.herald.listeners += [to_log(log), self.stream.hear, self.history.hear, self.alerts.hear]
         self.doubt = Doubt(self.world, self.tell, self.lag)
-        self.runner = Runner(kinds, self._heard)
         self.peer = peer_of(self)
         self.pairing = pairing_of(self, loaded.spec.pair, providers)
         self._stop = asyncio.Event()

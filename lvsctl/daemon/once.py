@@ -16,6 +16,7 @@ from lvsctl.daemon.overrides import Overrides, heed
 from lvsctl.daemon.reconcile import act, look_and_decide, missing_schedulers
 from lvsctl.daemon.state import State
 from lvsctl.decide.health import assume_up, judge, presume
+from lvsctl.decide.inquiry import Inquiry
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
 from lvsctl.decide.reprieve import Fallen
@@ -68,6 +69,7 @@ class _Moment:
     fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
+    inquiry: Inquiry | None = None
     resting: bool = False
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lvsctl.decide.desired import Desired, desired
 from lvsctl.decide.guard import guard, spare
+from lvsctl.decide.inquiry import Inquiry, awaited, without
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import orders
 from lvsctl.decide.plan import diff, drift, split, still_safe
@@ -57,6 +58,7 @@ class View(Protocol):
     fallen: Fallen
     answered: dict[CheckId, float]
     removed: dict[RealKey, float]
+    inquiry: Inquiry | None
     resting: bool
 
 
@@ -148,10 +150,14 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
     plan = diff(
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
+    waiting = awaited(view.inquiry, spec, health, want.by_health, now)
+    plan = without(plan, waiting)
     recent = {server: at + spec.period for server, at in view.removed.items() if at + spec.period > now}
     guarded = guard(plan, spec, have, health, by_health=want.by_health, gone=recent.keys())
     guarded = spare(guarded, want, mercy)
     due = [moment for moment in (next_step(spec, health, climb), next_late(spec, quiet, now)) if moment is not None]
+    if view.inquiry is not None and waiting:
+        due.append(view.inquiry.until)
     if guarded.withheld and recent:
         due.append(min(recent.values()))  # perhaps others may go then
     return Decision(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lvsctl.decide.health import Standing, carry, judge, pace, standing
+from lvsctl.decide.inquiry import Inquiry, answered, circles_of, everybody, inquire, widened
 from lvsctl.decide.ladder import Ladder, climb
 from lvsctl.decide.quiet import Since
 from lvsctl.decide.reprieve import Fallen
@@ -42,7 +43,8 @@ class World:
     overrides: what operators ordered, none whose time is over. quiet: who leaves the table, and since when each has had
     weight 0. settled: when every check had spoken for the first time. trust: whether this director suspects itself.
     fallen: whom rounds took out whose checks fail. answered: when each canary passed last. removed: whom checks alone
-    took out within the last period, and when.
+    took out within the last period, and when. inquiry: the newest of those that are made before checks take somebody
+    out.
     resting: no service is to be in the table, as this director is not the active one.
     spill: the load of services with thresholds at the last look. generation: of the kernel, None if its version does
     not tell. turned: counts the times that a belief became another.
@@ -56,7 +58,9 @@ class World:
         owned: frozenset[ServiceKey],
         clock: Callable[[], float],
         tell: Callable[[Event], None],
+        hasten: Callable[[Iterable[QuestionId]], None] = lambda _: None,
     ) -> None:
+        """hasten: has these asked out of turn."""
         self.spec = spec
         self.health = dict(health)
         self.owned = owned | {service.key for service in spec.services.values()}
@@ -69,6 +73,7 @@ class World:
         self.fallen: Fallen = {}
         self.answered: dict[CheckId, float] = {}
         self.removed: dict[RealKey, float] = {}
+        self.inquiry: Inquiry | None = None
         self.resting = False
         self.spill: Loads = {}
         self.generation: Generation | None = None
@@ -76,6 +81,8 @@ class World:
         self.wake = asyncio.Event()
         self._clock = clock
         self._tell = tell
+        self._hasten = hasten
+        self._passes: dict[QuestionId, float] = {}
         self._index(spec)
 
     def _index(self, spec: Spec) -> None:
@@ -83,6 +90,7 @@ class World:
         self._askers = _askers(spec)
         self._canaries = frozenset(spec.guard.canaries)
         self._members = _members(spec)
+        self._circles = circles_of(spec)
 
     def replace(self, spec: Spec, *, table: Table, missing: frozenset[str]) -> None:
         """A reload: verdicts whose question did not change are kept; servers new to us are presumed from `table`."""
@@ -92,6 +100,8 @@ class World:
         self.ladder = Ladder(missing)
         self.answered = {canary: at for canary, at in self.answered.items() if canary in spec.guard.canaries}
         self.owned = self.owned | {service.key for service in spec.services.values()}
+        self.inquiry = None  # its witnesses may be gone
+        self._passes = {question: at for question, at in self._passes.items() if question in spec.questions}
         self._index(spec)
         self.wake.set()
 
@@ -119,22 +129,50 @@ class World:
     def heard(self, question: Question, outcome: Outcome) -> float:
         """Take an answer in; returns the seconds until the question is due again."""
         beliefs = []
-        askers = self._askers.get(question.id, ())
+        askers, now = self._askers.get(question.id, ()), self._clock()
+        if outcome.verdict is Verdict.PASS:
+            self._passes[question.id] = now - outcome.latency
         if outcome.verdict is Verdict.UNKNOWN and askers and not _unknown(self.health[askers[0].id].last):
             self._tell(NotAsked(question, outcome))
         for check in askers:
             if check.id in self._canaries and outcome.verdict is Verdict.PASS:
                 self._canary_answered(check.id)
             before = self.health[check.id]
-            after = judge(check, before, outcome, self._clock())
+            after = judge(check, before, outcome, now)
             beliefs.append(after)
             if after.up is before.up and after.answered is before.answered:
                 self.health[check.id] = after
             else:
                 self._changed(check, question, after)
-            if after.up != before.up or before.last is None:
+            asks = before.up and not after.up and self._inquire(check.id, now)
+            if before.last is None or (after.up is not before.up and not asks):
                 self.wake.set()
+        if self.inquiry is not None:
+            self._weigh(self.inquiry, question, outcome, now)
         return pace(question, beliefs)
+
+    def _inquire(self, fell: CheckId, now: float) -> bool:
+        """Whether others are asked first: then the round is due when they have answered, or do not."""
+        if self.trust.suspicion is None and fell in self._members:
+            made = inquire(self.inquiry, self.spec, self._circles, self.health, fell, passes=self._passes, now=now)
+            if made is not None:
+                self.inquiry = made
+                if made.is_open(now):
+                    self._hasten(made.witnesses | made.canaries)
+        asked = self.inquiry
+        return asked is not None and asked.is_open(now) and not asked.wide
+
+    def _weigh(self, before: Inquiry, question: Question, outcome: Outcome, now: float) -> None:
+        """Take an answer to an inquiry in."""
+        if not before.is_open(now):
+            return
+        after = answered(before, question.id, outcome, now)
+        if after.grave and not after.wide:
+            after = widened(after, self.spec, self._circles, self.health)
+            self._hasten(everybody(after, self.spec, self.health))
+        if after.wide is not before.wide or after.over:
+            self.wake.set()
+        self.inquiry = after
 
     def _canary_answered(self, check: CheckId) -> None:
         self.answered[check] = self._clock()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lvsctl.decide.health import JITTER, NEVER, Standing, standing, worst_detection
 from lvsctl.decide.overrides import NO_ORDERS, Orders, gets_nothing
-from lvsctl.model import Address, Check, CheckId, Health, Question, RealKey, Server, Spec
+from lvsctl.model import Address, Check, CheckId, Health, Question, RealKey, Server, Service, Spec
 
 MIN_WINDOW = 5.0
 """Seconds within which failures count as one, at least."""
@@ -131,17 +131,25 @@ def _failing(spec: Spec, health: Mapping[CheckId, Health]) -> Sequence[Check]:
 
 def unrelated_services(spec: Spec, failing: AbstractSet[RealKey]) -> int:
     """How many groups of services have such a server and share no real server's address with one another."""
-    parents: list[int] = []
+    return len(circles(service for service in spec.services.values() if not failing.isdisjoint(_keys(service))))
+
+
+def circles(services: Iterable[Service]) -> list[list[Service]]:
+    """Those that share a real server's address, with one another or by way of others of them, are together."""
+    found = list(services)
+    parents = list(range(len(found)))
     seen: dict[Address, int] = {}
-    for service in spec.services.values():
-        keys = [server.key for pool in service.pools for server in pool.servers]
-        if failing.isdisjoint(keys):
-            continue
-        index = len(parents)
-        parents.append(index)
-        for address in {key.address for key in keys}:
-            parents[_root(parents, seen.setdefault(address, index))] = index
-    return sum(parent == index for index, parent in enumerate(parents))
+    for index, service in enumerate(found):
+        for address in {key.address for key in _keys(service)}:
+            parents[_root(parents, seen.setdefault(address, index))] = _root(parents, index)
+    together: dict[int, list[Service]] = {}
+    for index, service in enumerate(found):
+        together.setdefault(_root(parents, index), []).append(service)
+    return list(together.values())
+
+
+def _keys(service: Service) -> list[RealKey]:
+    return [server.key for pool in service.pools for server in pool.servers]
 
 
 def _root(parents: list[int], index: int) -> int:

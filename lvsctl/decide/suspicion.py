@@ -2,8 +2,9 @@
 
 It is when more than a set share of all servers that were up begin to fail within one window, in several unrelated
 services, and a first one is down - unless a canary answered while most of them failed already: then it is them. Those
-that fail but are not down yet count too, else half of everything would be gone before the rest could tell; and who is
-gone before anybody could is brought back (decide/reprieve.py).
+that fail but are not down yet count too; before one goes that is down the others are asked (decide/inquiry.py), else
+half of everything would be gone before the rest could tell; and who is gone before anybody could is brought back
+(decide/reprieve.py).
 """
 
 from __future__ import annotations

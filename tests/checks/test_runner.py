@@ -116,6 +116,63 @@ async def test_later_probes_follow_the_pace_from_start_to_start_with_jitter():
     assert sum(gaps) / len(gaps) == pytest.approx(2.0, abs=0.03)
 
 
+async def test_who_is_hastened_is_asked_out_of_turn_and_then_in_turn_again():
+    world = World(lasts=0.1)
+    async with world.runner() as runner:
+        runner.keep(questions(1, 2, 3, interval=60.0))
+        await asyncio.sleep(10)
+        begun = now()
+        runner.hasten([QuestionId("3"), QuestionId("1"), QuestionId("9")])
+        await asyncio.sleep(30)
+        assert {who: [start - begun for start in starts[1:]] for who, starts in world.started.items()} == {
+            "1": [pytest.approx(0.01, abs=0.005)],
+            "2": [],
+            "3": [pytest.approx(0.0, abs=0.005)],
+        }
+        await asyncio.sleep(40)
+    assert [len(world.started[who]) for who in "123"] == [3, 2, 3]
+    [_, hastened, after] = world.started["1"]
+    assert after - hastened == pytest.approx(60, rel=0.11)
+
+
+async def test_who_is_being_asked_is_asked_again_when_that_is_done():
+    world = World(lasts=3.0)
+    async with world.runner() as runner:
+        runner.keep(questions(1, interval=60.0, timeout=5))
+        await asyncio.sleep(1)
+        runner.hasten([QuestionId("1")])
+        runner.hasten([QuestionId("1")])
+        await asyncio.sleep(30)
+    first, again = world.started["1"]
+    assert again - first == pytest.approx(3.0, abs=0.01)
+    assert world.overlaps == 0
+
+
+async def test_everybody_is_hastened_within_a_second():
+    world = World()
+    async with world.runner() as runner:
+        everybody = questions(*range(1, 1001), interval=60.0)
+        runner.keep(everybody)
+        await asyncio.sleep(10)
+        begun = now()
+        runner.hasten(everybody)
+        await asyncio.sleep(1.0)
+    second = [starts[1] - begun for starts in world.started.values()]
+    assert (len(second), max(second)) == (1000, pytest.approx(0.999, abs=0.005))
+
+
+async def test_nobody_is_hastened_who_would_be_asked_sooner():
+    world = World(lasts=0.0)
+    async with world.runner() as runner:
+        runner.keep(questions(1, 2, 3, interval=0.015))
+        await asyncio.sleep(1)
+        for _ in range(100):
+            runner.hasten([QuestionId("1"), QuestionId("2"), QuestionId("3")])
+        before = len(world.started["3"])
+        await asyncio.sleep(0.15)
+    assert len(world.started["3"]) >= before + 8, "it is not put off"
+
+
 async def test_heard_decides_the_pace():
     world = World(lasts=0.0)
     paces = iter([0.5, 5.0, 1.0, NEVER])

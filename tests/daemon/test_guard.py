@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
+
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.explain import explain
 from lvsctl.daemon.status import status
-from lvsctl.model import Action, Override, ServerSubject, Told
+from lvsctl.model import Action, Override, ServerSubject, Told, Verdict
 from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
 
 HOSTS = tuple(f"127.0.0.{n}" for n in range(41, 47))
@@ -277,12 +279,13 @@ def brought_back(here: Scene) -> list[str]:
     return [str(fields["op"]) for fields in done if str(fields["reason"]).startswith("down but kept: ")]
 
 
-async def test_eleven_servers_that_fail_at_once_are_all_in_the_table_however_soon_the_first_is_down(
-    site: Site, servers: Servers
+@pytest.mark.parametrize("fall", [1, 2])
+async def test_of_eleven_servers_that_fail_at_once_none_ever_goes_however_soon_the_first_is_down(
+    site: Site, servers: Servers, fall: int
 ) -> None:
-    """A check that fails is repeated sooner than the others are asked for the first time."""
+    """A check that fails is repeated, if it is, sooner than the others are asked for the first time."""
     hosts = [f"127.0.0.{n}" for n in range(41, 52)]
-    check = "{tcp: {}, interval: 1s, fast_interval: 300ms, timeout: 1s, rise: 2, fall: 2}"
+    check = f"{{tcp: {{}}, interval: 1s, fast_interval: 300ms, timeout: 1s, rise: 2, fall: {fall}}}"
     await servers.start(*hosts)
     lists = [hosts[:3], *(hosts[n : n + 2] for n in range(3, 11, 2))]
     names = ["a", "b", "c", "d", "e"]
@@ -300,6 +303,7 @@ async def test_eleven_servers_that_fail_at_once_are_all_in_the_table_however_soo
     async with site.running() as daemon:
         await site.until("all are in", lambda found: sum(len(weights(found, key)) for key in keys) == 11)
         await site.ready()
+        here = Scene(site, servers, daemon)
         await servers.kill(*hosts)
         async with asyncio.timeout(20):
             while any(belief.up for belief in daemon.world.health.values()):
@@ -307,6 +311,32 @@ async def test_eleven_servers_that_fail_at_once_are_all_in_the_table_however_soo
         await site.rounds(2)
         assert await table() == dict.fromkeys(hosts, 1)
         assert daemon.world.trust.suspicion is not None
+        assert [one.record.fields["op"] for one in here.events("applied")] == []
+
+
+async def test_one_server_that_dies_is_judged_by_the_others_and_goes(site: Site, servers: Servers) -> None:
+    """The others are asked once a minute, so none of them would have answered since."""
+    check = "{tcp: {}, interval: 1m, fast_interval: 50ms, timeout: 1s, rise: 2, fall: 2}"
+    often = check.replace("1m", "50ms")
+    await servers.start(*HOSTS)
+    site.write(
+        conf(
+            service("shop", HOSTS[0], address=f"192.0.2.20:{servers.port}", check=often),
+            service("blog", HOSTS[1], address=f"192.0.2.21:{servers.port}", check=check),
+            service("wiki", HOSTS[2], address=f"192.0.2.22:{servers.port}", check=check),
+        )
+    )
+    async with site.running() as daemon:
+        shop, blog, wiki = keys(servers)
+        await site.until("all are in", lambda table: all(weights(table, key) for key in (shop, blog, wiki)))
+        await site.ready()
+        asked = daemon.runner.stats.verdicts[Verdict.PASS]
+        await servers.kill(HOSTS[0])
+        await site.until("it goes", lambda table: not weights(table, shop))
+        assert daemon.world.inquiry is not None
+        assert daemon.world.inquiry.over
+        assert daemon.runner.stats.verdicts[Verdict.PASS] > asked
+        assert daemon.world.trust.suspicion is None
 
 
 async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers: Servers) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from itertools import count
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.world import World
 from lvsctl.decide.health import JITTER, presume, worst_detection
+from lvsctl.decide.inquiry import LONGEST, WITNESSES
 from lvsctl.errors import KernelError
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import (
@@ -28,6 +30,7 @@ from lvsctl.model import (
     Op,
     Override,
     Question,
+    QuestionId,
     ServerSubject,
     Service,
     Share,
@@ -49,7 +52,12 @@ Fate = Callable[[int, float], bool]
 class Theatre:
     """A director, its probes and its rounds, in a world where time passes as it is told to."""
 
-    def __init__(self, wanted: Spec, answers: Fate, *, seed: int, drained: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, wanted: Spec, answers: Fate, *, seed: int, drained: frozenset[int] = frozenset(), mute: bool = False
+    ) -> None:
+        """mute: who does not answer says nothing until the probe's time is over."""
+        self._mute = mute
+        self._again: set[QuestionId] = set()
         self.now = STRUCK - SINCE
         self.told: list[str] = []
         self._answers = answers
@@ -66,38 +74,66 @@ class Theatre:
             owned=frozenset(table),
             clock=lambda: self.now,
             tell=lambda event: self.told.append(type(event).__name__),
+            hasten=self._hasten,
         )
         self.world.health |= {check_of(n): replace(self.world.health[check_of(n)], up=True) for n in drained}
         self.world.overrides = [drain(n) for n in drained]
-        self._due = [
-            (self.now + self._chance.random() * asked.interval, next(self._order), asked)
-            for asked in wanted.questions.values()
-        ]
-        heapq.heapify(self._due)
+        self._due: list[tuple[float, int, Question, float | None]] = []
+        self._awaited: dict[QuestionId, float] = {}  # when each is asked next; an older entry of `_due` is void
+        self.least = len(self._numbers)  # how many of them were in the table with a weight
+        self.waited: dict[int, float] = {}  # who went, and so many seconds after it was down
+        for asked in wanted.questions.values():
+            self._plan(asked, self.now + self._chance.random() * asked.interval)
 
     async def until(self, end: float) -> None:
         """Probe after probe, with a round whenever one wakes the loop, and once a period."""
         period = self.now
         while self.now < end:
-            at, _, asked = heapq.heappop(self._due)
+            at, order, asked, began = heapq.heappop(self._due)
             while period <= min(at, end):
                 self.now, period = max(self.now, period), period + PERIOD
                 await self._round()
             if at > end:
-                heapq.heappush(self._due, (at, next(self._order), asked))
+                heapq.heappush(self._due, (at, order, asked, began))
                 self.now = end
                 break
             self.now = max(self.now, at)
-            self._ask(asked)
+            self._go_on(asked, at, began)
             if self.world.wake.is_set():
                 await self._round()
 
-    def _ask(self, asked: Question) -> None:
+    def _plan(self, asked: Question, at: float) -> None:
+        self._awaited[asked.id] = at
+        heapq.heappush(self._due, (at, next(self._order), asked, None))
+
+    def _hasten(self, questions: Iterable[QuestionId]) -> None:
+        """As `Runner` does it."""
+        hasty = list(questions)
+        for place, question in enumerate(hasty):
+            at = self.now + min(0.01, 1.0 / len(hasty)) * place
+            if question not in self._awaited:
+                self._again.add(question)
+            elif self._awaited[question] > at:
+                self._plan(self.world.spec.questions[question], at)
+
+    def _go_on(self, asked: Question, at: float, began: float | None) -> None:
+        """A probe begins, or ends with what its server was like at its beginning."""
         check = CheckId(f"{asked.id} 2/3")
-        passed = self._answers(self._numbers[check], self.now)
-        pace = self.world.heard(asked, PASS if passed else FAIL)
-        due = self.now + pace * (1 + JITTER * self._chance.uniform(-1, 1))
-        heapq.heappush(self._due, (due, next(self._order), asked))
+        if began is None:
+            if self._awaited.get(asked.id) == at:
+                del self._awaited[asked.id]
+                passes = self._answers(self._numbers[check], self.now)
+                heapq.heappush(self._due, (self.now + self._takes(asked, passes), next(self._order), asked, self.now))
+            return
+        passed = self._answers(self._numbers[check], began)
+        pace = self.world.heard(asked, replace(PASS if passed else FAIL, latency=self.now - began))
+        due = began + pace * (1 + JITTER * self._chance.uniform(-1, 1))
+        self._plan(asked, self.now if asked.id in self._again else max(due, self.now))
+        self._again.discard(asked.id)
+
+    def _takes(self, asked: Question, passes: bool) -> float:
+        """Seconds: who answers does so soon; who does not says so soon, or says nothing."""
+        return asked.timeout if self._mute and not passes else self._chance.random() * asked.timeout / 50
 
     async def _round(self) -> None:
         """As Daemon does it."""
@@ -115,6 +151,14 @@ class Theatre:
         world.left = done.left
         recent = {server: at for server, at in world.removed.items() if self.now - at < PERIOD}
         world.removed = recent | dict.fromkeys(done.taken_out, self.now)
+        if done.steps:
+            self._note({n for n, weight in (await self.table()).items() if weight})
+
+    def _note(self, serving: AbstractSet[int]) -> None:
+        self.least = min(self.least, len(serving))
+        for n in self._numbers.values():
+            if n not in serving:
+                self.waited.setdefault(n, self.now - self.world.health[check_of(n)].since)
 
     async def table(self) -> dict[int, int]:
         """Server -> weight, of all services."""
@@ -170,6 +214,12 @@ def struck(*dead: int) -> Fate:
     return lambda number, now: number not in dead or now < STRUCK
 
 
+def one_after_the_other(first: Iterable[int], later: float) -> Fate:
+    """All die, the others so many seconds later: when the first are judged, the others answer."""
+    early = frozenset(first)
+    return lambda number, now: now < STRUCK + (0.0 if number in early else later)
+
+
 def play(theatre: Theatre, end: float) -> dict[int, int]:
     """The table at the end."""
 
@@ -188,7 +238,13 @@ def paces(draw: st.DrawFn) -> tuple[Pace, ...]:
         interval = draw(st.floats(1.0, 10.0))
         fast = draw(st.floats(0.1, 1.0).map(lambda share, most=interval: max(0.1, share * most)))
         found.append(
-            Pace(draw(st.integers(1, 4)), interval, fast, draw(st.integers(1, 3)), draw(st.sampled_from(OnDown)))
+            Pace(
+                draw(st.sampled_from([1, 2, 3, 4, 20])),
+                interval,
+                fast,
+                draw(st.integers(1, 3)),
+                draw(st.sampled_from(OnDown)),
+            )
         )
     return tuple(found)
 
@@ -198,14 +254,29 @@ seeds = st.integers(0, 2**16)
 
 
 @settings(max_examples=60)
-@given(paces(), shares, seeds)
-def test_when_everything_begins_to_fail_at_once_nobody_is_out_when_all_have_been_asked(
-    found: tuple[Pace, ...], most: Share, seed: int
+@given(paces(), shares, seeds, st.booleans())
+def test_when_everything_begins_to_fail_at_once_nobody_is_ever_out(
+    found: tuple[Pace, ...], most: Share, seed: int, mute: bool
 ) -> None:
     wanted = town(*found, most=most)
     everybody = [n for one in wanted.services.values() for n in members(one)]
-    theatre = Theatre(wanted, struck(*everybody), seed=seed)
-    assert play(theatre, STRUCK + slowest(wanted)) == dict.fromkeys(everybody, 5)
+    theatre = Theatre(wanted, struck(*everybody), seed=seed, mute=mute)
+    assert play(theatre, STRUCK + slowest(wanted) + LONGEST) == dict.fromkeys(everybody, 5)
+    assert theatre.least == len(everybody)
+    assert theatre.told.count("DirectorSuspected") == 1
+
+
+@settings(max_examples=60)
+@given(paces(), shares, seeds, st.floats(0.0, 0.9), st.data())
+def test_who_is_out_because_it_failed_a_little_earlier_is_back_when_all_have_been_asked(
+    found: tuple[Pace, ...], most: Share, seed: int, later: float, data: st.DataObject
+) -> None:
+    wanted = town(*found, most=most)
+    services = [members(one) for one in wanted.services.values()]
+    everybody = [n for numbers in services for n in numbers]
+    first = data.draw(st.sampled_from(services))
+    theatre = Theatre(wanted, one_after_the_other(first, later), seed=seed)
+    assert play(theatre, STRUCK + later + slowest(wanted) + LONGEST) == dict.fromkeys(everybody, 5)
     assert theatre.told.count("DirectorSuspected") == 1
 
 
@@ -220,14 +291,14 @@ def test_and_who_was_drained_is_there_with_its_connections(
     spare = [n for one in wanted.services.values() for n in members(one)[1:]]
     drained = frozenset(data.draw(st.lists(st.sampled_from(spare)))) if spare else frozenset()
     theatre = Theatre(wanted, struck(*everybody), seed=seed, drained=drained)
-    assert play(theatre, STRUCK + slowest(wanted)) == {n: 0 if n in drained else 5 for n in everybody}
+    assert play(theatre, STRUCK + slowest(wanted) + LONGEST) == {n: 0 if n in drained else 5 for n in everybody}
 
 
 def test_what_drains_goes_on_although_its_server_was_deleted_meanwhile() -> None:
     """The kernel remembers a deleted server that has connections: added again to its service it has them again."""
     fast, slow = Pace(2, fast=0.1, fall=1), Pace(2, interval=10.0)
     wanted = town(fast, slow, slow)
-    theatre = Theatre(wanted, struck(*range(1, 7)), seed=1, drained=frozenset({2}))
+    theatre = Theatre(wanted, one_after_the_other((1, 2), 1.3), seed=1, drained=frozenset({2}))
 
     async def played() -> None:
         live, drained = (replace(server(2).attrs, weight=weight) for weight in (5, 0))
@@ -235,8 +306,8 @@ def test_what_drains_goes_on_although_its_server_was_deleted_meanwhile() -> None
         assert theatre.ipvs.connect(VIP, CLIENT, 1024, now=0) == real(2)
         await theatre.ipvs.apply([EditServer(VIP, real(1), live), EditServer(VIP, real(2), drained)])
         await theatre.until(STRUCK + 1.2)
-        assert await theatre.table() == dict.fromkeys((3, 4, 5, 6), 5), "they are asked later"
-        await theatre.until(STRUCK + slowest(wanted))
+        assert await theatre.table() == dict.fromkeys((3, 4, 5, 6), 5), "the others answer"
+        await theatre.until(STRUCK + 1.3 + slowest(wanted))
         assert await theatre.table() == {1: 5, 2: 0, 3: 5, 4: 5, 5: 5, 6: 5}
         assert (await theatre.ipvs.look()).counters[VIP].servers[real(2)].total == 1
 
@@ -248,8 +319,8 @@ def test_a_plan_that_was_interrupted_is_made_up_for(operations: int) -> None:
     """The kernel carries out so many, four that take out and four that bring back, and is silent for a while."""
     fast, slow = Pace(4, fast=0.1, fall=1), Pace(2, interval=10.0)
     wanted = town(fast, slow, slow, most=Share(percent=100))
-    theatre = Theatre(wanted, struck(*range(1, 9)), seed=2)
-    all_known = STRUCK + slowest(wanted)
+    theatre = Theatre(wanted, one_after_the_other(range(1, 5), 1.0), seed=2)
+    all_known = STRUCK + 1.0 + slowest(wanted)
 
     def refuse(number: int, _: Op) -> int:
         if number > operations and theatre.now < all_known:
@@ -274,3 +345,19 @@ def test_when_one_service_or_a_rack_that_is_less_than_half_dies_it_is_out_in_tim
     left = {n: weight for n, weight in play(theatre, STRUCK + slowest(wanted)).items() if weight}
     assert left == {n: 5 for n in everybody if n not in dead}
     assert "DirectorSuspected" not in theatre.told
+
+
+@settings(max_examples=60)
+@given(paces(), seeds, st.booleans(), st.data())
+def test_one_server_or_service_that_dies_waits_for_no_more_than_the_answers_of_a_few(
+    found: tuple[Pace, ...], seed: int, mute: bool, data: st.DataObject
+) -> None:
+    wanted = town(*found, most=Share(percent=100))
+    services = [members(one) for one in wanted.services.values()]
+    dead = data.draw(st.sampled_from([*services, [services[0][0]], [services[-1][-1]]]))
+    theatre = Theatre(wanted, struck(*dead), seed=seed, mute=mute)
+    play(theatre, STRUCK + slowest(wanted) + 1.0)
+    assert theatre.waited.keys() == set(dead)
+    assert max(theatre.waited.values()) <= WITNESSES * 0.01 + 1.0 / 50 + 0.001, (
+        "they begin so far apart, and answer so soon"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from lvsctl.daemon.reconcile import act, look_and_decide
+from lvsctl.decide.inquiry import Inquiry
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.quiet import Since
 from lvsctl.decide.reprieve import Fallen
@@ -66,6 +67,7 @@ class View:
     fallen: Fallen = field(default_factory=dict)
     answered: dict[CheckId, float] = field(default_factory=dict)
     removed: dict[RealKey, float] = field(default_factory=dict)
+    inquiry: Inquiry | None = None
     resting: bool = False
 
     def __post_init__(self) -> None:
