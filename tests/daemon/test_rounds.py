@@ -301,14 +301,14 @@ async def test_a_check_that_cannot_be_asked_moves_nothing_and_is_told_once(site:
     script = site.folder / "check"
     script.write_text("#!/bin/sh\nexit 0\n")
     script.chmod(0o755)
+    broken = site.folder / "broken"  # written before anything is started: a child may have it open for a moment,
+    broken.write_text("#!/bin/sh\necho out of order\nexit 3\n")  # and what is open for writing cannot be started
+    broken.chmod(0o755)
     site.write(one_service(servers, A, check=f"{{exec: {{command: [{script}]}}, interval: 50ms, rise: 2, fall: 2}}"))
     async with site.running() as daemon:
         await site.until("in", lambda table: weights(table, key) == {A: 1})
         told = listen(daemon, NotAsked)
-        broken = site.folder / "broken"
-        broken.write_text("#!/bin/sh\necho out of order\nexit 3\n")
-        broken.chmod(0o755)
-        broken.replace(script)  # one that is being written cannot be started
+        broken.replace(script)
         async with asyncio.timeout(10):
             while daemon.runner.stats.verdicts[Verdict.UNKNOWN] < 5:
                 await asyncio.sleep(0.01)
