@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from lvsctl.events import HookDone, HookFailed
-from lvsctl.model import HookRun, PairSpec, Role, Transition
+from lvsctl.model import HookRun, Instance, PairSpec, Role, Transition
 from lvsctl.notify.process import PATH, End, Run, ending
 
 AT_ONCE: Final = 8
@@ -42,8 +42,8 @@ def arguments(transition: Transition) -> tuple[str, ...]:
     return ("INSTANCE", transition.instance, _WORDS[transition.role], str(transition.priority))
 
 
-def environment(spec: PairSpec, transition: Transition) -> dict[str, str]:
-    """All that a program finds in its environment."""
+def environment(instance: Instance | None, transition: Transition) -> dict[str, str]:
+    """All that a program finds in its environment. instance: the one that it is about; None: it is another's."""
     facts = {
         "PATH": PATH,
         "LANG": "C.UTF-8",
@@ -53,10 +53,9 @@ def environment(spec: PairSpec, transition: Transition) -> dict[str, str]:
         "LVSCTL_PRIORITY": str(transition.priority),
         "LVSCTL_WHY": transition.why,
     }
-    for instance in spec.instances:
-        if instance.name == transition.instance:
-            facts["LVSCTL_INTERFACE"] = instance.interface
-            facts["LVSCTL_ADDRESSES"] = " ".join(map(str, instance.addresses))
+    if instance is not None:
+        facts["LVSCTL_INTERFACE"] = instance.interface
+        facts["LVSCTL_ADDRESSES"] = " ".join(map(str, instance.addresses))
     return {name: str(value).replace("\0", " ") for name, value in facts.items()}
 
 
@@ -74,6 +73,7 @@ class Hooks:
         today: Callable[[], float] = time.time,
     ) -> None:
         self._spec = spec
+        self._instances = _by_name(spec)
         self._tell = tell
         self._today = today
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -88,8 +88,9 @@ class Hooks:
         return tuple(sorted(self._runs.values(), key=lambda run: run.began, reverse=True))
 
     def take(self, spec: PairSpec) -> None:
-        """From the next start of a program on."""
+        """From the next start of a program on. One that is gone is known still: its last programs are to come."""
         self._spec = spec
+        self._instances |= _by_name(spec)
         self._runs = {key: run for key, run in self._runs.items() if run.instance in spec.names}
 
     def became(self, transition: Transition) -> None:
@@ -139,7 +140,7 @@ class Hooks:
         hook = _hook(transition)
         began, start = self._today(), asyncio.get_running_loop().time()
         self._runs[name, hook] = HookRun(hook, name, began)
-        run = Run((*argv, *arguments(transition)), environment(spec, transition), keep=KEPT)
+        run = Run((*argv, *arguments(transition)), environment(self._instances.get(name), transition), keep=KEPT)
         try:
             why = await _outcome(run, argv, spec.hooks.timeout)
         except asyncio.CancelledError:
@@ -154,6 +155,10 @@ class Hooks:
         else:
             self._tell(HookFailed(hook, name, why, _printed(run)))
         return run
+
+
+def _by_name(spec: PairSpec) -> dict[str, Instance]:
+    return {instance.name: instance for instance in spec.instances}
 
 
 def _hook(transition: Transition) -> str:

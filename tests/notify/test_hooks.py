@@ -9,6 +9,7 @@ import signal
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
@@ -81,25 +82,26 @@ def script(folder: Path, text: str) -> str:
     return str(path)
 
 
+WEB = Instance(
+    "web", "eth0", 51, Family.INET, (ip_interface("192.0.2.9/24"), ip_interface("192.0.2.8/32")), ip_address("::")
+)
+
+
 @pytest.mark.parametrize(("role", "word"), [(A, "MASTER"), (S, "BACKUP"), (F, "FAULT"), (None, "STOP")], ids=str)
 def test_a_notify_script_of_keepalived_finds_its_arguments(role: Role | None, word: str) -> None:
     assert arguments(became(role)) == ("INSTANCE", "web", word, "150")
 
 
 def test_all_that_a_program_finds_in_its_environment() -> None:
-    web = Instance(
-        "web", "eth0", 51, Family.INET, (ip_interface("192.0.2.9/24"), ip_interface("192.0.2.8/32")), ip_address("::")
-    )
-    pair = PairSpec(instances=(web,))
     common = {"PATH": PATH, "LANG": "C.UTF-8", "LVSCTL_PRIORITY": "150", "LVSCTL_WHY": "a reason"}
-    assert environment(pair, became(A, S)) == common | {
+    assert environment(WEB, became(A, S)) == common | {
         "LVSCTL_INSTANCE": "web",
         "LVSCTL_ROLE": "active",
         "LVSCTL_PREVIOUS": "standby",
         "LVSCTL_INTERFACE": "eth0",
         "LVSCTL_ADDRESSES": "192.0.2.9/24 192.0.2.8/32",
     }
-    assert environment(pair, Transition("other", None, F, "a reason", 150)) == common | {
+    assert environment(None, Transition("other", None, F, "a reason", 150)) == common | {
         "LVSCTL_INSTANCE": "other",
         "LVSCTL_ROLE": "stopped",
         "LVSCTL_PREVIOUS": "fault",
@@ -115,7 +117,7 @@ async def test_a_program_is_started_with_all_that(bench: Callable[..., Bench], t
     assert (tmp_path / "args").read_text() == "my own INSTANCE web MASTER 150\n"
     found = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
     assert found["PWD"] == "/"
-    assert {name: found[name] for name in found if name not in ("PWD", "SHLVL", "_")} == environment(spec(), became(A))
+    assert {name: found[name] for name in found if name not in ("PWD", "SHLVL", "_")} == environment(None, became(A))
     [run] = one.hooks.last
     assert (run.hook, run.instance, run.began, run.failed) == ("on_active", "web", 1000.0, "")
     assert run.duration == done.duration
@@ -329,6 +331,17 @@ async def test_another_program_from_the_next_start_on(bench: Callable[..., Bench
     assert [type(event) for event in one.told] == [HookDone, HookDone, HookFailed]
     one.hooks.take(spec("/bin/false"))
     assert {run.instance for run in one.hooks.last} == {"web"}
+
+
+async def test_one_that_is_removed_is_told_of_its_addresses(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """Its hook comes after the configuration that has it no more."""
+    one = bench(script(tmp_path, f'echo "$LVSCTL_INTERFACE $LVSCTL_ADDRESSES" >{tmp_path}/told'))
+    before = one.hooks._spec
+    one.hooks.take(replace(before, provider=Provider.VRRP, instances=(WEB,)))
+    one.hooks.take(replace(before, provider=Provider.VRRP, instances=(replace(WEB, name="other"),)))
+    one.hooks.became(became(None, A))
+    await one.after(1)
+    assert (tmp_path / "told").read_text() == "eth0 192.0.2.9/24 192.0.2.8/32\n"
 
 
 async def test_the_stop_waits_for_what_runs_and_then_for_its_own_programs(
