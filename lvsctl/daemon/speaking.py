@@ -1,6 +1,8 @@
 """The process that speaks VRRP for a daemon (see lvsctl.pair.apart): its standard input is the socket between the two.
 
-When the daemon closes its end, or is gone, the speaker hands over and this ends; SIGTERM does the same.
+When the daemon closes its end, or is gone, the speaker hands over and this ends; SIGTERM does the same. A daemon that
+is there and stands still (SIGSTOP, a disk that is gone) looks after no server: after a while the lowest priority is
+offered in its name, so that the other director takes over, if there is one. What the daemon offers next counts again.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Final
 
 from lvsctl.daemon.ground import KernelGround
 from lvsctl.errors import LvsctlError
-from lvsctl.model import Transition
+from lvsctl.model import LOWEST, OWNER, Transition
 from lvsctl.pair.ground import Ground
 from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
 from lvsctl.pair.numbers import Numbers, no_number
@@ -22,6 +24,12 @@ from lvsctl.pair.speaker import Speaker
 
 PACE: Final = 0.25
 """Seconds between two reports."""
+
+LOOK: Final = 1.0
+"""Seconds between looks whether the daemon has said anything, as it does once a second (see `Apart`)."""
+
+SILENT: Final = 20
+"""Looks in a row at which it has not. Its longest round is far shorter; the service manager's watchdog bites later."""
 
 FULL: Final = 1 << 18
 """Bytes that wait for the daemon, from which on nothing is reported: it stands still."""
@@ -45,6 +53,7 @@ async def speak(connection: socket.socket, ground: Ground) -> None:
 class _Conversation:
     def __init__(self, begin: Begin, ground: Ground, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self._heard = False  # since the last look
         self.speaker = Speaker(
             begin.instances,
             ground,
@@ -58,7 +67,7 @@ class _Conversation:
         """Until the speaker has ended."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.speaker.stop)
-        beside = [asyncio.create_task(self.obey(reader)), asyncio.create_task(self.report())]
+        beside = [asyncio.create_task(one) for one in (self.obey(reader), self.report(), self.mind())]
         try:
             await self.speaker.run()
             self.say(Ended())
@@ -75,6 +84,7 @@ class _Conversation:
         """Until the daemon says no more, or what is no message: either way nobody speaks without a daemon."""
         try:
             while (message := await unpacked(reader)) is not None:
+                self._heard = True
                 self._heed(message)
         finally:
             self.speaker.stop()
@@ -88,6 +98,21 @@ class _Conversation:
                 self.speaker.release()
             case Take(instances, announcing):
                 self.speaker.take(instances, announcing)
+
+    async def mind(self) -> None:
+        """Whether the daemon is well."""
+        silent = 0
+        while True:
+            self._heard = False
+            await asyncio.sleep(LOOK)
+            silent = 0 if self._heard else silent + 1
+            if silent == SILENT:
+                self._offer_the_least()
+
+    def _offer_the_least(self) -> None:
+        for name, report in self.speaker.reports().items():
+            if report.state.priority != OWNER:
+                self.speaker.set_priority(name, LOWEST)
 
     async def report(self) -> None:
         """Again and again, as long as the daemon listens."""

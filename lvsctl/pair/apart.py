@@ -19,13 +19,14 @@ from typing import Final
 
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Announcing, Instance, Role, Transition, Trouble
-from lvsctl.pair.messages import Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
+from lvsctl.pair.messages import Alive, Begin, Ended, Priority, Refused, Release, Reports, Take, packed, unpacked
 from lvsctl.pair.speaker import Report
 
 SPEAKING: Final = (sys.executable, "-m", "lvsctl.daemon.speaking")
 
 LOOK: Final = 1.0
-"""Seconds between looks whether the speaker has said anything; it reports four times as often."""
+"""Seconds between looks whether the speaker, which reports four times as often, has said anything; and between our own
+signs of life."""
 
 SILENT: Final = 5
 """Looks in a row at which it has not: it stands still. They are counted, as this process may stand still as well."""
@@ -155,6 +156,7 @@ class Apart:
         """A speaker that stands still keeps the addresses that the other director has taken: it is killed."""
         silent, most = 0, STARTING
         while silent < most:
+            self._say(Alive())
             self._spoke = False
             await asyncio.sleep(LOOK)
             silent, most = (0, SILENT) if self._spoke else (silent + 1, most)

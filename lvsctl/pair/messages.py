@@ -53,6 +53,11 @@ class Release:
     """See RoleProvider.release."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The daemon has nothing to say, and does not stand still."""
+
+
 # --- from the speaker, beside Transition and Trouble ------------------------------------------------------------------
 
 

@@ -1,9 +1,10 @@
-"""A daemon beside Debian's keepalived, which tells it of its role by `lvsctl pair notify`."""
+"""A daemon beside Debian's keepalived, which tells it of its role by `lvsctl pair notify`, or by its FIFO."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.directors.pair import Setup
-from tests.directors.stack import LVSCTL, Keepalived, Lvsctl
+from tests.directors.stack import LVSCTL, Keepalived, Lvsctl, waited
 from tests.directors.town import Town
 
 pytestmark = [
@@ -62,6 +63,25 @@ def pair(town: Town, tmp_path: Path) -> Iterator[tuple[Follower, Telling]]:
         town.forget()
 
 
+class Reader(Follower):
+    """It reads the FIFO, and is the second to start."""
+
+    def configure(self) -> None:
+        super().configure()
+        site = self.folder / "conf.d" / "site.yaml"
+        site.write_text(site.read_text().replace("instance: V", f"instance: V, fifo: {self.folder}/fifo"))
+
+
+class Writing(Keepalived):
+    """keepalived makes the FIFO, and makes it anew with each start and each reload."""
+
+    def configure(self) -> None:
+        super().configure()
+        config = self.folder / "keepalived.conf"
+        fifo = f"vrrp_notify_fifo {self.folder.parents[1]}/lvsctl/{self.host.name}/fifo"
+        config.write_text(config.read_text().replace("global_defs {\n", f"global_defs {{\n{fifo}\n"))
+
+
 def becomes_ready(follower: Follower) -> None:
     for _ in range(20):
         with contextlib.suppress(AssertionError):
@@ -71,7 +91,7 @@ def becomes_ready(follower: Follower) -> None:
     raise AssertionError(follower.says())
 
 
-def becomes(role: str, follower: Follower, telling: Telling) -> None:
+def becomes(role: str, follower: Follower, telling: Keepalived) -> None:
     """Soon. Looking takes no time where time travels, but it does where the tests run."""
     said = ""
     for _ in range(20):
@@ -93,3 +113,30 @@ def test_keepalived_tells_of_its_role(pair: tuple[Follower, Telling]) -> None:
     telling.terminate()
     assert telling.wait() == 0
     becomes("fault", *pair)  # one that has ended moves no addresses
+
+
+def test_a_fifo_that_keepalived_makes_anew_is_read(town: Town, tmp_path: Path) -> None:
+    reader, writing = Reader(town, town.a, tmp_path, Setup()), Writing(town, town.a, tmp_path, Setup())
+    try:
+        writing.start()
+        waited("the FIFO is there", (reader.folder / "fifo").exists, writing)
+        reader.start()
+        becomes("active", reader, writing)
+        made = (reader.folder / "fifo").stat().st_ino
+        assert writing.process is not None
+        writing.process.send_signal(signal.SIGHUP)  # it tells the others
+        waited("it is made anew", lambda: is_another(reader.folder / "fifo", made), writing)
+        for _ in range(2):
+            writing.terminate()
+            assert writing.wait() == 0
+            becomes("fault", reader, writing)
+            writing.start()
+            becomes("active", reader, writing)
+    finally:
+        writing.clear()
+        reader.clear()
+        town.forget()
+
+
+def is_another(fifo: Path, than: int) -> bool:
+    return fifo.exists() and fifo.stat().st_ino != than

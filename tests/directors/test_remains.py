@@ -63,6 +63,18 @@ def test_a_speaker_that_is_killed_again_and_again_keeps_nothing(pair: Pair) -> N
     pair.active(town.a)
 
 
+def test_a_daemon_that_stands_still_makes_way(pair: Pair) -> None:
+    """Nobody looks after its servers. A moment is no reason."""
+    town, daemon = pair.town, pair.a.process
+    assert daemon is not None
+    daemon.send_signal(signal.SIGSTOP)
+    time.sleep(15)
+    assert town.vips() == [town.a]
+    waited("b alone has it", lambda: town.vips() == [town.b], pair.b)
+    daemon.send_signal(signal.SIGCONT)
+    pair.active(town.a)
+
+
 def test_what_left_conf_d_while_nobody_ran_is_not_kept(pair: Pair) -> None:
     town, config = pair.town, pair.a.folder / "conf.d" / "shop.yaml"
     pair.a.kill()

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon.speaking import speak
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Announcing, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
-from tests.pair.making import V3, me
+from lvsctl.pair.messages import Begin, Priority, Reports, packed, unpacked
+from tests.pair.linked import Link
+from tests.pair.making import OURS, V3, me
+from tests.pair.remembered import ETH0, RememberedGround
 
 FAST = me(V3, interval=0.02)
 OFF = "remove 192.0.2.100 192.0.2.101"
@@ -176,6 +182,36 @@ async def test_a_speaker_goes_on_although_the_daemon_stood_still(
         await director.until(lambda: director.sent > 0)
         assert director.process == before
     assert [one.role for one in director.told] == [Role.STANDBY, Role.ACTIVE, None]
+
+
+async def test_in_the_name_of_a_daemon_that_stands_still_the_least_is_offered(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it offers something itself. Here it says nothing but that."""
+    for name, value in (("LOOK", 0.01), ("SILENT", 5), ("PACE", 0.01)):
+        monkeypatch.setattr(f"lvsctl.daemon.speaking.{name}", value)
+    ours, theirs = socket.socketpair()
+    owner = me(V3, name="own", vrid=52, interval=0.02, priority=255, addresses=[ip_interface(f"{OURS}/24")])
+    task = asyncio.create_task(speak(theirs, RememberedGround(replace(ETH0, addresses=(ip_interface(f"{OURS}/24"),)))))
+    reader, writer = await asyncio.open_connection(sock=ours)
+
+    async def until_offered(priority: int) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                match await unpacked(reader):
+                    case Reports(reports) if reports["web"].state.priority == priority:
+                        assert reports["own"].state.priority == 255
+                        return
+
+    writer.write(packed(Begin((FAST, owner), Announcing(), None)))
+    await until_offered(FAST.priority)
+    await until_offered(1)
+    writer.write(packed(Priority("web", 99)))
+    await until_offered(99)
+    await until_offered(1)
+    writer.close()
+    async with asyncio.timeout(30):
+        await task
 
 
 async def test_a_speaker_that_is_told_nonsense_hands_over(tmp_path: Path) -> None:
