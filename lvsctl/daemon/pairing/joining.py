@@ -91,6 +91,8 @@ class Joining:
 
     async def end(self) -> None:
         """Hand over; within seconds, whatever hangs."""
+        if self._part is not None:
+            self._part.stop()  # at once: it may be about to begin, as a configuration says that counts no more
         if self._waiting is not None:
             self._waiting.cancel()
             await asyncio.wait([self._waiting])

@@ -218,6 +218,17 @@ async def test_other_instances_are_taken_without_losing_the_role(tmp_path: Path,
         assert scene.roles[told].startswith("web None: it is configured as another virtual router")
 
 
+async def test_one_that_is_ended_before_it_has_begun_does_not_begin(tmp_path: Path) -> None:
+    for turns in range(4):
+        scene = Scene(tmp_path, None)
+        async with playing(scene) as pairing:
+            await pairing.take(MANUAL)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await pairing.take(None)
+        assert scene.troubles == []
+
+
 async def test_what_is_taken_while_it_waits_is_what_begins(tmp_path: Path, link: Link) -> None:
     scene = Scene(tmp_path, vrrp())
     async with playing(scene, proven=False) as pairing:
