@@ -153,14 +153,17 @@ class World:
 
     def _inquire(self, fell: CheckId, now: float) -> bool:
         """Whether others are asked first: then the round is due when they have answered, or do not."""
-        if self.trust.suspicion is None and fell in self._members:
-            made = inquire(self.inquiry, self.spec, self._circles, self.health, fell, passes=self._passes, now=now)
-            if made is not None:
-                self.inquiry = made
-                if made.is_open(now):
-                    self._hasten(made.witnesses | made.canaries)
+        if self.trust.suspicion is not None or fell not in self._members:
+            return False
+        made = inquire(self.inquiry, self.spec, self._circles, self.health, fell, passes=self._passes, now=now)
+        if made is not None:
+            self.inquiry = made
+            if made.is_open(now):
+                self._hasten(made.witnesses | made.canaries)
         asked = self.inquiry
-        return asked is not None and asked.is_open(now) and not asked.wide
+        if asked is None or asked.wide or not asked.is_open(now):
+            return False
+        return self.health[fell].failing > asked.after
 
     def _weigh(self, before: Inquiry, question: Question, outcome: Outcome, now: float) -> None:
         """Take an answer to an inquiry in."""

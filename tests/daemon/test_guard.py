@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +248,28 @@ async def test_who_drains_when_it_begins_keeps_its_connections(site: Site, serve
         await here.until("an operator's word holds: it drains", lambda table: table.get(HOSTS[2]) == 0)
         await site.rounds(2)
         assert await here.table() == dict.fromkeys(HOSTS, 1) | {HOSTS[0]: 0, HOSTS[2]: 0}
+
+
+async def test_a_rack_that_was_drained_may_be_switched_off(site: Site, servers: Servers, tmp_path: Path) -> None:
+    """Four of six servers of three services fail: by command and by file they were told to get no connections."""
+    rack = (HOSTS[0], HOSTS[2], HOSTS[4], HOSTS[5])
+    files = tmp_path / "maintenance"
+    files.mkdir()
+    async with scene(site, servers) as here:
+        (files / HOSTS[4]).touch()
+        (files / HOSTS[5]).write_text("force")  # with it a service goes
+        text = (site.config / "site.yaml").read_text()
+        site.write(text.replace("global: {", f"global: {{maintenance: {files}, "))
+        await here.daemon.reload()
+        here.daemon.overrides.order([drain("shop", HOSTS[0]), drain("blog", HOSTS[2])])
+        here.daemon.world.wake.set()
+        used = dict.fromkeys(HOSTS, 1)
+        await here.until("it drains", lambda table: table == used | dict.fromkeys(rack, 0))
+        await servers.kill(*rack)
+        await here.until("it is gone", lambda table: set(table) == set(HOSTS) - set(rack))
+        await site.rounds(2)
+        assert here.events("director_suspected") == []
+        assert here.events("withheld") == []
 
 
 async def test_who_went_just_before_is_back_when_all_the_others_fail_too(site: Site, servers: Servers) -> None:
