@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon.clock import Clock
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
@@ -39,8 +41,11 @@ def site(ipvs: Ipvs, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-async def jump() -> Jump:
-    """Lets seconds pass at once, for the daemon and for all that waits on its loop; the kernel's time goes its way."""
+async def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
+    """Lets seconds pass at once, for the daemon and for all that waits on its loop; the kernel's time goes its way.
+
+    The time of day goes on by as much for daemons that are made after this.
+    """
     loop, ahead = asyncio.get_running_loop(), 0.0
     real = loop.time
 
@@ -49,4 +54,5 @@ async def jump() -> Jump:
         ahead += seconds
 
     loop.time = lambda: real() + ahead  # type: ignore[method-assign]
+    monkeypatch.setattr(Clock.__init__, "__defaults__", (lambda: time.time() + ahead,))
     return jump

@@ -129,7 +129,7 @@ class Site:
             self.daemon.stop()
             await task
 
-    async def until(self, what: str, holds: Callable[[Table], bool], *, seconds: float = 10) -> Table:
+    async def until(self, what: str, holds: Callable[[Table], bool], *, seconds: float = 30) -> Table:
         """Read the table until `holds`; fails after `seconds` with what was waited for and what was there."""
         table: Table = {}
         try:
@@ -142,7 +142,7 @@ class Site:
 
     async def ready(self) -> None:
         assert self.daemon is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not self.daemon.ready:
                 await asyncio.sleep(0.01)
 
@@ -150,7 +150,7 @@ class Site:
         """Let `count` more rounds begin and end."""
         assert self.daemon is not None
         goal = self.daemon.last.number + count + 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.daemon.last.number < goal:
                 await asyncio.sleep(0.01)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.api.test_openapi import hold_to_the_document
 from tests.daemon.api.test_requests import ME
 from tests.daemon.api.test_server import client
-from tests.daemon.site import Servers, Site, conf, service, serving, tcp, weights
+from tests.daemon.site import Jump, Servers, Site, conf, service, serving, tcp, weights
 from tests.daemon.test_rounds import listen
 
 A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"
@@ -81,20 +80,20 @@ async def test_drain_disable_weight_and_enable(site: Site, servers: Servers) -> 
         assert (order["subject"], order["action"], order["by"], order["reason"]) == (A, "drain", ME, "new memory")
         assert (order["services"], order["file"], order["weight"]) == (["shop"], None, None)
         assert order["servers"] == [{"service": "shop", "address": A, "port": servers.port}]
-        await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1}, seconds=3)
+        await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1})
         await site.rounds(1)
         it = await desk.server(A)
         assert (it["health"], it["override"]["by"], it["override"]["until"]) == ("up", ME, order["until"])
         assert it["why"].startswith(f"drained by {ME} until ") and it["why"].endswith(": new memory")
         assert (await desk.server(B))["override"] is None
         await desk.order(f"shop/{A}", "disable")
-        await site.until("A out", lambda table: weights(table, key) == {B: 1}, seconds=3)
+        await site.until("A out", lambda table: weights(table, key) == {B: 1})
         await desk.enable(f"shop/{A}")
         await desk.order(A, "weight", weight="300%")
-        await site.until("A heavy", lambda table: weights(table, key) == {A: 3, B: 1}, seconds=3)
+        await site.until("A heavy", lambda table: weights(table, key) == {A: 3, B: 1})
         assert [one["action"] for one in await desk.listed()] == ["weight"]
         assert [one["weight"] for one in (await desk.enable(A))["ended"]] == ["300%"]
-        await site.until("as configured", lambda table: weights(table, key) == {A: 1, B: 1}, seconds=3)
+        await site.until("as configured", lambda table: weights(table, key) == {A: 1, B: 1})
         assert await desk.listed() == []
 
 
@@ -118,17 +117,18 @@ async def test_it_survives_a_reload_and_a_restart_and_writes_nothing_then(site: 
         assert [str(one.subject) for one in daemon.world.overrides] == [A], "--wait asks before the first round, too"
 
 
-async def test_it_ends_by_itself_with_an_event(site: Site, servers: Servers) -> None:
+async def test_it_ends_by_itself_with_an_event(site: Site, servers: Servers, jump: Jump) -> None:
     """The period is long: it is the deadline that wakes the daemon."""
     key = await start(site, servers, A, B)
     async with at_work(site) as desk:
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
-        site.write((site.config / "site.yaml").read_text().replace("period: 200ms", "period: 60s"))
+        site.write((site.config / "site.yaml").read_text().replace("period: 200ms", "period: 1h"))
         await desk.daemon.reload()
         set_, ended = listen(desk.daemon, OverrideSet), listen(desk.daemon, OverrideEnded)
-        await desk.order(A, **{"for": 1.0})
+        await desk.order(A, **{"for": 600.0})
         await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1})
         assert ended == []
+        jump(600.0)
         await site.until("A back", lambda table: weights(table, key) == {A: 1, B: 1})
         assert [one.override for one in set_] == [one.override for one in ended]
         assert [one.by for one in ended] == [""]
@@ -136,12 +136,12 @@ async def test_it_ends_by_itself_with_an_event(site: Site, servers: Servers) -> 
         assert json.loads((site.folder / "overrides.json").read_text())["overrides"] == []
 
 
-async def test_what_ended_while_nobody_was_there_has_ended(site: Site, servers: Servers) -> None:
+async def test_what_ended_while_nobody_was_there_has_ended(site: Site, servers: Servers, jump: Jump) -> None:
     key = await start(site, servers, A, B)
     async with at_work(site) as desk:
-        await desk.order(A, **{"for": 0.2})
+        await desk.order(A, **{"for": 600.0})
         await site.until("A drained", lambda table: weights(table, key) == {A: 0, B: 1})
-    await asyncio.sleep(0.3)
+    jump(600.0)
     async with at_work(site) as desk:
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
         told = [one for one in desk.daemon.stream.since(0) if one.record.event == "override_ended"]
@@ -337,45 +337,42 @@ async def test_a_drained_server_leaves_once_it_has_no_connections(site: Site, se
         await site.until("A back", lambda table: weights(table, key) == {A: 1, B: 1})
 
 
-async def test_with_connections_it_leaves_when_its_time_is_over(tmp_path: Path, servers: Servers) -> None:
+async def test_with_connections_it_leaves_when_its_time_is_over(tmp_path: Path, servers: Servers, jump: Jump) -> None:
     """The period is long: it is the end of the time that wakes the daemon."""
     ipvs = MemoryIpvs(schedulers=("wlc",))
     site = Site(ipvs, tmp_path)
-    key = await start(site, servers, A, B, drain_timeout="1s")
+    key = await start(site, servers, A, B, drain_timeout="30m")
     async with at_work(site) as desk:
         await site.until("both", lambda table: weights(table, key) == {A: 1, B: 1})
-        site.write((site.config / "site.yaml").read_text().replace("period: 200ms", "period: 60s"))
+        site.write((site.config / "site.yaml").read_text().replace("period: 200ms", "period: 1h"))
         await desk.daemon.reload()
         taken = [ipvs.connect(key, ip_address("198.51.100.1"), 1024 + turn, now=0) for turn in range(2)]
         assert {str(one.address) for one in taken if one is not None} == {A, B}
         await desk.order(A)
         await site.until("drained", lambda table: weights(table, key) == {A: 0, B: 1})
-        desk.daemon.world.wake.set()  # the round that finds weight 0 begins the time
+        for _ in range(2):  # the round that finds weight 0 begins the time; it has ended when the next one begins
+            desk.daemon.world.wake.set()
+            await site.rounds(0)
+        assert weights(await ipvs.read(), key) == {A: 0, B: 1}
+        jump(1800.0)
         await site.until("gone", lambda table: weights(table, key) == {B: 1})
         assert (await desk.server(A))["why"].startswith("drained by ")
 
 
-async def test_a_server_that_recovers_starts_slowly(site: Site, servers: Servers) -> None:
+async def test_a_server_that_recovers_starts_slowly(site: Site, servers: Servers, jump: Jump) -> None:
     await servers.start(A, B)
     key = tcp(VIP, servers.port)
     heavy = [f"{{address: {address}, weight: 10}}" for address in (A, B)]
-    site.write(shop(servers, *heavy, slow_start="5s"))
-    seen: list[int] = []
-
-    def watch(table: Any) -> bool:
-        now = weights(table, key)
-        assert now.get(A) == 10
-        if B in now and (not seen or seen[-1] != now[B]):
-            seen.append(now[B])
-        return now.get(B) == 10
-
+    site.write(shop(servers, *heavy, slow_start="50m"))
     async with at_work(site):
         await site.until("nobody is slow at the start", lambda table: weights(table, key) == {A: 10, B: 10})
         await servers.kill(B)
         await site.until("B out", lambda table: weights(table, key) == {A: 10})
         await servers.start(B)
-        await site.until("B at full weight", watch, seconds=15)
-    assert seen == [1, 2, 4, 6, 8, 10]
+        for weight in (1, 2, 4, 6, 8, 10):
+            table = await site.until("B has more", lambda table, least=weight: weights(table, key).get(B, 0) >= least)
+            assert weights(table, key) == {A: 10, B: weight}
+            jump(600.0)
 
 
 # --- the maintenance directory ------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def free_ports(*addresses: str) -> tuple[int, ...]:
 
 
 class Director:
-    """What a Daemon gives a PeerWatch, without the rest of it. skew: seconds by which its time of day is ahead."""
+    """What a Daemon gives a PeerWatch, without the rest of it. skew: seconds by which its time of day is ahead, now."""
 
     def __init__(self, name: str, folder: Path, configured: Spec, *, skew: float = 0.0) -> None:
         self.name = name
@@ -68,7 +68,8 @@ class Director:
         folder.mkdir(exist_ok=True)
         loop = asyncio.get_running_loop()
         self.told: list[Event] = []
-        self.clock = Clock(loop.time, today=lambda: time.time() + skew)
+        self.skew = skew
+        self.clock = Clock(loop.time, today=lambda: time.time() + self.skew)
         self.world = World(configured, health={}, owned=frozenset(), clock=loop.time, tell=self.told.append)
         self.states = dict.fromkeys(configured.services, ServiceState.OK)
         self.instances: tuple[InstanceStanding, ...] = (InstanceStanding("pair", Role.STANDBY, 100),)

@@ -112,6 +112,7 @@ BODY = json.dumps(GOOD).encode()
         (lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "does not answer within 0.5 s"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("hasty")
 async def test_what_is_not_believed(tmp_path: Path, answer: Answer, why: str) -> None:
     async with in_its_place(tmp_path, answer) as pair:
         await until("it is told", lambda: pair.a.told)
@@ -134,6 +135,7 @@ async def test_an_answer_that_does_not_end_is_given_up(tmp_path: Path, monkeypat
         assert pair.a.told == [PeerLost(f"{B} says more than {2**20} bytes at once")]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_an_answer_that_drips_is_not_waited_for(tmp_path: Path) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         while True:
@@ -147,6 +149,7 @@ async def test_an_answer_that_drips_is_not_waited_for(tmp_path: Path) -> None:
         assert pair.a.told == [PeerLost(f"{B} does not answer within 0.5 s")]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_peer_that_is_frozen_is_lost_and_its_return_is_heard(tmp_path: Path) -> None:
     """Its kernel goes on to take connections."""
     frozen = asyncio.Event()
