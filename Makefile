@@ -87,8 +87,8 @@ unit: watchers-if-possible $(VENV)/ready
 kernel: neighbours-if-possible $(VENV)/ready module
 	@$(MAKE) --jobs 2 --output-sync=target kernel-e2e kernel-rooms
 
-kernel-e2e: FOLDERS := tests/e2e
-kernel-rooms: FOLDERS := tests/cli tests/daemon tests/kernel tests/lab tests/pair
+kernel-e2e: FOLDERS := tests/e2e tests/pair
+kernel-rooms: FOLDERS := tests/cli tests/daemon tests/kernel tests/lab
 kernel-e2e kernel-rooms: $(VENV)/ready module
 	$(LAB) --timeout 1800 -- $(BIN)/pytest -p no:cacheprovider -m "kernel and not kernels" $(FOLDERS)
 

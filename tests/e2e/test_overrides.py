@@ -139,7 +139,7 @@ def test_it_survives_kill_9_at_any_moment_and_a_reload(stage: Stage) -> None:
 
 def test_it_ends_by_itself(stage: Stage) -> None:
     stage.crowd.arrive(2)
-    assert stage.lvsctl("disable", A, "--for", "2s", *stage.where).returncode == 0
+    assert stage.lvsctl("disable", A, "--for", "10s", *stage.where).returncode == 0
     stage.wait("out of the table", lambda: A not in weights(stage))
     stage.wait("back", lambda: weights(stage) == {A: 1, B: 1})
     assert "no longer disabled: its time is over" in stage.log.read_text()

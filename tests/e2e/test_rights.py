@@ -70,6 +70,11 @@ def children(process: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
+def ipvsadm(host: str, *arguments: str) -> str:
+    with inside(host):
+        return subprocess.run(["ipvsadm", *arguments], capture_output=True, text=True, check=True).stdout
+
+
 def said_all(hook: Path) -> bool:
     """Whether the program has ended that writes this file."""
     return hook.exists() and "CapAmb" in hook.read_text()
@@ -102,13 +107,8 @@ def test_a_director_becomes_active_and_hands_over(user: int, folder: Path) -> No
             assert Path(f"/proc/{daemon.pid}/comm").read_text() == "lvsctl\n", "doctor knows it by that"
             assert f"Uid:\t{user}\t{user}\t{user}\t{user}" in own
             assert set(capabilities(own).values()) == {both}
-            with inside(host):
-                table = subprocess.run(["ipvsadm", "-Ln"], capture_output=True, text=True, check=True).stdout
-                syncing = subprocess.run(
-                    ["ipvsadm", "-L", "--daemon"], capture_output=True, text=True, check=True
-                ).stdout
-            assert f"{VIP}:80 rr" in table
-            assert "master sync daemon" in syncing
+            assert f"{VIP}:80 rr" in ipvsadm(host, "-Ln")
+            waited(lambda: "master sync daemon" in ipvsadm(host, "-L", "--daemon"), STARTING, Path(log.name).read_text)
             for process in (daemon.pid, *children(daemon.pid)):  # as systemd stops a unit
                 os.kill(process, signal.SIGTERM)
             assert daemon.wait(60) == 0

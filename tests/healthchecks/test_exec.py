@@ -148,8 +148,8 @@ async def gone(pid: int) -> None:
 async def test_the_deadline_kills_the_whole_group(tmp_path: Path):
     pids = tmp_path / "pids"
     script = f"trap '' TERM; sleep 1000 & echo $$ $! > {pids}; wait"
-    outcome = await shell(script, timeout=0.5)
-    assert (outcome.verdict, outcome.code, outcome.detail) == (FAIL, "PROCTOUT", "not done within 0.5 s")
+    outcome = await shell(script, timeout=2)
+    assert (outcome.verdict, outcome.code, outcome.detail) == (FAIL, "PROCTOUT", "not done within 2 s")
     for pid in pids.read_text().split():
         await gone(int(pid))
 
@@ -162,8 +162,8 @@ async def test_a_grandchild_that_holds_the_output_open_changes_nothing(tmp_path:
 
 
 async def test_a_grandchild_in_a_session_of_its_own_does_not_move_the_deadline():
-    outcome = await shell("setsid sleep 3 & wait", timeout=0.3)
-    assert (outcome.code, outcome.detail) == ("PROCTOUT", "not done within 0.3 s")
+    outcome = await shell("setsid sleep 30 & wait", timeout=1)
+    assert (outcome.code, outcome.detail) == ("PROCTOUT", "not done within 1 s")
 
 
 async def test_cancelling_kills_and_reaps(tmp_path: Path):
@@ -256,7 +256,7 @@ async def test_a_program_that_cannot_be_killed_is_down_and_does_not_pile_up(monk
 
     async def probe() -> str:
         params = Params(command=(SH, "-c", "sleep 1000"))
-        return (await ask(KIND, HERE, params, 0.2, memory=memory)).code
+        return (await ask(KIND, HERE, params, 1, memory=memory)).code
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda *_: None)
@@ -317,7 +317,7 @@ async def test_a_start_that_hangs_holds_nobody_up_and_its_program_is_killed_late
     memory: dict[str, Any] = {}
     params = Params(command=(SH, "-c", "sleep 1000"))
     for _ in range(2):
-        outcome = await ask(KIND, HERE, params, 0.05, memory=memory)
+        outcome = await ask(KIND, HERE, params, 0.5, memory=memory)
         assert (outcome.verdict, outcome.code) == (FAIL, "PROCTOUT")
     assert [thread.name for thread in threading.enumerate()].count("exec-check") == 1
     go.set()

@@ -51,8 +51,8 @@ def full() -> Iterator[Target]:
 
 
 async def test_a_connection_that_never_comes_is_a_timeout(full: Target):
-    outcome = await probe(KIND, full, timeout=0.05)
-    assert (outcome.verdict, outcome.code, outcome.detail) == (FAIL, "L4TOUT", "no connection within 0.05 s")
+    outcome = await probe(KIND, full, timeout=1)
+    assert (outcome.verdict, outcome.code, outcome.detail) == (FAIL, "L4TOUT", "no connection within 1 s")
 
 
 NOT_IT = "not the expected answer: "
@@ -84,12 +84,12 @@ REPLIES = [
         (FAIL, "L7RSP", NOT_IT + '"\ufffd\ufffd\\x00"'),
     ),
     ("nothing, then closed", {"send": "a\n", "expect": "b"}, saying(), (FAIL, "L7RSP", "closed without an answer")),
-    ("nothing", {"send": "a\n", "expect": "b"}, saying(stay=True), (FAIL, "L7TOUT", "no complete answer within 0.2 s")),
+    ("nothing", {"send": "a\n", "expect": "b"}, saying(stay=True), (FAIL, "L7TOUT", "no complete answer within 1 s")),
     (
         "a byte now and then",
         {"expect": "b"},
         endless(b"a", every=0.02),
-        (FAIL, "L7TOUT", "no complete answer within 0.2 s"),
+        (FAIL, "L7TOUT", "no complete answer within 1 s"),
     ),
     (
         "reset",
@@ -104,7 +104,7 @@ REPLIES = [
     ("params", "talk", "expected"), [reply[1:] for reply in REPLIES], ids=[reply[0] for reply in REPLIES]
 )
 async def test_replies(params, talk, expected):
-    timeout = 0.2 if expected[1] == "L7TOUT" else 10
+    timeout = 1 if expected[1] == "L7TOUT" else 10
     assert await answer(KIND, talk, timeout=timeout, **params) == expected
 
 

@@ -139,19 +139,19 @@ async def test_where_no_program_is_configured_nothing_happens(bench: Callable[..
         ("printf 'a\\033[1mb\\tc\\r\\nd\\377'; exit 1", "hook ended with exit status 1", "a [1mb c\nd\ufffd"),
         (
             "exec 2>&-; trap 'echo asked; exit 0' TERM; while :; do sleep 0.01; done",
-            "hook is not done within 0.5 s",
+            "hook is not done within 2 s",
             "asked",
         ),
-        ("trap '' TERM; echo deaf; while :; do sleep 0.01; done", "hook is not done within 0.5 s", "deaf"),
-        ("trap '' TERM; yes", "hook is not done within 0.5 s", "\n".join(["y"] * 1024)),
+        ("trap '' TERM; echo deaf; while :; do sleep 0.01; done", "hook is not done within 2 s", "deaf"),
+        ("trap '' TERM; yes", "hook is not done within 2 s", "\n".join(["y"] * 1024)),
     ],
     ids=["it fails", "it crashes", "control characters", "it hangs", "it ignores SIGTERM", "it never stops printing"],
 )
 async def test_a_failure_tells_why_and_the_last_that_was_printed(
     bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str, output: str
 ) -> None:
-    monkeypatch.setattr(hooks, "GRACE", 0.5)
-    one = bench(script(tmp_path, text), timeout=0.5 if "within" in why else 60.0)
+    monkeypatch.setattr(hooks, "GRACE", 60.0 if "asked" in text else 0.2)
+    one = bench(script(tmp_path, text), timeout=2.0 if "within" in why else 60.0)
     one.hooks.became(became(A))
     assert await one.after(1) == [HookFailed("on_active", "web", why, output)]
     assert one.hooks.last[0].failed == why
@@ -236,7 +236,7 @@ async def test_at_the_deadline_all_of_its_group_goes(
 ) -> None:
     monkeypatch.setattr(hooks, "GRACE", 0.2)
     text = f"(trap '' TERM; sleep 1000) & echo $! $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pids; wait"
-    one = bench(script(tmp_path, text), timeout=1.0)
+    one = bench(script(tmp_path, text), timeout=3.0)
     one.hooks.became(became(A))
     await one.after(1)
     for pid in (tmp_path / "pids").read_text().split():
@@ -362,13 +362,13 @@ async def test_the_stop_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(hooks, "GRACE", 0.2)
     monkeypatch.setattr(hooks, "AT_ONCE", 1)
-    one = bench(script(tmp_path, f"trap '' TERM; echo $$ >>{tmp_path}/pids; while :; do sleep 0.01; done"), timeout=0.5)
+    one = bench(script(tmp_path, f"trap '' TERM; echo $$ >>{tmp_path}/pids; while :; do sleep 0.01; done"), timeout=2.0)
     for name in ("a", "b", "c", "d", "e"):
         one.hooks.became(became(None, instance=name))
     await one.hooks.close()
     reasons = [event.why for event in one.told if isinstance(event, HookFailed)]
     assert len(reasons) == 5
-    assert {"hook is not done within 0.5 s", "not started before the stop"} <= set(reasons)
+    assert {"hook is not done within 2 s", "not started before the stop"} <= set(reasons)
     for pid in (tmp_path / "pids").read_text().split():
         await until_gone(int(pid))
 
@@ -395,13 +395,13 @@ async def test_a_program_on_a_disk_that_is_gone_holds_up_its_instance_alone(
     monkeypatch.setattr(hooks, "GRACE", 0.2)
     monkeypatch.setattr(hooks, "AT_ONCE", 1)
     path, let_go = gone_disk
-    one = bench(path, on_standby=("/bin/true",), timeout=0.5)
+    one = bench(path, on_standby=("/bin/true",), timeout=2.0)
     one.hooks.became(became(A))
     await asyncio.sleep(0)
     one.hooks.became(became(S))
     one.hooks.became(became(S, instance="mail"))
     first, other = await one.after(2)
-    why = "hook is not done within 0.5 s and cannot be killed: the next one waits for it"
+    why = "hook is not done within 2 s and cannot be killed: the next one waits for it"
     assert first == HookFailed("on_active", "web", why)
     assert isinstance(other, HookDone)
     assert other.instance == "mail"

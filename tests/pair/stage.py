@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -13,12 +16,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from lvsctl.model import Instance
+from lvsctl.model import Family, Instance
 from tests.e2e.netns import inside
 from tests.kernel.cable import shown
+from tests.pair.wire import ETH_P_ALL, datagram_in
 
-BUSY: Final = 3.0
+BUSY: Final = 15.0
 """Seconds by which a busy machine may be late; what is asserted beside it is the protocol's."""
+
+INTERVAL: Final = 1.0
+"""Seconds between adverts where nobody may lose the role because the machine stood still for a moment."""
+
+SO_TIMESTAMPNS: Final = 35
+"""asm-generic/socket.h."""
 
 STARTING: Final = 15.0
 """Seconds that a program may take to start there."""
@@ -52,14 +62,30 @@ class Director:
         words = [line.split() for line in self.lines]
         return [(float(when), name, role) for when, name, role, *_ in words if name not in ("#", "!")]
 
+    def roles(self, instance: str) -> list[str]:
+        """All that it has told, in order."""
+        return [role for _, name, role in self.said if name == instance]
+
     def role(self, instance: str) -> str:
         """The last that it has told; "" before the first."""
-        return next((role for _, name, role in reversed(self.said) if name == instance), "")
+        return next(reversed(self.roles(instance)), "")
 
     def until(self, instance: str, role: str, *, within: float) -> float:
         """When it told of this role, which it has now; it may just have been started."""
-        waited(lambda: self.role(instance) == role, within + STARTING, lambda: "\n".join(self.lines))
-        return next(when for when, name, _ in reversed(self.said) if name == instance)
+        told: list[tuple[float, str]] = []
+
+        def holds() -> bool:
+            told[:] = [(when, role) for when, name, role in self.said if name == instance][-1:]
+            return bool(told) and told[0][1] == role
+
+        waited(holds, within + STARTING, lambda: "\n".join(self.lines))
+        return told[0][0]
+
+    def until_told(self, instance: str, *roles: str, within: float) -> None:
+        """These are the last that it has told."""
+        waited(
+            lambda: self.roles(instance)[-len(roles) :] == [*roles], within + STARTING, lambda: "\n".join(self.lines)
+        )
 
     def signal(self, number: signal.Signals) -> float:
         """When."""
@@ -86,6 +112,53 @@ def director(host: str, *instances: Instance, then: Sequence[Sequence[Instance]]
     finally:
         made.process.kill()
         made.process.wait(20)
+        made.close()
+
+
+class Ear:
+    """Hears the adverts that come to a host."""
+
+    def __init__(self, host: str) -> None:
+        with inside(host):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket.setblocking(False)
+        self._socket.bind(("eth0", ETH_P_ALL))
+        self._came: dict[Family, float] = {}
+
+    def last(self, family: Family) -> float:
+        """When the newest came, on CLOCK_MONOTONIC, however long ago that was."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet, ancillary, _, (_, _, kind, *_) = self._socket.recvmsg(2048, 64)
+                advert = datagram_in(packet) if kind != socket.PACKET_OUTGOING else None
+                if advert is not None:
+                    [(_, _, stamp)] = ancillary
+                    seconds, nanoseconds = struct.unpack("qq", stamp)
+                    four = len(advert.source) == 4
+                    self._came[Family.INET if four else Family.INET6] = seconds + nanoseconds / 1e9
+        return self._came[family] + _monotonic()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _monotonic() -> float:
+    """What makes a moment on CLOCK_MONOTONIC of a Unix time: read where the two readings were least apart."""
+
+    def read() -> tuple[float, float]:
+        before, today, after = time.monotonic(), time.time(), time.monotonic()
+        return after - before, before - today
+
+    return min(read() for _ in range(20))[1]
+
+
+@contextmanager
+def ear(host: str) -> Iterator[Ear]:
+    made = Ear(host)
+    try:
+        yield made
+    finally:
         made.close()
 
 

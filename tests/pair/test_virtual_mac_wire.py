@@ -17,12 +17,11 @@ from tests.e2e.netns import inside, ip
 from tests.kernel.cable import shown
 from tests.pair.making import V3, V6, ip_address, me
 from tests.pair.neighbour import neighbour
-from tests.pair.stage import BUSY, director, waited
+from tests.pair.stage import BUSY, INTERVAL, director, waited
 from tests.pair.wire import ETH_P_ALL, cable, hosts
 
 pytestmark = pytest.mark.kernel
 
-INTERVAL = 0.1
 ARP, IPV4, IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
 
 
@@ -137,9 +136,11 @@ def test_two_that_have_the_same_one_hear_each_other(two: tuple[str, str]) -> Non
             print(f"killed: takeover after {took / INTERVAL:.2f} intervals")
             has_all(second)
             assert links(first) == NAMES
-        with director(first, *STRONG) as strong:
+        calm = [me(instance, preempt=False) for instance in STRONG]
+        with director(first, *calm, then=[STRONG]) as strong:
             strong.until("web6", "standby", within=1)
             has_none(first)
+            strong.signal(signal.SIGHUP)
             for name in ("web4", "web6"):
                 strong.until(name, "active", within=4 * INTERVAL)
             has_all(first)
@@ -171,7 +172,7 @@ def test_beside_keepalived_with_use_vmac(two: tuple[str, str], form: str, tmp_pa
     base = {"IPv4": me(V3), "IPv6": me(V6, source=ip_address("fe80::2"))}[form]
     ours = me(base, interval=INTERVAL, priority=100, virtual_mac=True)
     with director(ours_at, ours) as we, neighbour(tmp_path, ours) as theirs:
-        theirs.until("MASTER", within=2)
+        theirs.until("MASTER", within=4 * INTERVAL)
         we.until("web", "standby", within=2)
         has_none(ours_at)
         frozen = theirs.signal(signal.SIGSTOP)
@@ -184,7 +185,7 @@ def test_beside_keepalived_with_use_vmac(two: tuple[str, str], form: str, tmp_pa
     weaker = tmp_path / "weaker"
     weaker.mkdir()
     with neighbour(weaker, ours) as theirs:
-        theirs.until("MASTER", within=2)
+        theirs.until("MASTER", within=4 * INTERVAL)
         with director(ours_at, me(ours, priority=200)) as we:
             we.until("web", "active", within=4 * INTERVAL)
             theirs.until("BACKUP", within=INTERVAL)

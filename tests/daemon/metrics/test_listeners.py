@@ -17,7 +17,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.errors import LvsctlError
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.metrics.told import read, series
-from tests.daemon.site import Site, conf, service
+from tests.daemon.site import Jump, Site, conf, service
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "identity"}
 SHOP = conf(service("shop", "127.0.0.11", address="192.0.2.20:80", check="none"))
@@ -162,9 +162,10 @@ async def test_a_port_in_use_at_the_start_is_tried_again_and_keeps_nobody_from_b
             assert await answers(where)
 
 
-async def test_scrapers_that_do_not_read_are_limited_and_cut_off(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_scrapers_that_do_not_read_are_limited_and_cut_off(
+    here: Site, jump: Jump, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their answer is far larger than what the kernel buffers for a socket."""
-    monkeypatch.setattr(api, "PATIENCE", 1.0)
     monkeypatch.setattr(api, "MOST", 2)
     port = free_port()
     here.write(listening(f"127.0.0.1:{port}"))
@@ -179,6 +180,7 @@ async def test_scrapers_that_do_not_read_are_limited_and_cut_off(here: Site, mon
             before = daemon.last.number
             await here.rounds(2)
             assert daemon.last.number > before
+            jump(api.PATIENCE)
             await _until_there_is_room(session)
         for client in stuck:
             client.close()
