@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lvsctl.daemon.clock import Clock
+from lvsctl.daemon.daemon import Daemon
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
@@ -44,15 +45,17 @@ def site(ipvs: Ipvs, tmp_path: Path) -> Site:
 async def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
     """Lets seconds pass at once, for the daemon and for all that waits on its loop; the kernel's time goes its way.
 
-    The time of day goes on by as much for daemons that are made after this.
+    The time of day goes on by as much for daemons that are made after this. A round in which it happened took as long;
+    nobody rests from that.
     """
     loop, ahead = asyncio.get_running_loop(), 0.0
-    real = loop.time
+    real, rest = loop.time, Daemon._rest
 
     def jump(seconds: float) -> None:
         nonlocal ahead
         ahead += seconds
 
     loop.time = lambda: real() + ahead  # type: ignore[method-assign]
+    monkeypatch.setattr(Daemon, "_rest", lambda daemon, seconds: rest(daemon, min(seconds, 1.0)))
     monkeypatch.setattr(Clock.__init__, "__defaults__", (lambda: time.time() + ahead,))
     return jump
