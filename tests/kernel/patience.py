@@ -12,7 +12,7 @@ TICK = 0.05  # seconds: the coarsest clock of a kernel, and the time that a step
 
 
 class Undecided(Exception):
-    """The kernel's timers are not exact enough to tell whether a template ended before or after its connection."""
+    """The kernel's timers, or this machine, are not exact enough to tell which of two things happened first."""
 
 
 def settle(model: MemoryIpvs, seconds: float) -> None:

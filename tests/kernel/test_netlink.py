@@ -79,10 +79,11 @@ async def test_connections_and_traffic_are_counted(ipvs: NetlinkIpvs) -> None:
         counters = (await ipvs.look()).counters[SHOP].servers[REAL]
         assert (counters.active, counters.inactive, counters.persistent) == (2, 1, 1)
         deadline = time.monotonic() + 30
-        while (counted := (await ipvs.look()).counters[SHOP]).servers[REAL].traffic.connections < 3:
-            assert time.monotonic() < deadline, "the kernel's estimator adds up every 2 s"
+        counted = (await ipvs.look()).counters[SHOP]
+        while not counted.traffic.connections == counted.servers[REAL].traffic.connections == 3:
+            assert time.monotonic() < deadline, "the kernel's estimator adds up every 2 s, one after the other"
             await asyncio.sleep(0.1)
-        assert counted.traffic.connections == 3
+            counted = (await ipvs.look()).counters[SHOP]
         assert counted.traffic == counted.servers[REAL].traffic
         assert counted.traffic.packets_in > counted.traffic.packets_out > 0
         assert counted.traffic.bytes_in > counted.traffic.bytes_out > 0

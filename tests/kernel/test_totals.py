@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,14 +44,23 @@ def test_no_file(tmp_path: Path) -> None:
     assert read_totals(tmp_path / "stats") is None
 
 
-async def _counted(ipvs: NetlinkIpvs, holds: Callable[[Traffic], bool]) -> Seen:
-    """A look at which the total is so; counters lag up to 2 s."""
-    seen = await ipvs.look()
-    async with asyncio.timeout(10):
-        while seen.total is None or not holds(seen.total):
-            await asyncio.sleep(0.05)
+async def _counted(ipvs: NetlinkIpvs) -> Seen:
+    """A look at which all counters have begun to count; they lag up to 2 s, each for itself."""
+    async with asyncio.timeout(30):
+        while True:
             seen = await ipvs.look()
-    return seen
+            if all(one.connections for one in _everywhere(seen)):
+                return seen
+            await asyncio.sleep(0.05)
+
+
+def _everywhere(seen: Seen) -> list[Traffic]:
+    """Of all services together, of each service, of each of its servers."""
+    assert seen.total is not None
+    found = [seen.total]
+    for counts in seen.counters.values():
+        found += [counts.traffic, *(server.traffic for server in counts.servers.values())]
+    return found
 
 
 @pytest.mark.kernel
@@ -62,11 +70,8 @@ async def test_who_is_refused_is_counted_nowhere_and_who_was_served_stays_counte
     await shop.open(scheduler="wlc")
     await shop.add("a", upper=1)
     assert await shop.call(9) == "a--------"
-    seen = await _counted(ipvs, lambda total: total.connections > 0)
-    assert seen.total is not None
-    counts = seen.counters[shop.key]
-    everywhere = (seen.total, counts.traffic, *(server.traffic for server in counts.servers.values()))
-    assert [(one.connections, one.packets_in) for one in everywhere] == [(1, 1)] * 3
+    seen = await _counted(ipvs)
+    assert [(one.connections, one.packets_in) for one in _everywhere(seen)] == [(1, 1)] * 3
     await shop.close()
     assert await ipvs.look() == Seen({}, {}, seen.total)
     assert await ipvs.zero() is None

@@ -153,8 +153,8 @@ async def test_a_speaker_that_stands_still_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaving: bool
 ) -> None:
     """Its addresses are here and the other director has them, too: whoever runs it takes them off."""
-    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.5)
-    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 2)
+    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.25)
+    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 10)
     director = Director(tmp_path)
     async with running(director) as task:
         await director.until_active()
@@ -170,14 +170,14 @@ async def test_a_speaker_that_stands_still_is_killed(
 async def test_a_speaker_goes_on_although_the_daemon_stood_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.5)
-    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 2)
+    monkeypatch.setattr("lvsctl.pair.apart.LOOK", 0.25)
+    monkeypatch.setattr("lvsctl.pair.apart.SILENT", 10)
     director = Director(tmp_path)
     async with running(director):
         await director.until_active()
         before = director.process
-        for _ in range(3):
-            time.sleep(1.5)
+        for _ in range(2):
+            time.sleep(3.0)
             await asyncio.sleep(0)
         await director.until(lambda: director.sent > 0)
         assert director.process == before
