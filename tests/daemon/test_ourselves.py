@@ -134,7 +134,7 @@ async def test_a_late_loop(host: Host) -> None:
             while not told:
                 await asyncio.sleep(0.01)
         [found] = await Ourselves(lag, root=host.root).seen(10.0)
-        assert found == f"the event loop was late by {told[0]:.1f} s"
+        assert found == f"the event loop was late by {max(told):.1f} s"
         assert await Ourselves(lag, root=host.root).seen(-1.0) == (WELL,), "that was before"
     finally:
         lag.stop()
