@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.model import Interface, Role, Transition, Trouble, Vip
 from lvsctl.pair.follower import Follower
-from lvsctl.pair.keepalived import Fifo, Notice
+from lvsctl.pair.keepalived import Fifo, Notice, NotUnderstood
+from lvsctl.pair.tally import Seldom
 
 Look = Callable[[str], Awaitable[Interface | None]]
 """An interface by its name, with its addresses. May raise KernelError."""
@@ -39,6 +41,7 @@ class Beside(Follower):
         self._vips = vips
         self._look = look
         self._wrong = wrong
+        self._seldom = Seldom()
 
     async def run(self) -> None:
         """Raises LvsctlError where there can be no such FIFO."""
@@ -73,4 +76,6 @@ class Beside(Follower):
             self._become(Role.ACTIVE if there else Role.STANDBY, why)
 
     def _misunderstood(self, error: LvsctlError) -> None:
-        self._wrong(Trouble(self._name, str(error)))
+        kind = "no transition" if isinstance(error, NotUnderstood) else str(error)
+        if times := self._seldom.worth_telling(kind, asyncio.get_running_loop().time()):
+            self._wrong(Trouble(self._name, str(error), times))

@@ -129,6 +129,19 @@ async def test_the_fifo_is_listened_to_and_nonsense_is_told(tmp_path):
     assert listener.wrong == ['keepalived calls with INSTANCE|GROUP NAME STATE PRIORITY, not with "nonsense "']
 
 
+async def test_a_flood_of_nonsense_is_told_seldom(tmp_path):
+    """As a keepalived might write it that knows further states."""
+    listener = Listener()
+    provider = beside(listener, fifo=tmp_path / "notify")
+    async with running(provider):
+        say(tmp_path / "notify", "".join(f'INSTANCE "VI_1" NEWS {number}\n' for number in range(1000)))
+        say(tmp_path / "notify", 'INSTANCE "VI_1" MASTER 150\n')
+        async with asyncio.timeout(5):
+            while provider.role("VI_1") is not Role.ACTIVE:
+                await asyncio.sleep(0.001)
+    assert len(listener.wrong) == 1
+
+
 async def test_without_a_place_for_the_fifo_it_cannot_run(tmp_path):
     with pytest.raises(LvsctlError, match="name a FIFO that lvsctl may make and read"):
         await beside(Listener(), fifo=tmp_path / "no" / "notify").run()
