@@ -72,9 +72,9 @@ def missing(pair: Json, held: Held, waited: float) -> str:
     after the role is another. What the peer said before it is no word on this handover: it may have been active until
     it was preempted, or fell silent, just then.
     """
-    still = [one["name"] for one in pair["instances"] if one["role"] == "active" or _is_leaving(one, held)]
-    if still:
-        return f"this director is still active for {', '.join(still)}"
+    mine = [one["name"] for one in pair["instances"] if one["role"] == "active" or _is_leaving(one, held)]
+    if mine:
+        return f"this director is active for {', '.join(mine)}"
     peer = pair["peer"]
     asked = peer is not None and peer["heard"] is not None and peer["heard"] < waited
     alone = [one["name"] for one in pair["instances"] if not _is_elsewhere(one, asked=asked)]

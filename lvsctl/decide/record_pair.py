@@ -29,10 +29,10 @@ def _of_roles(event: Event) -> Record | None:
             return Record("pair_trouble", _WARNING, "something is wrong with the pair", fields=facts)
         case happened.HookDone(hook=hook, instance=instance, duration=duration):
             ran = {"instance": instance, "hook": hook, "duration": round(duration, 3)}
-            return Record("hook_done", _INFO, "a hook has run", fields=ran)
+            return Record("hook_done", _INFO, f"{hook} of {instance} has run", fields=ran)
         case happened.HookFailed(hook=hook, instance=instance, why=why, output=output):
             failed = {"instance": instance, "hook": hook, "why": why, "output": output}
-            return Record("hook_failed", _WARNING, "a hook failed", fields=failed)
+            return Record("hook_failed", _WARNING, f"{hook} of {instance} failed", fields=failed)
     return None
 
 

@@ -210,11 +210,11 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
         "something is wrong with the pair",
         ("", "", ""),
     ),
-    (happened.HookDone("on_active", "web4", 0.25), "hook_done", "a hook has run", ("", "", "")),
+    (happened.HookDone("on_active", "web4", 0.25), "hook_done", "on_active of web4 has run", ("", "", "")),
     (
         happened.HookFailed("on_active", "web4", "ended with exit status 1", "no such route"),
         "hook_failed",
-        "a hook failed",
+        "on_active of web4 failed",
         ("", "", ""),
     ),
     (
