@@ -91,7 +91,7 @@ def silence(
     if listing:
         _show(socket, answers.told(socket, "GET", "/v1/silences"), output, show_alerts.silences)
     elif end is not None:
-        said = answers.told(socket, "DELETE", f"/v1/silences?{urlencode({'id': end})}")
+        said = answers.told(socket, "DELETE", f"/v1/silences?{urlencode({'id': end}, errors='replace')}")
         _show(socket, said, output, _ended)
     else:
         body = {"matchers": list(matchers), "for": lasts, "reason": reason}

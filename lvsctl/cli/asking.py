@@ -97,6 +97,8 @@ def _value(key: str, text: str) -> Any:
         document, problems = compose(key, text)
     except ConfigError as error:
         raise click.UsageError(f"{key}: {error.problems[0].message}") from error
+    except UnicodeEncodeError as error:  # how python hands on bytes that are no text
+        raise click.UsageError(f"{key}: is not UTF-8 text") from error
     if problems:
         raise click.UsageError(f"{key}: {problems[0].message}")
     return document.data

@@ -68,5 +68,5 @@ def _ask_daemon(socket: str) -> Daemon:
             reload_ok=bool(body["config"]["reload_ok"]),
             trouble=str(body["round"]["error"] or ""),
         )
-    except (KeyError, TypeError, ValueError):  # of another version, which is then told
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # of another version, which is then told
         return Daemon(socket, version=str(body.get("version", "")))

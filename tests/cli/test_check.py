@@ -112,6 +112,7 @@ def test_an_ipv6_target(run: Run) -> None:
         (["tcp", "192.0.2.1:80", "/healthz"], "`/healthz` is not KEY=VALUE, like path=/healthz"),
         (["tcp", "192.0.2.1:80", "=x"], "`=x` is not KEY=VALUE, like path=/healthz"),
         (["http", "192.0.2.1:80", "path=/a", "path=/b"], "`path` is given twice"),
+        (["http", "192.0.2.1:80", "path=/\udcff"], "path: is not UTF-8 text"),
         (["http", "192.0.2.1:80", "pth=/a"], "pth: unknown key `pth`: did you mean `path`?"),
         (["http", "192.0.2.1:80", "path=1"], "path: must be text, not `1`; if text is meant, put it in quotes"),
         (["http", "192.0.2.1:80", "status=[200"], "status: not valid YAML: did not find expected ',' or ']'"),

@@ -110,6 +110,7 @@ STATUS = {
         (answer({**STATUS, "round": {"error": "gone"}}), {"version": "0.2.0", "pid": 7, "trouble": "gone"}),
         (answer({"error": "no ip_vs"}, "503 Service Unavailable"), {"trouble": "no ip_vs"}),
         (answer({"version": "0.0.1"}), {"version": "0.0.1"}),
+        (answer({**STATUS, "pid": float("inf")}), {"version": "0.2.0"}),
     ],
 )
 def test_what_the_daemon_says(run: Run, found: Any, listen: Answers, reply: bytes, daemon: dict[str, Any]) -> None:

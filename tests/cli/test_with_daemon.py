@@ -203,6 +203,7 @@ WRONG = [
     (("silence", "ServerDwon"), 2, "matchers: there is no alert `ServerDwon`: did you mean `ServerDown`?"),
     (("silence", "service=shpo"), 0, "warning: there is no service `shpo` in conf.d now: did you mean `shop`?\n"),
     (("silence", "--end", "x"), 1, "there is no silence `x`: `lvsctl silence --list` shows all"),
+    (("silence", "--end", "\udcff"), 1, "there is no silence `?`: `lvsctl silence --list` shows all"),
     (("silence",), 2, "name what to silence, or say --list, or --end ID"),
     (("silence", "a=b", "--list"), 2, "name what to silence, or say --list, or --end ID"),
     (
