@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,22 +27,29 @@ PAUSE = 1.0  # seconds between two attempts to find the daemon again
 @click.option(
     "--service", metavar="SUBJECT", help="Only what is about this: a service, or what `lvsctl history` takes."
 )
-@options.output("text", "json")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(("text", "json")),
+    help="Form of the output.  [default: text; with -f into a pipe or a file, json]",
+)
 @options.socket
 def events(
-    *, follow: bool, limit: int | None, since: int | None, service: str | None, output: str, socket: str
+    *, follow: bool, limit: int | None, since: int | None, service: str | None, output: str | None, socket: str
 ) -> None:
     """Show what happens, as the daemon tells it.
 
-    One line for each event, with -o json one JSON object a line. The daemon keeps the last 1000 since its start;
-    `lvsctl history` goes further back. With -f, a daemon that is restarted is waited for.
+    A line for each event: words for people, or one JSON object. The daemon keeps the last 1000 since its start; `lvsctl
+    history` goes further back. With -f, a daemon that is restarted is waited for.
 
     \b
     lvsctl events -f
-    lvsctl events -f -o json --service shop
+    lvsctl events -f --service shop | jq .event
     """
     from lvsctl.cli import answers, client  # noqa: PLC0415
 
+    if output is None:
+        output = "json" if follow and not (sys.stdout is not None and sys.stdout.isatty()) else "text"
     if follow and limit is None and since is None:
         limit = LOOKED_BACK
     asked = {"since": since, "limit": limit, "service": service, "follow": int(follow)}
@@ -59,8 +67,11 @@ def events(
 
 
 def _json(told: Json) -> str:
+    """Raises ValueError for what is no event: no program is to be given it as one."""
     import json  # noqa: PLC0415
 
+    if not {"number", "event"} <= told.keys():
+        raise ValueError(told)
     return json.dumps(told)
 
 

@@ -20,6 +20,7 @@ from lvsctl.events import PoolExhausted, PoolRelieved, ServerChanged
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.model import Outcome, RealKey, Verdict
 from tests.cli.test_with_daemon import lvsctl
+from tests.cli.top.console import console
 from tests.daemon.site import Site, conf, service, serving
 
 LVSCTL = Path(sys.executable).with_name("lvsctl")
@@ -105,12 +106,23 @@ async def test_without_a_daemon_to_begin_with(tmp_path: Path) -> None:
 
 
 async def test_following_ends_quietly_with_an_interrupt(tmp_path: Path) -> None:
-    async with daemon_at(tmp_path) as daemon, following(tmp_path, "-o", "json", "-n", "1") as follower:
+    async with daemon_at(tmp_path) as daemon, following(tmp_path, "-n", "1") as follower:
         assert json.loads(await follower.line())["event"] == "service_ok"
         for event in (PoolExhausted("shop"), PoolRelieved("shop", 2.0)):
             daemon.tell(event)
             assert json.loads(await follower.line())["number"] == daemon.herald.number
         assert await follower.interrupt() == (0, "", "")
+
+
+async def test_following_on_a_terminal_is_for_people(tmp_path: Path) -> None:
+    async with daemon_at(tmp_path) as daemon:
+        async with console(LVSCTL, "events", "-f", "--socket", tmp_path / "lvsctl.sock", columns=200) as it:
+            await it.until("info     shop  service is ok  why=configuration")
+            daemon.tell(PoolExhausted("shop"))
+            await it.until("error    shop  ")
+        command = ("events", "-f", "--socket", tmp_path / "lvsctl.sock", "-o", "json", "-n", "1")
+        async with console(LVSCTL, *command, columns=200) as it:
+            await it.until('"event": "pool_exhausted"')
 
 
 async def test_a_daemon_that_is_restarted_is_waited_for(tmp_path: Path) -> None:
