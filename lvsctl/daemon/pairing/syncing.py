@@ -7,6 +7,7 @@ import contextlib
 import errno
 from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
+from math import inf
 
 import structlog
 
@@ -33,6 +34,10 @@ HASTE = 1.0
 SOON = 0.05
 """Seconds between two of them."""
 
+LINGER = 2.0
+"""Seconds that the backup goes on beside a new master: the director that gives way tells its youngest connections last,
+and one that was preempted does so when this one is active already (`HASTE` and a reserve)."""
+
 log = structlog.get_logger("lvsctl")
 
 Look = Callable[[str], Awaitable[Interface | None]]
@@ -54,6 +59,7 @@ class Keeper:
         self._former: list[Syncing] = []  # what may still run as it ran before
         self._want: AbstractSet[SyncRole] | None = None  # not known yet: what an earlier life left goes on
         self._running: tuple[SyncDaemon, ...] = ()
+        self._lingers = -inf  # until when the backup does
         self._began: dict[SyncRole, int] = {}  # the index of the interface at that time
         self._failing: dict[SyncRole, tuple[str, float]] = {}  # why, and since when
         self._awake = asyncio.Event()
@@ -75,6 +81,8 @@ class Keeper:
 
     async def follow(self, want: AbstractSet[SyncRole], *, patience: float) -> None:
         """These are to run from now on. Waits until that was tried, or for so many seconds."""
+        if SyncRole.MASTER in want and SyncRole.BACKUP in (self._want or NOTHING) - want:
+            self._lingers = asyncio.get_running_loop().time() + LINGER
         self._want = want
         if self._task is None:
             return
@@ -113,13 +121,21 @@ class Keeper:
             self._former.pop(0)
         while True:
             self._awake.clear()
+            lingers = self._lingering()
             if self._syncing is not None and self._want is not None:
-                await self._try(self._syncing, self._want)
+                await self._try(self._syncing, self._want | {SyncRole.BACKUP} if lingers > 0 else self._want)
             if not self._awake.is_set():
                 self._settled.set()
+            pause = AGAIN if self._failing else LOOK
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN if self._failing else LOOK):
+                async with asyncio.timeout(min(pause, lingers) if lingers > 0 else pause):
                     await self._awake.wait()
+
+    def _lingering(self) -> float:
+        """Seconds for which the backup still goes on beside the master, if any are left."""
+        if SyncRole.MASTER not in (self._want or NOTHING):
+            return 0.0
+        return self._lingers - asyncio.get_running_loop().time()
 
     async def _try(self, syncing: Syncing, want: AbstractSet[SyncRole]) -> None:
         try:

@@ -25,7 +25,7 @@ MANUAL = PairSpec(Provider.MANUAL, name="cloud", sync=OURS)
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOOK", "AGAIN", "SOON"):
+    for name in ("LOOK", "AGAIN", "SOON", "LINGER"):
         monkeypatch.setattr(syncing, name, 0.01)
 
 
@@ -60,6 +60,28 @@ async def test_they_follow_the_role_and_the_backup_outlives_the_daemon(tmp_path:
             lambda: bool((view := pairing.view()) and view.sync and [*map(role_of, view.sync.running)] == [MASTER])
         )
     assert running(scene) == {BACKUP}
+    assert told(scene) == []
+
+
+async def test_the_backup_goes_on_for_a_moment_beside_a_new_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was preempted tells its youngest connections when this director is active already."""
+    monkeypatch.setattr(syncing, "LINGER", 3600.0)
+    scene = Scene(tmp_path, MANUAL)
+    async with playing(scene) as pairing:
+        await until(lambda: running(scene) == {BACKUP})
+        it = scene.ipvs._daemons[BACKUP]
+        pairing.say(Role.ACTIVE, by="root")
+        await until(lambda: running(scene) == {MASTER, BACKUP})
+        pairing.say(Role.STANDBY, by="root")
+        await until(lambda: running(scene) == {BACKUP})
+        pairing.say(Role.ACTIVE, by="root")
+        await until(lambda: running(scene) == {MASTER, BACKUP})
+        assert scene.ipvs._daemons[BACKUP] is it, "it has heard all the while"
+        view = pairing.view()
+        assert view and view.sync and view.sync.wanted == (MASTER,)
+    assert running(scene) == set()
     assert told(scene) == []
 
 

@@ -47,6 +47,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def test_they_follow_the_role_and_the_interface(ipvs: NetlinkIpvs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syncing, "LOOK", 0.1)
     monkeypatch.setattr(syncing, "AGAIN", 0.1)
+    monkeypatch.setattr(syncing, "LINGER", 0.0)
     events: list[Event] = []
     ground = KernelGround()
     keeper = Keeper(ipvs, ground.look, events.append)
@@ -64,5 +65,22 @@ async def test_they_follow_the_role_and_the_interface(ipvs: NetlinkIpvs, monkeyp
     assert await running(ipvs) == [MASTER]
     await keeper.follow(frozenset(), patience=20)
     assert await running(ipvs) == []
+    await keeper.close()
+    await ground.close()
+
+
+async def test_master_and_backup_run_beside_each_other(ipvs: NetlinkIpvs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the backup of a new master lingers; both at once are stopped at the end."""
+    monkeypatch.setattr(syncing, "LINGER", 3600.0)
+    events: list[Event] = []
+    ground = KernelGround()
+    keeper = Keeper(ipvs, ground.look, events.append)
+    keeper.take(Syncing("eth9", 7))
+    for roles in ([BACKUP], [MASTER, BACKUP], [BACKUP]):
+        await keeper.follow({roles[0]}, patience=20)
+        assert sorted(await running(ipvs)) == sorted(roles)
+    await keeper.follow({MASTER}, patience=20)
+    await keeper.follow(frozenset(), patience=20)
+    assert (await running(ipvs), events) == ([], [])
     await keeper.close()
     await ground.close()
