@@ -66,7 +66,8 @@ def test_it_returns_when_the_other_is_active_and_nobody_else(town: Town, pair: P
     shown = run(pair.a, "pair", "status")[1]
     assert shown.startswith("this director is active; provider vrrp\n\nINSTANCE  ROLE    PRIORITY  PEER     PRIORITY")
     assert "\nweb       active  150       standby  100       eth0" in shown
-    assert "\nsync daemon: master on eth1, id 1\n" in shown
+    alone = "\nsync daemon: master on eth1, id 1\n"
+    waited("the backup listens no longer", lambda: alone in run(pair.a, "pair", "status")[1], pair.a)
     no = "lvsctl: this director is standby, so there is nothing to hand over: do it on the active one\n"
     assert run(pair.b, "failover", "--force") == (1, "", no)
 
