@@ -7,7 +7,7 @@ import logging
 import math
 import random
 import resource
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,22 +99,18 @@ class Runner:
         for known in self._askers.values():
             self._renew(known, questions[known.question.id])
         new = [question for question in questions.values() if question.id not in self._askers]
-        apart = min(_APART, _SPREAD / len(new)) if new else 0.0
-        now = asyncio.get_running_loop().time()
-        for place, question in enumerate(new):
+        for question, due in zip(new, _spread(len(new)), strict=True):
             asker = self._askers[question.id] = _Asker(question)
-            asker.timer = self._awake().call_at(now + place * apart, self._due, asker)
+            asker.timer = self._awake().call_at(due, self._due, asker)
 
     def hasten(self, questions: Iterable[QuestionId]) -> None:
         """Ask these out of turn, spread as new ones are; one that is being asked, again when that is done."""
         hasty = [asker for asker in (self._askers.get(question) for question in questions) if asker is not None]
-        apart = min(_APART, _SPREAD / len(hasty)) if hasty else 0.0
-        now = asyncio.get_running_loop().time()
-        for place, asker in enumerate(hasty):
+        for asker, due in zip(hasty, _spread(len(hasty)), strict=True):
             asker.again = asker.task is not None
-            if asker.timer is not None and asker.timer[0] > now + place * apart:
+            if asker.timer is not None and asker.timer[0] > due:
                 cancel(asker.timer)
-                asker.timer = self._awake().call_at(now + place * apart, self._due, asker)
+                asker.timer = self._awake().call_at(due, self._due, asker)
 
     async def close(self) -> None:
         """Stop asking, and wait until every open probe has cleaned up."""
@@ -244,3 +240,9 @@ async def ask_all(
 def _default_limit() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, (soft - _RESERVED) // _PER_PROBE) if soft != resource.RLIM_INFINITY else 10_000
+
+
+def _spread(count: int) -> Sequence[float]:
+    """When each of so many is due that are asked out of turn, on the running loop's clock."""
+    now, apart = asyncio.get_running_loop().time(), min(_APART, _SPREAD / max(count, 1))
+    return [now + place * apart for place in range(count)]

@@ -9,12 +9,11 @@ from typing import TypeAlias
 
 from lvsctl.decide.desired import Desired
 from lvsctl.decide.health import NEVER
-from lvsctl.decide.plan import takes, touches_live
+from lvsctl.decide.plan import subject_of, takes, touches_live
 from lvsctl.decide.reprieve import KEPT, Reprieve
 from lvsctl.decide.table import after_all, real_changes
 from lvsctl.decide.why import Subject
 from lvsctl.model import (
-    AddServer,
     CheckId,
     DeleteServer,
     EditServer,
@@ -65,12 +64,12 @@ def guard(
     removals = _removals(plan, spec, have, health, by_health)
     if not removals:
         return Guarded(plan, ())
-    others = after_all(have, [step for step in plan if _subject(step) not in removals])
+    others = after_all(have, [step for step in plan if subject_of(step) not in removals])
     kept = _kept_by_floors(spec, others, removals)
     kept |= _kept_by_share(spec, have, {one: removals[one] for one in removals if one not in kept}, gone)
     return Guarded(
-        tuple(step for step in plan if _subject(step) not in kept),
-        tuple((step, kept[subject]) for step in plan if (subject := _subject(step)) in kept),
+        tuple(step for step in plan if subject_of(step) not in kept),
+        tuple((step, kept[subject]) for step in plan if (subject := subject_of(step)) in kept),
         frozenset(removals.keys() - kept.keys()),
     )
 
@@ -91,7 +90,7 @@ def spare(guarded: Guarded, want: Desired, reprieve: Reprieve | None) -> Guarded
 
 def _because(step: Step, want: Desired, reprieve: Reprieve) -> Step:
     """What its checks say is no reason to bring a server in."""
-    subject = _subject(step)
+    subject = subject_of(step)
     return replace(step, reason=reprieve.why) if subject in want.spared and step.reason == want.why[subject] else step
 
 
@@ -106,7 +105,7 @@ def _removals(
 
     In the order in which they may go: who went down first comes first, then as configured.
     """
-    taken = {_subject(step) for step in plan if takes(step.op) and touches_live(step.op, have)} & by_health
+    taken = {subject_of(step) for step in plan if takes(step.op) and touches_live(step.op, have)} & by_health
     if not taken:
         return {}
     found = {
@@ -117,11 +116,6 @@ def _removals(
         if (service.key, server.key) in taken
     }
     return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def _subject(step: Step) -> Subject:
-    op = step.op
-    return op.service, op.server if isinstance(op, AddServer | EditServer | DeleteServer) else None
 
 
 def _down_since(server: Server, health: Mapping[CheckId, Health]) -> float:

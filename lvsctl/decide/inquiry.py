@@ -22,11 +22,9 @@ from typing import TypeAlias
 
 from lvsctl.decide.failures import circles, failing_since
 from lvsctl.decide.health import NEVER
-from lvsctl.decide.plan import takes
+from lvsctl.decide.plan import subject_of, takes
 from lvsctl.model import (
     CheckId,
-    DeleteServer,
-    EditServer,
     Health,
     Outcome,
     Plan,
@@ -180,15 +178,7 @@ def without(plan: Plan, waiting: AbstractSet[tuple[ServiceKey, RealKey]]) -> Pla
     """The plan as far as it takes away nothing of those who wait."""
     if not waiting:
         return plan
-    return tuple(
-        step
-        for step in plan
-        if not (
-            isinstance(step.op, EditServer | DeleteServer)
-            and takes(step.op)
-            and (step.op.service, step.op.server) in waiting
-        )
-    )
+    return tuple(step for step in plan if not (takes(step.op) and subject_of(step) in waiting))
 
 
 def _in_turn(circles: Iterable[Sequence[QuestionId]], most: int) -> Iterator[QuestionId]:

@@ -137,6 +137,12 @@ def _somebody(before: RealAttrs | None, now: RealAttrs | None) -> str:
     return "somebody changed " + ", ".join(real_changes(before, now))
 
 
+def subject_of(step: Step) -> Subject:
+    """What it is about: a server of a service, or the service itself."""
+    op = step.op
+    return op.service, op.server if isinstance(op, AddServer | EditServer | DeleteServer) else None
+
+
 def takes(op: Op) -> bool:
     """Whether an operation can only take capacity away."""
     return isinstance(op, DeleteService | DeleteServer) or (isinstance(op, EditServer) and op.attrs.weight == 0)
