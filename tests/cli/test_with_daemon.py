@@ -13,6 +13,7 @@ import pytest
 
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service, serving
+from tests.listener import listening
 from tests.notify.server import Misbehaving
 from tests.notify.server import status as forbidden
 
@@ -53,22 +54,19 @@ HOSTILE = b"\x1b]0;pwned\x07\x9b31m\x1b[2J\xe2\x80\xaeevil\r\n\x08\x7f"
 
 async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(HOSTILE)
-    await writer.drain()
-    writer.close()
 
 
 @pytest.fixture
 async def hostile(tmp_path: Path) -> AsyncIterator[Path]:
     """The socket of a daemon whose only server says what a terminal would obey; it has been seen to fail."""
-    server = await asyncio.start_server(greet, A, 0)
-    port = server.sockets[0].getsockname()[1]
     site = Site(MemoryIpvs(schedulers=("rr",)), tmp_path)
     check = "{tcp: {expect: OK}, interval: 50ms, timeout: 1s, rise: 1, fall: 1}"
-    site.write(conf(service("shop", A, address=f"{VIP}:{port}", scheduler="rr", check=check)))
     path = tmp_path / "lvsctl.sock"
-    async with server, site.running() as daemon, serving(daemon, path):
-        await site.ready()
-        yield path
+    async with listening(greet, A) as port:
+        site.write(conf(service("shop", A, address=f"{VIP}:{port}", scheduler="rr", check=check)))
+        async with site.running() as daemon, serving(daemon, path):
+            await site.ready()
+            yield path
 
 
 @pytest.mark.parametrize("command", ["status", "status -o wide", "explain shop/" + A, "history", "events"])

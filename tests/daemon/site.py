@@ -21,13 +21,12 @@ from lvsctl.daemon.pairing.providers import OpenGround, Providers
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.model import AddressKey, Entry, Generation, PairSpec, ServiceKey, Table
+from tests.listener import Listener
 
 PERIOD = "200ms"
 
 Jump: TypeAlias = Callable[[float], None]
 """Seconds: see the fixture `jump`."""
-
-SETTLING = 10  # turns of the loop: asyncio takes about five from accepting a connection to forgetting a closed one
 
 
 class Servers:
@@ -35,31 +34,22 @@ class Servers:
 
     def __init__(self) -> None:
         self.port = 0
-        self._alive: dict[str, asyncio.Server] = {}
+        self._alive: dict[str, Listener] = {}
 
     async def start(self, *addresses: str) -> None:
         for address in addresses:
-            server = await asyncio.start_server(self._greet, address, self.port, reuse_address=True)
-            self.port = server.sockets[0].getsockname()[1]
-            self._alive[address] = server
+            self._alive[address] = Listener(self._greet)
+            self.port = await self._alive[address].start(address, self.port)
 
     async def kill(self, *addresses: str) -> None:
-        for address in addresses:
-            for listening in self._alive[address].sockets:
-                asyncio.get_running_loop().remove_reader(listening.fileno())
-        for _ in range(SETTLING):  # who was just being accepted is greeted; asyncio would lose him if it closed now
-            await asyncio.sleep(0)
-        dying = [self._alive.pop(address) for address in addresses]
-        for server in dying:  # all in one breath: a director that is asked meanwhile finds nobody alone
-            server.close()
-        for server in dying:
-            await server.wait_closed()
+        """All in one breath: a director that is asked meanwhile finds nobody alone."""
+        await asyncio.gather(*(self._alive.pop(address).close() for address in addresses))
 
     async def close(self) -> None:
         await self.kill(*list(self._alive))
 
     @staticmethod
-    def _greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
 

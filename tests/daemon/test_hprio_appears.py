@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from lvsctl.daemon.status import status
 from lvsctl.kernel.netlink import NetlinkIpvs
 from tests.daemon.site import Site, conf, service, tcp
 from tests.lab import here
+from tests.listener import listening
 
 pytestmark = pytest.mark.kernel
 
@@ -83,9 +83,10 @@ class Talk:
             alive += await asyncio.wait_for(reader.readline(), 5) == b"still there?\n"
         return alive
 
-    def hang_up(self) -> None:
+    async def hang_up(self) -> None:
         for _, writer in self._held:
             writer.close()
+            await writer.wait_closed()
 
 
 @pytest.fixture
@@ -93,13 +94,11 @@ async def talk(ipvs: NetlinkIpvs) -> AsyncIterator[Talk]:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             writer.write(line)
-        writer.close()
 
     talk = Talk()
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(await asyncio.start_server(echo, VIP, PORT))
+    async with listening(echo, VIP, PORT):
         yield talk
-        talk.hang_up()
+        await talk.hang_up()
 
 
 @pytest.fixture

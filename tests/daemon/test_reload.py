@@ -11,6 +11,7 @@ import pytest
 from lvsctl.daemon.app import handle_signals
 from lvsctl.errors import ConfigError
 from tests.daemon.site import Servers, Site, conf, scrape, service, tcp, weights
+from tests.listener import listening
 
 A, B, C = "127.0.0.11", "127.0.0.12", "127.0.0.13"
 VIP = "192.0.2.20"
@@ -130,10 +131,9 @@ async def test_servers_are_replaced_without_a_gap(site: Site, servers: Servers) 
     async def think_first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await healthy.wait()
         writer.write(b"fine")
-        writer.close()
 
     site.write(conf(service("shop", A, address=f"{VIP}:{servers.port}")))
-    async with await asyncio.start_server(think_first, B, servers.port), site.running() as daemon:
+    async with listening(think_first, B, servers.port), site.running() as daemon:
         await site.until("the old one", lambda table: weights(table, key) == {A: 1})
         check = "{tcp: {expect: fine}, interval: 9s, timeout: 9s}"
         site.write(conf(service("shop", B, address=f"{VIP}:{servers.port}", check=check)))

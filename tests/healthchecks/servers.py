@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from ipaddress import ip_address
 from typing import Any
@@ -14,36 +14,14 @@ from typing import Any
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import ask
 from lvsctl.model import Outcome, Target
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.listener import Talk, listening
 
 
 @asynccontextmanager
 async def serving(talk: Talk, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[Target]:
     """A server that does `talk` on every connection; what is still going on at the end is cut off."""
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await talk(reader, writer)
-        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.transport.abort() if writer.transport.is_closing() else writer.close()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(client, host, 0, ssl=tls)
-    try:
-        yield Target(ip_address(host), server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
+    async with listening(talk, host, tls=tls) as port:
+        yield Target(ip_address(host), port)
 
 
 def saying(*pieces: bytes, after: bytes | None = b"\n", stay: bool = False) -> Talk:

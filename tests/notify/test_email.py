@@ -23,8 +23,8 @@ from lvsctl.model import Email, MailSecurity, Notification, Secret
 from lvsctl.notify import email
 from lvsctl.notify.email import answered, render
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
+from tests.listener import listening
 from tests.notify.made import alert, notification
-from tests.notify.server import listening
 
 PASSWORD = "correct horse battery staple"
 MAIL = Email("mail.example", 587, "Alerts <lvsctl@lb1.example>", ("ops@example.org", "Night Shift <night@example.org>"))

@@ -31,8 +31,9 @@ from lvsctl.model import (
 )
 from lvsctl.notify import alertmanager, email, pagerduty, slack, teams, webhook
 from lvsctl.notify.delivery import Delivery
+from tests.listener import listening
 from tests.notify.made import fresh, notification
-from tests.notify.server import Behaviour, Heard, Misbehaving, close, hang, listening, raw, status
+from tests.notify.server import Behaviour, Heard, Misbehaving, close, hang, raw, status
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

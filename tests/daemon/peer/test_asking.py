@@ -17,6 +17,7 @@ from lvsctl.daemon.peer import asking, wire
 from lvsctl.daemon.peer.wire import seal_answer
 from lvsctl.events import PeerLost
 from tests.daemon.peer.making import KEY, OTHER_KEY, A, B, Two, two, until
+from tests.listener import listening
 
 TOKENS = {name: name for name in wire.PARTS}
 PARTS: dict[str, Any] = {"names": {"web": ["10.0.0.1:80"]}, "verdicts": "u", "services": {"web": "ok"}, "words": []}
@@ -47,30 +48,21 @@ async def in_its_place(
 ) -> AsyncIterator[Two]:
     """A asks, and gets these bytes; then whatever `then` does with the line."""
 
-    lines: set[asyncio.Task[None]] = set()
-
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines.add(asyncio.current_task())  # type: ignore[arg-type]
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                nonce = next(line.split(": ")[1] for line in head.split("\r\n") if line.startswith(wire.NONCE))
-                writer.write(answer(nonce))
-                await writer.drain()
-                if then is not None:
-                    await then(writer)
-        writer.transport.abort()
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            nonce = next(line.split(": ")[1] for line in head.split("\r\n") if line.startswith(wire.NONCE))
+            writer.write(answer(nonce))
+            await writer.drain()
+            if then is not None:
+                await then(writer)
 
     async with two(folder) as pair:
         assert pair.pair_a.peer is not None
-        async with await asyncio.start_server(speak, B, pair.pair_a.peer.port):
+        async with listening(speak, B, pair.pair_a.peer.port):
             await pair.a.watch.take(pair.pair_a)
             yield pair
             await pair.a.watch.close()
-            for line in lines:
-                line.cancel()
-            await asyncio.gather(*lines)
-            await asyncio.sleep(0)  # for what aborting leaves to the loop
 
 
 async def test_what_is_signed_and_makes_sense_is_heard(tmp_path: Path) -> None:
