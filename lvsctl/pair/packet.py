@@ -41,6 +41,7 @@ GROUPS: Final[Mapping[Family, Address]] = {
 _ADVERTISEMENT = 1  # the only type there is
 _HEADER = struct.Struct("!BBBBHH")
 _CHECKSUM = struct.Struct("!H")
+_COUNT_AT = 3
 _CHECKSUM_AT = 6
 _AUTHENTICATION = 8  # bytes, at the end of version 2
 _NO_PASSWORD, _PASSWORD = 0, 1
@@ -60,6 +61,7 @@ class Refused(StrEnum):
     DESTINATION = "destination"  # unicast where multicast is spoken, or the reverse
     CHECKSUM = "checksum"
     INTERVAL = "interval"  # none at all (advert_interval_err)
+    ADDRESSES = "no addresses"  # in version 3 (RFC 9568, 5.2.5)
     AUTH_TYPE = "authentication type"  # one that nobody defines (invalid_authtype)
     AUTH_MISMATCH = "authentication mismatch"  # not the one configured; sealed or not (authtype_mismatch)
     AUTH_FAILURE = "authentication failure"  # wrong password or seal (auth_failure)
@@ -191,8 +193,10 @@ class Codec:
         units = word & (_MAX_INTERVAL if self._me.version is VrrpVersion.V3 else 0xFF)
         if not units:
             return Refused.INTERVAL
+        if not message[_COUNT_AT] and self._me.version is VrrpVersion.V3:
+            return Refused.ADDRESSES
         oddities = [] if units == self._interval else [Oddity.INTERVAL]
-        addresses, listed = self._ours, message[_HEADER.size : _HEADER.size + message[3] * self._size]
+        addresses, listed = self._ours, message[_HEADER.size : _HEADER.size + message[_COUNT_AT] * self._size]
         if listed != self._addresses:
             addresses = self._listed(listed)
             oddities += [] if addresses == self._ours else [Oddity.ADDRESSES]

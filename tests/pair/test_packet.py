@@ -237,7 +237,7 @@ def test_password_of_version_2(sentence: str, theirs: Secret | None, reason: Ref
         ("as configured", V3, {}, ()),
         ("addresses in another order", V3, {"addresses": V3.addresses[::-1]}, ()),
         ("one address less", V3, {"addresses": V3.addresses[:1]}, (Oddity.ADDRESSES,)),
-        ("none at all, which keepalived may send", V3, {"addresses": ()}, (Oddity.ADDRESSES,)),
+        ("none at all, which keepalived may send in version 2", V2, {"addresses": ()}, (Oddity.ADDRESSES,)),
         ("another one", V6, {"addresses": (ip_interface("fe80::1/64"),) * 2}, (Oddity.ADDRESSES,)),
         ("another interval", V3, {"interval": 0.5}, (Oddity.INTERVAL,)),
         ("another interval, version 2", V2, {"interval": 3}, (Oddity.INTERVAL,)),
@@ -249,6 +249,12 @@ def test_odd_but_taken(sentence: str, base: Instance, theirs: dict[str, Any], od
     assert isinstance(found, Advert), sentence
     assert found.oddities == oddities, sentence
     assert found.interval == theirs.get("interval", 1.0)
+
+
+@pytest.mark.parametrize("base", [V3, V6])
+@pytest.mark.parametrize("priority", [0, 150, 255])
+def test_without_any_address_it_is_no_advert_in_version_3(base: Instance, priority: int) -> None:
+    assert codec(base).decode(heard(base, priority=priority, addresses=())) is Refused.ADDRESSES
 
 
 def test_reserved_bits_are_ignored() -> None:
@@ -324,7 +330,7 @@ SENDERS = st.builds(
     ),
     st.sampled_from([V2, V3, V6]),
     st.integers(1, 255),
-    st.lists(st.integers(1, 2**32 - 1), unique=True, max_size=20),
+    st.lists(st.integers(1, 2**32 - 1), unique=True, min_size=1, max_size=20),
     st.integers(1, 4095),
     st.sampled_from(ChecksumForm),
 )
