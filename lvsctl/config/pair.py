@@ -81,8 +81,8 @@ class PairPenalties(ServicePenalties):
 class Keepalived(Form):
     """A keepalived on this host that runs VRRP."""
 
-    instance: Maybe[str] = Field(None, description="Its vrrp_instance, or")
-    group: Maybe[str] = Field(None, description="its vrrp_sync_group.")
+    instance: Maybe[Some[str]] = Field(None, description="Its vrrp_instance, or")
+    group: Maybe[Some[str]] = Field(None, description="its vrrp_sync_group.")
     fifo: Maybe[Directory] = Field(
         None, description="Its vrrp_notify_fifo, such as /run/lvsctl/keepalived. Default: its notify script tells."
     )

@@ -50,10 +50,15 @@ def _virtual(value: object) -> VirtualAddress:
         parsed = ip_interface(text)
     except ValueError:
         raise ValueError(f"`{shown(text)}` is not an address, alone or with its prefix like 192.0.2.20/24") from None
-    _of_a_host(parsed, text)
+    _of_a_host(ip_address(text.partition("/")[0]), text)  # an interface's own answers are of its network
     network = parsed.network
-    if parsed.max_prefixlen - network.prefixlen > 1 and parsed.ip == network.network_address:
+    if network.prefixlen == 0:
+        raise ValueError(f"`{shown(text)}` would put every address on this link: write the prefix of the network")
+    several = parsed.max_prefixlen - network.prefixlen > 1
+    if several and parsed.ip == network.network_address:
         raise ValueError(f"`{shown(text)}` is a whole network: write the address of one host in it")
+    if several and parsed.version == 4 and parsed.ip == network.broadcast_address:
+        raise ValueError(f"`{shown(text)}` is its network's broadcast address: write the address of one host in it")
     return parsed
 
 
