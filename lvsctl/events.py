@@ -232,6 +232,13 @@ class DirectorTrusted:
 
 
 @dataclass(frozen=True, slots=True)
+class StoodStill:
+    """This director did nothing at all for so many seconds: it was stopped, its machine slept, or a disk held it up."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulerMissing:
     """The kernel lacks a wanted scheduler. used: what stands in for it, or None: these services are refused."""
 
@@ -425,6 +432,7 @@ Event: TypeAlias = (
     | GuardTripped
     | DirectorSuspected
     | DirectorTrusted
+    | StoodStill
     | SchedulerMissing
     | SchedulerAppeared
     | KernelSilent

@@ -8,16 +8,16 @@ import math
 from collections.abc import Callable
 
 from lvsctl.daemon.examine.ourselves import Ourselves
-from lvsctl.daemon.lag import Lag
+from lvsctl.daemon.lag import STANDSTILL, Lag
 from lvsctl.daemon.reconcile import Decision, Round
 from lvsctl.daemon.world import World
 from lvsctl.decide.suspicion import Suspicion, canaries_seen
-from lvsctl.events import DirectorSuspected, Event
+from lvsctl.events import DirectorSuspected, Event, StoodStill
 from lvsctl.model import Spec
 
 
 class Doubt:
-    """Takes over into the World what rounds found of this director, and tells of it, once each.
+    """Takes over into the World what rounds found of this director, and tells of it, and of its standstills, once each.
 
     seen: what this director sees of itself while it suspects itself, empty otherwise.
     """
@@ -27,6 +27,7 @@ class Doubt:
         self._world = world
         self._tell = tell
         self._ourselves = Ourselves(lag)
+        lag.listeners.append(self._late)
         self._spec: Spec | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -65,6 +66,10 @@ class Doubt:
         world = self._world
         host = await self._ourselves.seen(now - suspicion.began)
         return (*canaries_seen(suspicion, world.spec, world.health), *host)
+
+    def _late(self, seconds: float) -> None:
+        if seconds >= STANDSTILL:
+            self._tell(StoodStill(seconds))
 
     def _renew(self) -> None:
         """After a reload other addresses matter."""

@@ -164,6 +164,9 @@ def _of_the_director(event: Event) -> Record:
         case happened.DirectorTrusted(why=why, duration=duration):
             words = "this director no longer suspects itself"
             return Record("director_trusted", _INFO, words, fields={"why": why, "duration": round(duration, 3)})
+        case happened.StoodStill(seconds=seconds):
+            words = "this director stood still, and looked after nothing"
+            return Record("stood_still", _WARNING, words, fields={"seconds": round(seconds, 3)})
         case happened.SchedulerMissing(wanted=wanted, used=None, services=services):
             todo = f"{way_out(wanted)}, or allow a scheduler_fallback that the kernel has"
             words = f"{lacks(wanted)}, services are refused: {todo}"

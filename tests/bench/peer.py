@@ -53,7 +53,9 @@ class Bench:
     def _talk(self, one: Director, its: PairSpec) -> Talk:
         assert its.peer is not None
         saying = Saying(one.watch._sight, one.overrides, one.today)
-        talk = Talk(its.peer, saying, one.overrides, clock=one.clock, counts=Counter(), tell=one.told.append)
+        talk = Talk(
+            its.peer, saying, one.overrides, clock=one.clock, counts=Counter(), tell=one.told.append, lag=lambda _: 0.0
+        )
         answer = talk._door._answer
 
         def counted(known: dict[str, str]) -> bytes:

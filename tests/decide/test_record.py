@@ -153,6 +153,12 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
         ("", "", ""),
     ),
     (
+        happened.StoodStill(7.0),
+        "stood_still",
+        "this director stood still, and looked after nothing",
+        ("", "", ""),
+    ),
+    (
         happened.SchedulerMissing("rr", "wlc", ("shop",)),
         "scheduler_missing",
         "the kernel has no scheduler rr: wlc is used",

@@ -48,6 +48,7 @@ def peer_of(daemon: Daemon) -> PeerWatch:
         clock=daemon.clock,
         wake=daemon.world.wake.set,
         obey=obey,
+        lag=daemon.lag.worst,
     )
 
 

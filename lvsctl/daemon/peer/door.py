@@ -29,7 +29,11 @@ MOST = 4
 PATIENCE = 10.0
 """Seconds, and a few of its intervals at least, that a connection may go without a question."""
 
+HURRIED = 0.5
+"""Seconds of our own delay that are no ground for giving up a question: who asks waits for as long at least."""
+
 _INTERVALS = 3
+_BEFORE = 1.0  # seconds before it was let in from which on a delay of ours explains why nothing was asked
 _LONGEST = 128  # characters of a nonce
 _WAITING = 16  # who may wait to be let in
 _TIRED = 0.2  # seconds until the next is let in after the kernel could not give us one
@@ -51,7 +55,8 @@ class Door:
     """Answers the peer's questions.
 
     answer: makes the answer, without the parts whose tokens are given. turned_away: hears of each that is: why, and who
-    it was if that is not the peer.
+    it was if that is not the peer. lag: the longest delay of this director within so many seconds. What the peer gave
+    up while we stood still is not told: it was in order, and we were not.
     """
 
     def __init__(
@@ -59,10 +64,12 @@ class Door:
         peer: Peer,
         answer: Callable[[Mapping[str, str]], bytes],
         turned_away: Callable[[TurnedAway, str], None],
+        lag: Callable[[float], float],
     ) -> None:
         self._peer = peer
         self._answer = answer
         self._turned_away = turned_away
+        self._lag = lag
         self._server = web.Server(
             self._handle, access_log=None, logger=_mute(), lingering_time=0, auto_decompress=False, read_bufsize=2**14
         )
@@ -146,9 +153,10 @@ class Door:
 
     def _hang_up(self, transport: asyncio.Transport) -> None:
         """At once: who reads nothing would keep for ever what is still to be sent to him."""
-        _, asked = self._asked.pop(transport)
+        since, asked = self._asked.pop(transport)
         transport.abort()
-        if not asked:
+        waited = self._loop.time() - since
+        if not asked and self._lag(waited + _BEFORE) < HURRIED:
             self._turned_away(TurnedAway.GARBAGE, "")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

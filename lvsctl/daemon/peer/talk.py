@@ -45,12 +45,14 @@ class Talk:
         clock: Clock,
         counts: Counter[str],
         tell: Callable[[Event], None],
+        lag: Callable[[float], float],
     ) -> None:
+        """lag: see Door."""
         self.peer = peer
         self.counts = counts
         self.deaf = self.failure = ""
         self._saying = saying
-        self._door = Door(peer, self._answer, self._turned_away)
+        self._door = Door(peer, self._answer, self._turned_away, lag)
         self._asking = Asking(peer, overrides.speaker.origin)
         self._memory = Memory()
         self._overrides = overrides

@@ -45,14 +45,19 @@ class PeerWatch:
         clock: Clock,
         wake: Callable[[], None],
         obey: Callable[[], None],
+        lag: Callable[[float], float],
     ) -> None:
-        """wake: hears that `lowering` is another. obey: hears that `overrides` are, by what was ordered at the peer."""
+        """wake: hears that `lowering` is another. obey: hears that `overrides` are, by what was ordered at the peer.
+
+        lag: the longest delay of this director within so many seconds (see `Lag.worst`).
+        """
         self._sight = sight
         self._overrides = overrides
         self._tell = tell
         self._clock = clock
         self._wake = wake
         self._obey = obey
+        self._lag = lag
         self._pair: PairSpec | None = None
         self._talk: Talk | None = None
         self._comparison: Comparison | None = None
@@ -91,7 +96,7 @@ class PeerWatch:
             self._comparison = Comparison(self._sight, self._tell, self._clock.now())
         saying = Saying(self._sight, self._overrides, lambda: self._clock.at(self._clock.now()))
         self._talk = talk = Talk(
-            pair.peer, saying, self._overrides, clock=self._clock, counts=self._counts, tell=self._tell
+            pair.peer, saying, self._overrides, clock=self._clock, counts=self._counts, tell=self._tell, lag=self._lag
         )
         self._task = asyncio.create_task(self._run(talk, self._comparison), name="peer: watch")
 

@@ -60,7 +60,10 @@ def free_ports(*addresses: str) -> tuple[int, ...]:
 
 
 class Director:
-    """What a Daemon gives a PeerWatch, without the rest of it. skew: seconds by which its time of day is ahead, now."""
+    """What a Daemon gives a PeerWatch, without the rest of it. skew: seconds by which its time of day is ahead, now.
+
+    lag: by how many seconds it has been late.
+    """
 
     def __init__(self, name: str, folder: Path, configured: Spec, *, skew: float = 0.0) -> None:
         self.name = name
@@ -69,6 +72,7 @@ class Director:
         loop = asyncio.get_running_loop()
         self.told: list[Event] = []
         self.skew = skew
+        self.lag = 0.0
         self.clock = Clock(loop.time, today=lambda: time.time() + self.skew)
         self.world = World(configured, health={}, owned=frozenset(), clock=loop.time, tell=self.told.append)
         self.states = dict.fromkeys(configured.services, ServiceState.OK)
@@ -83,7 +87,13 @@ class Director:
         )
         sight = Sight(self.world, states=lambda: self.states, instances=lambda: self.instances)
         self.watch = PeerWatch(
-            sight, self.overrides, tell=self.told.append, clock=self.clock, wake=self._wake, obey=self._wake
+            sight,
+            self.overrides,
+            tell=self.told.append,
+            clock=self.clock,
+            wake=self._wake,
+            obey=self._wake,
+            lag=lambda _: self.lag,
         )
 
     def today(self) -> float:

@@ -121,6 +121,20 @@ async def test_who_says_nothing_is_hung_up_on_and_many_of_them_keep_the_peer_out
             writer.close()
 
 
+@pytest.mark.parametrize(("late", "told"), [(0.0, True), (0.4, True), (0.5, False), (7.0, False)])
+async def test_what_the_peer_gave_up_while_this_director_stood_still_is_no_trouble_of_the_pair(
+    tmp_path: Path, late: float, told: bool
+) -> None:
+    async with listening(tmp_path) as pair:
+        pair.a.lag = late
+        for _ in range(2 * door.MOST):  # without a turn of the loop: to it these come all at once, and are gone again
+            with socket.create_connection((A, pair.a.watch.port), source_address=(B, 0)) as asking:
+                asking.sendall(question())
+        for _ in range(2):  # the second one is let in when nobody of them is left
+            assert (await said(pair, question())).startswith(b"HTTP/1.1 200 ")
+        assert (counted(pair, "garbage") > 0, bool(pair.a.of(PairTroubled))) == (told, told)
+
+
 async def test_a_body_without_an_end_is_not_read(tmp_path: Path) -> None:
     async with listening(tmp_path) as pair:
         reader, writer = await line(pair)
