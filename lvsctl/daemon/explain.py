@@ -27,7 +27,7 @@ async def explain(daemon: Daemon, words: str) -> dict[str, Any]:
         seen.table,
         seen.counters,
         desired=done.decision.desired if done is not None else None,
-        withheld=done.withheld if done is not None else (),
+        withheld=(*done.withheld, *done.decision.waiting) if done is not None else (),
         refused=done.refused if done is not None else (),
         now=daemon.loop.time(),
         orders=orders(daemon.world.spec, daemon.world.overrides),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lvsctl.decide.desired import Desired, desired
 from lvsctl.decide.guard import guard, spare
-from lvsctl.decide.inquiry import Inquiry, awaited, without
+from lvsctl.decide.inquiry import WAITS, Inquiry, awaited, put_off
 from lvsctl.decide.ladder import Ladder
 from lvsctl.decide.overrides import orders
 from lvsctl.decide.plan import diff, drift, split, still_safe
@@ -69,7 +69,7 @@ class Decision:
     quiet: servers that leave, and since when they have had weight 0. due: when time alone calls for the next round,
     None if it does not; both on the clock of `now`. going: live servers that the plan takes out because of their checks
     alone. fallen: whom a round took out whose checks fail. trust: whether this director suspects itself; trusted: the
-    end of a suspicion, if it came just now.
+    end of a suspicion, if it came just now. waiting: steps that are put off until the others have answered.
     """
 
     seen: Seen
@@ -83,6 +83,12 @@ class Decision:
     fallen: Fallen = field(default_factory=dict)
     trust: Trust = TRUSTED
     trusted: DirectorTrusted | None = None
+    waiting: tuple[tuple[Step, str], ...] = ()
+
+    @property
+    def held(self) -> tuple[tuple[Step, str], ...]:
+        """All that is not done now although checks ask for it, each with the reason."""
+        return self.withheld + self.waiting
 
     @property
     def have(self) -> Table:
@@ -151,7 +157,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
         want.table, have, owned=view.owned, left=view.left, why=want.why, hold=want.refused.keys(), eased=want.eased
     )
     waiting = awaited(view.inquiry, spec, health, want.by_health, now)
-    plan = without(plan, waiting)
+    plan, later = put_off(plan, waiting)
     recent = {server: at + spec.period for server, at in view.removed.items() if at + spec.period > now}
     guarded = guard(plan, spec, have, health, by_health=want.by_health, gone=recent.keys())
     guarded = spare(guarded, want, mercy)
@@ -172,6 +178,7 @@ async def look_and_decide(view: View, ipvs: Ipvs, now: float) -> Decision:
         fallen=fallen(view.fallen, guarded.allowed, have, want.unwell),
         trust=trust,
         trusted=trusted,
+        waiting=tuple((step, WAITS) for step in later),
     )
 
 

@@ -120,7 +120,7 @@ class _Teller:
         self.table = seen.table
         self.counters = seen.counters
         self.clock = daemon.clock
-        held = daemon.last.round.decision.withheld if daemon.last.round else ()
+        held = daemon.last.round.decision.held if daemon.last.round else ()
         self.kept = {(step.op.service, getattr(step.op, "server", None)): why for step, why in held}
         self.orders = orders(daemon.world.spec, daemon.world.overrides)
 

@@ -17,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import compress, islice, zip_longest
+from operator import not_
 from typing import TypeAlias
 
 from lvsctl.decide.failures import circles, failing_since
 from lvsctl.decide.health import NEVER
 from lvsctl.decide.plan import subject_of, takes
+from lvsctl.decide.reprieve import KEPT
 from lvsctl.model import (
     CheckId,
     Health,
@@ -32,6 +34,7 @@ from lvsctl.model import (
     RealKey,
     ServiceKey,
     Spec,
+    Step,
     Verdict,
 )
 
@@ -50,6 +53,9 @@ LONGEST = 10.0
 
 SPREAD = 1.0
 """Seconds in which everybody is asked (checks/runner.py)."""
+
+WAITS = f"{KEPT}: servers of other services are asked first whether they fail, too"
+"""Why somebody is still there. It is shown and no event: mostly they have answered a moment later."""
 
 Circle: TypeAlias = tuple[CheckId, ...]
 """The checks of the servers of services that share real servers; no check is in two."""
@@ -174,11 +180,12 @@ def awaited(
     )
 
 
-def without(plan: Plan, waiting: AbstractSet[tuple[ServiceKey, RealKey]]) -> Plan:
-    """The plan as far as it takes away nothing of those who wait."""
+def put_off(plan: Plan, waiting: AbstractSet[tuple[ServiceKey, RealKey]]) -> tuple[Plan, tuple[Step, ...]]:
+    """The plan as far as it takes away nothing of those who wait, and the rest of it."""
     if not waiting:
-        return plan
-    return tuple(step for step in plan if not (takes(step.op) and subject_of(step) in waiting))
+        return plan, ()
+    late = [takes(step.op) and subject_of(step) in waiting for step in plan]
+    return tuple(compress(plan, map(not_, late))), tuple(compress(plan, late))
 
 
 def _in_turn(circles: Iterable[Sequence[QuestionId]], most: int) -> Iterator[QuestionId]:

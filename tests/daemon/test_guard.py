@@ -14,8 +14,10 @@ import pytest
 from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.explain import explain
 from lvsctl.daemon.status import status
+from lvsctl.decide import inquiry
 from lvsctl.model import Action, Override, ServerSubject, Told, Verdict
 from tests.daemon.site import Jump, Servers, Site, conf, scrape, service, tcp, weights
+from tests.listener import Listener
 
 HOSTS = tuple(f"127.0.0.{n}" for n in range(41, 47))
 CANARY = "127.0.0.60"
@@ -361,6 +363,56 @@ async def test_one_server_that_dies_is_judged_by_the_others_and_goes(site: Site,
         assert daemon.world.inquiry.over
         assert daemon.runner.stats.verdicts[Verdict.PASS] > asked
         assert daemon.world.trust.suspicion is None
+
+
+async def test_who_waits_until_the_others_have_answered_is_shown_as_kept_and_nobody_is_woken(
+    site: Site, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inquiry, "LONGEST", 60.0)  # longer than any machine is busy
+    may_answer = asyncio.Event()
+    may_answer.set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await may_answer.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    slow = "{http: {}, interval: 1m, fast_interval: 50ms, timeout: 30s, rise: 1, fall: 2}"
+    async with contextlib.AsyncExitStack() as stack:
+        await servers.start(HOSTS[0])
+        for host in HOSTS[1:3]:
+            pages = Listener(answer)
+            await pages.start(host, servers.port)
+            stack.push_async_callback(pages.close)
+        site.write(
+            conf(
+                service("shop", HOSTS[0], address=f"192.0.2.20:{servers.port}", check=SOON),
+                service("blog", HOSTS[1], address=f"192.0.2.21:{servers.port}", check=slow),
+                service("wiki", HOSTS[2], address=f"192.0.2.22:{servers.port}", check=slow),
+            )
+        )
+        daemon = await stack.enter_async_context(site.running())
+        here = Scene(site, servers, daemon)
+        await here.until("all are in", lambda table: table == dict.fromkeys(HOSTS[:3], 1))
+        await site.ready()
+        may_answer.clear()
+        await servers.kill(HOSTS[0])
+        async with asyncio.timeout(20):
+            while daemon.world.inquiry is None:
+                await asyncio.sleep(0.01)
+        await site.rounds(2)
+        [shown] = (document := await here.document())["services"][0]["pools"][0]["servers"]
+        assert (shown["health"], shown["in_table"], shown["kept"]) == ("down", True, inquiry.WAITS)
+        assert document["round"]["withheld"] == []
+        assert (await explain(daemon, f"shop/{HOSTS[0]}"))["answer"].endswith(f"has weight 1: {inquiry.WAITS}")
+        assert scrape(daemon).count("\nlvsctl_server_kept{") == 1
+        may_answer.set()
+        await here.until("they answer, and it goes", lambda table: table == dict.fromkeys(HOSTS[1:3], 1))
+        await site.rounds(1)
+        assert (await here.document())["services"][0]["pools"][0]["servers"][0]["kept"] is None
+        assert scrape(daemon).count("\nlvsctl_server_kept{") == 0
+        assert here.events("withheld") == []
 
 
 async def test_no_more_than_the_share_goes_within_one_period(site: Site, servers: Servers) -> None:

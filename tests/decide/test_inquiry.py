@@ -22,8 +22,8 @@ from lvsctl.decide.inquiry import (
     circles_of,
     everybody,
     inquire,
+    put_off,
     widened,
-    without,
 )
 from lvsctl.decide.plan import diff
 from lvsctl.model import Check, CheckId, DeleteServer, Health, Limits, Outcome, QuestionId, Spec, Target
@@ -287,8 +287,10 @@ def test_who_waits(sentence: str, fate: Health, now: float, *, waits: bool) -> N
     waiting = awaited(found, wanted, health, want.by_health, now)
     key = replace(VIP, port=8000)
     assert waiting == ({(key, real(1))} if waits else frozenset()), sentence
-    left = [step.op for step in without(plan, waiting)]
-    assert left == ([] if waits else [DeleteServer(key, real(1))]), sentence
+    left, late = put_off(plan, waiting)
+    gone = [DeleteServer(key, real(1))]
+    assert [step.op for step in left] == ([] if waits else gone), sentence
+    assert [step.op for step in late] == (gone if waits else []), sentence
     assert awaited(None, wanted, health, want.by_health, now) == frozenset()
 
 

@@ -38,7 +38,7 @@ _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
 class _Row:
     """A server and all that is to be told of it.
 
-    order: of an operator. kept: by a guard. found: in the table. health: what decides, None without a check.
+    order: of an operator. kept: although it is down. found: in the table. health: what decides, None without a check.
     count: None where the last round found none.
     """
 
@@ -140,7 +140,7 @@ def _servers(scene: Scene, rows: list[_Row]) -> Iterator[Family]:
     ordered = [(f'{row.labels},action="{row.order.action}"', 1) for row in rows if row.order is not None]
     yield gauge("lvsctl_server_override", "1 for what an operator ordered; absent where nobody did.", ordered)
     kept = [(row.labels, 1) for row in rows if row.kept]
-    yield gauge("lvsctl_server_kept", "1 for a server that is down, and that a guard keeps; else absent.", kept)
+    yield gauge("lvsctl_server_kept", "1 for a server that is down, and that is kept all the same; else absent.", kept)
     yield from _connections(rows)
     counted = [(row.labels, row.count.traffic) for row in rows if row.count is not None]  # 0 would be read as a reset
     for name, text, of_traffic in _TRAFFIC:

@@ -46,7 +46,8 @@ class Scene:
     overrides: of operators; orders: those of them that the last round carried out, by server. clock_offset: what makes
     Unix time of Health.since. ended: Unix time of the last round's end, 0.0 before the first. kernel_answers: whether
     the newest round could ask it. foreign: services in the kernel that are not ours. written: orders given to the
-    kernel. withheld: steps that guards withhold; kept: the servers that these are about.
+    kernel. withheld: steps that guards withhold; kept: the servers that these are about, or that wait until others have
+    answered.
     problems: of the newest attempt to read conf.d, warnings included. receivers: of alerts.
     pair: None where conf.d has none.
     """
@@ -82,7 +83,7 @@ def look(daemon: Daemon) -> Scene:
     seen = last.round.seen if last.round is not None else Seen({}, {})
     table: Table = last.round.left if last.round is not None else {}
     withheld = last.round.withheld if last.round is not None else ()
-    held = last.round.decision.withheld if last.round is not None else ()
+    held = last.round.decision.held if last.round is not None else ()
     return Scene(
         spec=world.spec,
         health=dict(world.health),
