@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from lvsctl.daemon.daemon import Daemon
 from lvsctl.daemon.lookout import RECHECK
 from lvsctl.daemon.metrics.exposition import exposition
 from lvsctl.daemon.metrics.scene import look
+from lvsctl.daemon.pairing.alone import Alone
 from lvsctl.daemon.pairing.providers import OpenGround, Providers
 from lvsctl.daemon.state import State
 from lvsctl.kernel.ipvs import Ipvs
@@ -109,7 +111,7 @@ class Site:
             state=State(self.folder),
             recheck_schedulers=recheck_schedulers,
             generation=generation,
-            providers=Providers(self.folder, ground),
+            providers=Providers(self.folder, ground, Alone(f"\0lvsctl test {os.getpid()} {id(self)}")),
         )
         await self.daemon.prepare()
         task = asyncio.create_task(self.daemon.run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,10 +75,23 @@ def test_a_daemon_that_stands_still_makes_way(pair: Pair) -> None:
     pair.active(town.a)
 
 
-def test_what_left_conf_d_while_nobody_ran_is_not_kept(pair: Pair) -> None:
+def another_address(text: str) -> str:
+    return text.replace(f'addresses: ["{VIP}/32"]', 'addresses: ["192.0.2.25/32"]')
+
+
+def no_pair(text: str) -> str:
+    return text.partition("pair:\n")[0]
+
+
+def another_provider(text: str) -> str:
+    return no_pair(text) + "pair: {provider: manual}\n"
+
+
+@pytest.mark.parametrize("changed", [another_address, no_pair, another_provider])
+def test_what_left_conf_d_while_nobody_ran_is_not_kept(pair: Pair, changed: Callable[[str], str]) -> None:
     town, config = pair.town, pair.a.folder / "conf.d" / "shop.yaml"
     pair.a.kill()
     waited("both have it", lambda: town.vips() == [town.a, town.b], pair.b)
-    config.write_text(config.read_text().replace(f'addresses: ["{VIP}/32"]', 'addresses: ["192.0.2.25/32"]'))
+    config.write_text(changed(config.read_text()))
     pair.a.start()
     waited("b alone has it", lambda: town.vips() == [town.b], pair.a, pair.b)

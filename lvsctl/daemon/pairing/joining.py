@@ -22,8 +22,9 @@ class Joining:
     VRRP begins after the first complete round: every check has spoken, and the table is programmed. A check that keeps
     its answer for long must not keep the addresses from being served where the other director is dead: after PROVING
     seconds this one joins with the lowest priority, behind everybody who is there, and offers its own once the round
-    is done. What an earlier life left on the interfaces is taken off at once. Who follows somebody else's word,
-    keepalived's or an operator's, does so from the start: there the addresses are not ours to wait with.
+    is done. Who follows somebody else's word, keepalived's or an operator's, does so from the start: there the
+    addresses are not ours to wait with. What an earlier life left on the interfaces is taken off before, whoever says
+    the role now, and where there is no pair any more.
 
     So of `lvsctl failover --wait && systemctl restart lvsctl` nobody notices anything: the addresses are elsewhere, the
     table stays as it is (`on_exit: keep`), and if this director preempts, it does so with a table as good as before.
@@ -41,7 +42,7 @@ class Joining:
         self._part: Part | None = None
         self._proven = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._begun = self._stopped = False
 
     @property
     def provider(self) -> RoleProvider | None:
@@ -61,14 +62,15 @@ class Joining:
         VRRP goes on with other instances in the roles that it has, as far as it can (see `Speaker.take`). Whatever else
         is another hands over first.
         """
-        if self._stopped:
+        if self._stopped or (self._begun and self._spec is None and spec is None):
             return
+        self._begun = True
         before, self._spec = self._spec, spec
         if spec is not None and before is not None and _core(before) == _core(spec) and self._goes_on(before, spec):
             self.offer()
             return
         await self.end()
-        if spec is not None and not self._stopped:
+        if not self._stopped:
             self._waiting = asyncio.create_task(self._join(spec), name="pair: joining")
 
     def proven(self) -> None:
@@ -106,10 +108,11 @@ class Joining:
         same = (before.instances, before.announcing) == (spec.instances, spec.announcing)
         return same or self.provider is None or retake(self.provider, self._now(spec))
 
-    async def _join(self, spec: PairSpec) -> None:
+    async def _join(self, spec: PairSpec | None) -> None:
+        await self._clear()
+        if spec is None:
+            return
         vrrp = spec.provider is Provider.VRRP
-        if vrrp:
-            await self._clear()
         if vrrp and not self._proven.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROVING):

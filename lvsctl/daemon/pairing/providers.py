@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lvsctl.daemon.ground import KernelGround
 from lvsctl.daemon.pairing import said
+from lvsctl.daemon.pairing.alone import Alone
 from lvsctl.errors import KernelError, LvsctlError
 from lvsctl.model import Interface, LinkAnswer, PairSpec, Provider, Refusal, Role, Transition, Trouble
 from lvsctl.pair.apart import Apart
@@ -37,10 +38,12 @@ class Providers:
     """directory: in which they keep what outlives a restart.
 
     ground: where they stand, in the loop of who asks; by default on the kernel's, with a process for the speaker.
+    alone: for whoever speaks VRRP there.
     """
 
-    def __init__(self, directory: Path, ground: OpenGround | None = None) -> None:
+    def __init__(self, directory: Path, ground: OpenGround | None = None, alone: Alone | None = None) -> None:
         self.ground = KernelGround() if ground is None else ground
+        self._alone = Alone() if alone is None else alone
         self._apart = ground is None
         self.role_file = directory / "role.json"
         self._numbers = directory / "vrrp-numbers"
@@ -49,6 +52,7 @@ class Providers:
         """The one that `spec` asks for. Raises LvsctlError where it lacks something that may come."""
         match spec.provider:
             case Provider.VRRP:
+                self._alone.hold()
                 return self._speaker(spec, told, wrong)
             case Provider.KEEPALIVED:
                 return self._beside(spec, told, wrong)
@@ -58,14 +62,31 @@ class Providers:
     async def clear(self, spec: PairSpec | None, wrong: Wrong) -> None:
         """Take off the addresses that an earlier life has left on the interfaces, those that left conf.d among them.
 
-        One that was killed could not, and while nobody speaks for them here somebody else has them by now.
+        One that was killed could not, and while nobody speaks for them here somebody else has them by now. While
+        another lvsctl speaks in this network namespace nothing is: they may be its own.
+
+        A keepalived that became active meanwhile takes what it finds for its own; its word is not the mark's. It sees
+        them go, and puts its own there at once (tests/pair/test_clearing.py).
         """
+        if not self._may_clear(spec):
+            return
         for instance in spec.instances if spec is not None else ():
             await _told(instance.name, cleared(instance, self.ground), wrong)
         await _told(Provider.VRRP, emptied(self.ground), wrong)
 
     async def close(self) -> None:
+        self._alone.release()
         await self.ground.close()
+
+    def _may_clear(self, spec: PairSpec | None) -> bool:
+        if spec is None or spec.provider is not Provider.VRRP:
+            self._alone.release()
+            return not self._alone.is_disturbed()
+        try:
+            self._alone.hold()
+        except LvsctlError:  # `make` tells
+            return False
+        return True
 
     def _speaker(self, spec: PairSpec, told: Told, wrong: Wrong) -> Speaker | Apart:
         numbers = self._numbers if any(instance.keys for instance in spec.instances) else None

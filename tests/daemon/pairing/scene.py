@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
 
+from lvsctl.daemon.pairing.alone import Alone
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.daemon.pairing.providers import Providers
 from lvsctl.decide import condition
@@ -29,11 +31,15 @@ async def until(holds: Callable[[], bool], what: str = "") -> None:
 
 
 class Scene:
-    """events: told so far. woken: how often the rounds were. left: which sync daemons go on at the end."""
+    """events: told so far. woken: how often the rounds were. left: which sync daemons go on at the end.
 
-    def __init__(self, folder: Path, spec: PairSpec | None) -> None:
+    beside: another one in the same network namespace.
+    """
+
+    def __init__(self, folder: Path, spec: PairSpec | None, *, beside: Scene | None = None) -> None:
         own = tuple(ip_interface(f"{one.source}/24") for one in spec.instances[:1]) if spec else ()
-        self.ground = RememberedGround(replace(ETH0, addresses=own))
+        self.ground = RememberedGround(replace(ETH0, addresses=own)) if beside is None else beside.ground
+        self.namespace: str = f"\0lvsctl test {os.getpid()} {id(self)}" if beside is None else beside.namespace
         self.events: list[Event] = []
         self.woken = 0
         self.judged = condition.Scene(Spec({}, {}, {}), {}, {})
@@ -41,7 +47,7 @@ class Scene:
         self.left: frozenset[SyncRole] = frozenset()
         self.pairing = Pairing(
             spec,
-            Providers(folder, self.ground),
+            Providers(folder, self.ground, Alone(self.namespace)),
             ipvs=self.ipvs,
             tell=self.events.append,
             wake=self._wake,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon.pairing import part
 from lvsctl.daemon.pairing.pairing import Pairing
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Followed, PairSpec, Provider, Role, Vip
@@ -64,6 +67,51 @@ async def test_what_left_conf_d_while_nobody_ran_is_taken_off_as_well(tmp_path: 
     async with playing(scene, proven=False):
         await until(lambda: not scene.ground.interfaces["eth0"].holds(gone.ip))
         assert scene.ground.interfaces["eth0"].holds(operators.ip)
+
+
+@pytest.mark.parametrize("spec", [None, MANUAL], ids=["no pair", "another provider"])
+async def test_what_is_ours_goes_where_nobody_speaks_any_more(tmp_path: Path, spec: PairSpec | None) -> None:
+    scene = Scene(tmp_path, spec)
+    ours, operators = Vip(ip_address("192.0.2.150"), "eth0"), ip_interface("192.0.2.151")
+    await scene.ground.add([ours])
+    eth0 = scene.ground.interfaces["eth0"]
+    scene.ground.put(replace(eth0, addresses=(*eth0.addresses, operators)))
+    async with playing(scene, proven=False) as pairing:
+        await until(lambda: not scene.ground.interfaces["eth0"].holds(ours.address))
+        done = list(scene.ground.log)
+        await pairing.take(spec)
+        assert scene.ground.log == done, "once"
+    assert scene.ground.interfaces["eth0"].holds(operators.ip)
+    assert scene.troubles == []
+
+
+@pytest.mark.parametrize("spec", [None, MANUAL, vrrp()], ids=["no pair", "manual", "vrrp"])
+async def test_nobody_takes_away_what_another_lvsctl_here_may_have_put_there(
+    tmp_path: Path, link: Link, monkeypatch: pytest.MonkeyPatch, spec: PairSpec | None
+) -> None:
+    monkeypatch.setattr(part, "AGAIN", 0.01)
+    first = Scene(tmp_path, vrrp())
+    second = Scene(tmp_path, spec, beside=first)
+    async with AsyncExitStack() as stack:
+        async with playing(first):
+            await until(lambda: first.holds)
+            done = len(first.ground.log)
+            pairing = await stack.enter_async_context(playing(second))
+            await until(lambda: pairing._joining._waiting is not None and pairing._joining._waiting.done())
+            if spec is not None and spec.provider is Provider.VRRP:
+                await until(lambda: bool(second.troubles))
+                words = (
+                    f"another lvsctl (pid {os.getpid()}) speaks VRRP in this network namespace: "
+                    "stop it, or put the instances of both into one conf.d"
+                )
+                assert second.troubles == [words]
+                view = pairing.view()
+                assert view is not None
+                assert view.trouble == words
+            assert [line for line in first.ground.log[done:] if line.startswith("remove")] == []
+            assert first.holds
+        if spec is not None and spec.provider is Provider.VRRP:
+            await until(lambda: second.holds, "it is its turn")
 
 
 async def test_of_two_each_shows_the_other(tmp_path: Path, link: Link) -> None:
