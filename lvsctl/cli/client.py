@@ -6,13 +6,17 @@ The request is HTTP/1.0, so the answer comes in one piece and ends with the conn
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import socket
 import time
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from lvsctl.errors import DaemonUnreachable, LvsctlError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 LARGEST = 256 * 2**20  # bytes; a status of 10,000 servers has 8 MB
 LONGEST = 2**20  # bytes of one line of a stream
@@ -54,13 +58,24 @@ def ask(path: str, method: str, resource: str, *, body: Json | None = None, time
 
 
 @contextlib.contextmanager
-def following(path: str, resource: str, *, timeout: float = 10.0, patience: float | None = None) -> Iterator[Stream]:
+def following(
+    path: str,
+    resource: str,
+    *,
+    timeout: float = 10.0,
+    patience: float | None = None,
+    wait: Callable[[int], None] | None = None,
+) -> Iterator[Stream]:
     """The answer to GET `resource`, JSON objects line by line as they come.
 
-    timeout: seconds until it begins. patience: seconds without a line that are too many; None: it may take for ever.
-    Raises as `ask` does, and Refusal if the daemon does not begin. Half a line at the end is left out.
+    timeout: seconds until it begins. patience: seconds without a line that are too many; None: it may take for ever,
+    and `wait` is called then with the descriptor on which more will come. Raises as `ask` does, and Refusal if the
+    daemon does not begin. Half a line at the end is left out.
     """
-    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as reader:
+    with (
+        socket.socket(socket.AF_UNIX) as connection,
+        io.BufferedReader(_Incoming(connection, wait)) as reader,
+    ):
         with _talking(path, timeout):
             connection.settimeout(timeout)
             connection.connect(path)
@@ -70,6 +85,22 @@ def following(path: str, resource: str, *, timeout: float = 10.0, patience: floa
                 raise Refusal(_parse(path, head + reader.read(LARGEST)))
             connection.settimeout(patience)
         yield Stream(_field(head, b"lvsctl-started"), _lines(path, reader, patience or timeout))
+
+
+class _Incoming(io.RawIOBase):
+    """What comes on a connection; `wait` is called where reading it could take for ever."""
+
+    def __init__(self, connection: socket.socket, wait: Callable[[int], None] | None) -> None:
+        self._connection = connection
+        self._wait = wait
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if self._wait is not None and self._connection.gettimeout() is None:
+            self._wait(self._connection.fileno())
+        return self._connection.recv_into(buffer)
 
 
 def refusal(answer: Answer) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +35,7 @@ PAUSE = 1.0  # seconds between two attempts to find the daemon again
 @options.socket
 def events(
     *, follow: bool, limit: int | None, since: int | None, service: str | None, output: str | None, socket: str
-) -> None:
+) -> int | None:
     """Show what happens, as the daemon tells it.
 
     A line for each event: words for people, or one JSON object. The daemon keeps the last 1000 since its start; `lvsctl
@@ -46,7 +45,7 @@ def events(
     lvsctl events -f
     lvsctl events -f --service shop | jq .event
     """
-    from lvsctl.cli import answers, client  # noqa: PLC0415
+    from lvsctl.cli import answers, audience, client  # noqa: PLC0415
 
     if output is None:
         output = "json" if follow and not (sys.stdout is not None and sys.stdout.isatty()) else "text"
@@ -62,8 +61,11 @@ def events(
             click.echo(text)
     except client.Refusal as error:
         raise answers.refused(socket, "GET", _resource(query), error.answer) from error
+    except audience.Gone:
+        return 1  # as for every other command that writes to nobody
     except KeyboardInterrupt:
-        return
+        pass
+    return None
 
 
 def _json(told: Json) -> str:
@@ -91,15 +93,15 @@ def _once(socket: str, query: Json) -> Iterator[Json]:
 def _follow(socket: str, query: Json) -> Iterator[Json]:
     """Whatever happens, for good: a daemon that hangs up is waited for, and one that is another begins at its first.
 
-    Raises DaemonUnreachable if there is no daemon to begin with.
+    Raises DaemonUnreachable if there is no daemon to begin with, and Gone when nobody reads the output any more.
     """
-    from lvsctl.cli import client  # noqa: PLC0415
+    from lvsctl.cli import audience, client  # noqa: PLC0415
 
     started, lost = "", False
     told: Json = {}
     while True:
         try:
-            with client.following(socket, _resource(query)) as stream:
+            with client.following(socket, _resource(query), wait=audience.wait) as stream:
                 if started not in ("", stream.started):  # it began to number anew
                     started, query["since"] = stream.started, 0
                     continue
@@ -118,7 +120,7 @@ def _follow(socket: str, query: Json) -> Iterator[Json]:
         if not lost:
             click.echo(f"lvsctl: the daemon on {socket} has hung up: waiting for it", err=True)
         lost = True
-        time.sleep(PAUSE)
+        audience.wait(seconds=PAUSE)
 
 
 def _resource(query: Json) -> str:

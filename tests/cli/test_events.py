@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,10 @@ class Follower:
         async with asyncio.timeout(20):
             return (await self._process.stderr.readline()).decode()
 
+    async def end(self) -> int:
+        async with asyncio.timeout(20):
+            return await self._process.wait()
+
     async def interrupt(self) -> tuple[int | None, str, str]:
         self._process.send_signal(signal.SIGINT)
         async with asyncio.timeout(20):
@@ -59,9 +64,9 @@ class Follower:
 
 
 @contextlib.asynccontextmanager
-async def following(folder: Path, *arguments: str) -> AsyncIterator[Follower]:
+async def following(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> AsyncIterator[Follower]:
     process = await asyncio.create_subprocess_exec(
-        LVSCTL, "events", "-f", "--socket", folder / "lvsctl.sock", *arguments, stdout=-1, stderr=-1
+        LVSCTL, "events", "-f", "--socket", folder / "lvsctl.sock", *arguments, stdout=stdout, stderr=subprocess.PIPE
     )
     try:
         yield Follower(process)
@@ -148,6 +153,26 @@ async def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path) -> No
         command = f"{LVSCTL} events --socket {tmp_path}/lvsctl.sock | head -n 1"
         ended = await asyncio.to_thread(subprocess.run, command, shell=True, capture_output=True, text=True)
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
+
+
+async def test_following_ends_when_the_reader_goes_away_though_nothing_happens_any_more(tmp_path: Path) -> None:
+    async with daemon_at(tmp_path) as daemon:
+        daemon.tell(PoolExhausted("shop"))
+        command = f"{LVSCTL} events -f --socket {tmp_path}/lvsctl.sock | head -n 1"
+        ended = await asyncio.to_thread(subprocess.run, command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
+
+
+async def test_waiting_for_a_daemon_ends_when_the_reader_goes_away(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    async with contextlib.AsyncExitStack() as stack:
+        async with daemon_at(tmp_path):
+            follower = await stack.enter_async_context(following(tmp_path, stdout=writing))
+            os.close(writing)
+            assert await asyncio.to_thread(os.read, reading, 1) == b"{"
+        assert "has hung up" in await follower.complaint()
+        os.close(reading)
+        assert await follower.end() == 1
 
 
 @pytest.mark.parametrize(
