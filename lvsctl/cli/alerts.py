@@ -25,7 +25,7 @@ def alerts(context: click.Context, output: str, socket: str) -> None:
     """Show what fires now, and who was told of it.
 
     STATE is firing, or why it is not told: silenced (by an operator), inhibited (another alert says it all) or flapping
-    (told as such). TOLD are the receivers that know. Receivers that cannot be reached are named below.
+    (told as such). TOLD are the receivers that were sent it; those that do not take it are named below.
     """
     if context.invoked_subcommand is None:
         from lvsctl.cli import answers, show_alerts  # noqa: PLC0415

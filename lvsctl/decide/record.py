@@ -59,7 +59,8 @@ def _of_health(event: Event) -> Record | None:
             return Record(f"service_{state}", level, f"service is {state}", service, fields=known)
         case happened.NotAsked(question=question, outcome=outcome):
             asked = {"check": question.kind, "target": str(question.target), "detail": outcome.detail}
-            return Record("not_asked", _ERROR, "a check cannot be asked; its servers stay as they are", fields=asked)
+            words = f"the check {question.kind} of {question.target} cannot be asked; its servers stay as they are"
+            return Record("not_asked", _ERROR, words, fields=asked)
     return None
 
 
@@ -157,7 +158,7 @@ def _of_the_director(event: Event) -> Record:
     match event:
         case happened.GuardTripped(withheld=withheld, why=why):
             steps = {"why": why, "count": len(withheld), "steps": [describe(step) for step in withheld[:SHOWN]]}
-            return Record("withheld", _WARNING, "steps withheld", fields=steps)
+            return Record("withheld", _WARNING, f"steps withheld: {why}", fields=steps)
         case happened.DirectorSuspected(why=why, seen=seen):
             words = "this director suspects itself, and takes no server out"
             return Record("director_suspected", _ERROR, words, fields={"why": why, "seen": list(seen)})
@@ -187,10 +188,10 @@ def _of_the_director(event: Event) -> Record:
             )
         case happened.DeliveryFailed(receiver=receiver, why=why, waiting=waiting):
             facts = {"receiver": receiver, "why": why, "waiting": waiting}
-            return Record("delivery_failed", _ERROR, "alerts cannot be delivered", fields=facts)
+            return Record("delivery_failed", _ERROR, f"alerts cannot be delivered to {receiver}", fields=facts)
         case happened.DeliveryRecovered(receiver=receiver, duration=duration, lost=lost):
             back = {"receiver": receiver, "duration": round(duration, 3), "lost": lost}
-            return Record("delivery_recovered", _INFO, "alerts are delivered again", fields=back)
+            return Record("delivery_recovered", _INFO, f"alerts are delivered to {receiver} again", fields=back)
     raise AssertionError(f"an event without words: {event}")
 
 

@@ -206,7 +206,7 @@ def test_a_line_of_the_log_names_a_few_of_the_steps_withheld() -> None:
         herald.listeners.append(to_log(structlog.get_logger()))
         herald.tell(GuardTripped((step,) * 5000, "why"))
     assert [(log["event"], log["why"], log["count"], len(log["steps"])) for log in logs] == [
-        ("steps withheld", "why", 5000, 10)
+        ("steps withheld: why", "why", 5000, 10)
     ]
 
 

@@ -65,7 +65,7 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
     (
         happened.NotAsked(QUESTION, OUTCOME),
         "not_asked",
-        "a check cannot be asked; its servers stay as they are",
+        "the check tcp of 10.0.0.1:80 cannot be asked; its servers stay as they are",
         ("",) * 3,
     ),
     (
@@ -139,7 +139,7 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
         "the kernel refused an operation",
         ("shop", "", "10.0.0.1:80"),
     ),
-    (happened.GuardTripped((STEP,) * 50, "why"), "withheld", "steps withheld", ("", "", "")),
+    (happened.GuardTripped((STEP,) * 50, "why"), "withheld", "steps withheld: why", ("", "", "")),
     (
         happened.DirectorSuspected("why", ("eth0 has no carrier",)),
         "director_suspected",
@@ -178,8 +178,18 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
     ),
     (happened.KernelAnswers(5.0), "kernel_answers", "the kernel can be asked again", ("", "", "")),
     (happened.RoundDone((STEP,), ()), "applied", "applied", ("shop", "", "10.0.0.1:80")),
-    (happened.DeliveryFailed("oncall", "503", 3), "delivery_failed", "alerts cannot be delivered", ("", "", "")),
-    (happened.DeliveryRecovered("oncall", 9.0, 0), "delivery_recovered", "alerts are delivered again", ("", "", "")),
+    (
+        happened.DeliveryFailed("oncall", "503", 3),
+        "delivery_failed",
+        "alerts cannot be delivered to oncall",
+        ("", "", ""),
+    ),
+    (
+        happened.DeliveryRecovered("oncall", 9.0, 0),
+        "delivery_recovered",
+        "alerts are delivered to oncall again",
+        ("", "", ""),
+    ),
     (
         happened.RoleChanged(Transition("web4", Role.ACTIVE, Role.STANDBY, "the active one is silent", 150)),
         "role_active",

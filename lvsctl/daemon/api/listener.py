@@ -16,6 +16,7 @@ from lvsctl.errors import AlreadyRunning, LvsctlError
 USUAL = "lvsctl"
 """The group that is given the socket when none is named, where it exists and may be given it."""
 
+_GREATEST = 2**32 - 2  # of the numbers of groups: the one above it says "as it is"
 _MODE = 0o660
 _WAITING = 128  # who may wait to be answered
 
@@ -43,6 +44,8 @@ def _alone(path: Path) -> Iterator[None]:
 
     Raises AlreadyRunning while another daemon has the path.
     """
+    if not path.name:
+        raise LvsctlError(f"cannot listen on {path}: it is a directory; name another with --socket")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,8 +91,12 @@ def _unusable(path: Path, error: OSError) -> LvsctlError:
 
 def group_number(name: str) -> int:
     """Of a group's name, or its number; raises LvsctlError if there is no such group."""
+    if name.isascii() and name.isdigit():
+        if len(name) > len(str(_GREATEST)) or int(name) > _GREATEST:
+            raise LvsctlError(f"{name[:60]} is no number of a group: name another with --socket-group")
+        return int(name)
     try:
-        return int(name) if name.isascii() and name.isdigit() else grp.getgrnam(name).gr_gid
+        return grp.getgrnam(name).gr_gid
     except KeyError as error:
         raise LvsctlError(
             f"there is no group `{name}`: make it (groupadd --system {name}), or name another with --socket-group"

@@ -154,6 +154,19 @@ def test_a_group_by_name_and_by_number() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["4294967295", "99999999999", "9" * 5000])
+def test_a_number_that_no_group_can_have(name: str) -> None:
+    with pytest.raises(LvsctlError, match=r"^[0-9]+ is no number of a group: name another with --socket-group$"):
+        group_number(name)
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_path_without_a_name(path: str) -> None:
+    with pytest.raises(LvsctlError) as caught, held(Path(path), None):
+        pass
+    assert str(caught.value) == f"cannot listen on {path}: it is a directory; name another with --socket"
+
+
 async def test_a_socket_that_nobody_answers_on_is_replaced(remembered: Site) -> None:
     path = remembered.folder / "lvsctl.sock"
     with socket.socket(socket.AF_UNIX) as stale:
