@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 
 from lvsctl.model import Notification, Reason, Status
 
@@ -105,14 +106,16 @@ class Waiting:
         return Change(one, older, 0 if taken else len(older))
 
     def make_room(self, busy: Sequence[str] = ()) -> tuple[str, ...]:
-        """Ids that go because too many wait: the oldest that are over and of which nothing was ever told - nobody waits
-        for their end -, then the oldest. busy: ids that are being sent; they have left the queue."""
+        """Ids that go because too many wait: of those that are worth least (see `_Worth`) the oldest.
+
+        busy: ids that are being sent; they have left the queue.
+        """
         waiting = [group for group in self._groups.values() if group.renew_at is None]
         free = [each for group in waiting for each in group.all if each.id not in busy]
         too_many = len(free) - self.limit
         if too_many <= 0:
             return ()
-        free.sort(key=lambda each: (not _past(each), self._arrived[each.id].at))
+        free.sort(key=lambda each: (_worth(each), self._arrived[each.id].at))
         lost = tuple(each.id for each in free[:too_many])
         self.remove(lost)
         return lost
@@ -164,6 +167,28 @@ class Waiting:
         tried = [group for group in self._groups.values() if group.tried is not None and group.renew_at is None]
         old = (each for group in tried for each in group.all if self._arrived[each.id].at < moment)
         return tuple(each.id for each in old if not _owed(each))
+
+
+class _Worth(IntEnum):
+    """What is lost with a notification, from little to much.
+
+    PAST: news of what is over; nobody waits for its end. OLD_NEWS: it is told again, and was told before. NEWS: of what
+    fires; if it still does when its group is told of the next time, it is told then. END: of what was told; no message
+    after it has that again.
+    """
+
+    PAST = 0
+    OLD_NEWS = 1
+    NEWS = 2
+    END = 3
+
+
+def _worth(notification: Notification) -> _Worth:
+    if _past(notification):
+        return _Worth.PAST
+    if _owed(notification):
+        return _Worth.END
+    return _Worth.OLD_NEWS if notification.reason is Reason.REPEAT else _Worth.NEWS
 
 
 def _past(notification: Notification) -> bool:

@@ -213,13 +213,29 @@ async def test_a_full_queue_drops_what_has_ended_and_says_so(site: Site) -> None
     await delivery.submit(fresh(name="first", group="first"))
     await site.server.until(1)
     for group in ("a", "b", "c"):
-        await delivery.submit(fresh(alert(group), name=f"{group}1", group=group))
+        begun = frozenset({alert(group).fingerprint})
+        await delivery.submit(fresh(alert(group), name=f"{group}1", group=group, begun=begun))
         await delivery.submit(fresh(alert(group, ended=1.0), name=f"{group}2", group=group))
     (standing,) = delivery.standings()
     assert (standing.waiting, standing.numbers.lost) == (3, 1)
     assert set(site.file().waiting) == {"first", "b2", "c2"}
     failed = site.told[0]
     assert isinstance(failed, DeliveryFailed) and failed.why == "1 notification is lost: its queue is full"
+
+
+async def test_a_full_queue_keeps_the_ends_of_what_was_told(site: Site) -> None:
+    """Whatever begins meanwhile: that is told again."""
+    site.server.otherwise = hang
+    delivery = await site.delivery(site.receiver(queue=3, timeout=60.0))
+    await delivery.submit(fresh(name="first", group="first"))
+    await site.server.until(1)
+    for group in ("a", "b"):
+        await delivery.submit(fresh(alert(group, ended=1.0), name=group, group=group))
+    for group in ("c", "d", "e"):
+        await delivery.submit(fresh(alert(group), name=group, group=group))
+    assert set(site.file().waiting) == {"first", "a", "b", "e"}
+    (standing,) = delivery.standings()
+    assert standing.numbers.lost == 2
 
 
 async def test_the_file_does_not_grow_for_ever(site: Site) -> None:

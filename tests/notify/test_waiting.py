@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsctl.model import Notification
+from lvsctl.model import Notification, Reason
 from lvsctl.notify.waiting import Waiting, renewed
 from tests.notify.made import START, alert, notification
 
@@ -104,13 +104,34 @@ def test_if_everything_fires_the_oldest_goes() -> None:
     assert queue.make_room() == ("a1",)
 
 
+def test_an_end_that_somebody_waits_for_goes_after_all_that_fires() -> None:
+    """What fires is told with the next message of its group; an end never again. What is only told again goes first."""
+    queue = waiting(4, ("a", "a1", False), ("b", "b1", True))
+    repeated = notification(alert("c"), name="c1", group="c", reason=Reason.REPEAT)
+    queue.add(repeated, 5.0)
+    queue.add(of("d", "d1", fires=False), 6.0)
+    queue.add(of("e", "e1", fires=True), 7.0)
+    assert queue.make_room() == ("c1",)
+    queue.limit = 1
+    assert queue.make_room() == ("b1", "e1", "a1")
+    assert [each.id for each in queue.all()] == ["d1"], "of ends, too, the oldest"
+
+
+def test_an_end_among_news_is_one() -> None:
+    queue = waiting(1)
+    queue.add(notification(alert("a"), alert("b", ended=1.0), name="a1", group="a", reason=Reason.NEW), 1.0)
+    queue.add(of("b", "b1", fires=True), 2.0)
+    assert queue.make_room() == ("b1",)
+
+
 def test_what_is_being_sent_stays_and_takes_nobodys_place() -> None:
-    """Else what fires now would be dropped in favour of what is old."""
+    """Else what came last would be dropped although there is room for it."""
     queue = waiting(1, ("a", "a1", True))
-    queue.add(of("a", "a2", fires=False), 1.0, busy=("a1",))
     queue.add(of("b", "b1", fires=True), 2.0, busy=("a1",))
-    assert queue.make_room(busy=("a1",)) == ("a2",)
-    assert [each.id for each in queue.all()] == ["a1", "b1"]
+    assert queue.make_room(busy=("a1",)) == ()
+    queue.add(of("c", "c1", fires=True), 3.0, busy=("a1",))
+    assert queue.make_room(busy=("a1",)) == ("b1",)
+    assert [each.id for each in queue.all()] == ["a1", "c1"]
 
 
 held = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=30)
