@@ -125,7 +125,7 @@ def _params(kind: AnyKind, values: dict[str, Any], secrets: frozenset[str]) -> P
 
     from lvsctl.config import wording  # noqa: PLC0415
     from lvsctl.config.document import Document  # noqa: PLC0415
-    from lvsctl.config.schema import json_schema  # noqa: PLC0415
+    from lvsctl.config.json_schema import json_schema  # noqa: PLC0415
 
     try:
         params: Params = kind.params.model_validate(values)

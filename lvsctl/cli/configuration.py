@@ -56,7 +56,7 @@ def schema(api: bool) -> None:
 
 def _grammar() -> dict[str, Any]:
     from lvsctl.checks.registry import installed  # noqa: PLC0415
-    from lvsctl.config.schema import json_schema  # noqa: PLC0415
+    from lvsctl.config.json_schema import json_schema  # noqa: PLC0415
 
     return json_schema(installed())
 

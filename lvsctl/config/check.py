@@ -22,7 +22,7 @@ from lvsctl.config.fields import Address, Form, Maybe, Port, Streak, Timing
 from lvsctl.config.secrets import reveal
 from lvsctl.config.wording import faulty_kind
 
-CHECK_MARK = {"$comment": "a check"}  # stands in the generated schema where schema.json_schema puts the definition
+CHECK_MARK = {"$comment": "a check"}  # stands in the generated schema where json_schema puts the definition
 
 
 class Timings(Form):

@@ -16,9 +16,10 @@ from lvsctl.config import wording
 from lvsctl.config.check import Grammar, grammar
 from lvsctl.config.compile import compile_spec
 from lvsctl.config.document import Document, one_line
+from lvsctl.config.json_schema import json_schema
 from lvsctl.config.merge import Parsed, merge
 from lvsctl.config.repair import repaired, unusable
-from lvsctl.config.schema import json_schema, parse
+from lvsctl.config.schema import parse
 from lvsctl.config.yaml12 import compose
 from lvsctl.errors import ConfigError
 from lvsctl.model import Problem, Severity, Spec

@@ -79,7 +79,7 @@ class Mistake:
 
 
 def mistakes(document: Document, error: ValidationError, schema: Mapping[str, Any]) -> list[Mistake]:
-    """Each mistake in words. schema: that of `schema.json_schema`, which knows the keys of every mapping."""
+    """Each mistake in words. schema: that of `json_schema`, which knows the keys of every mapping."""
     found = list(_mistakes(document, error, schema))
     meant = {(*one.path[:-1], one.meant) for one in found}
     return [one for one in found if one.missing is None or (*one.path, one.missing) not in meant]

@@ -13,6 +13,7 @@ import structlog
 from lvsctl.checkapi import AnyKind
 from lvsctl.checks.runner import Runner
 from lvsctl.config.load import Loaded
+from lvsctl.daemon import between
 from lvsctl.daemon.alert_file import AlertFile
 from lvsctl.daemon.alerting import Alerts
 from lvsctl.daemon.clock import Clock
@@ -34,7 +35,7 @@ from lvsctl.daemon.reconcile import act, look_and_decide
 from lvsctl.daemon.standing import how_things_stand
 from lvsctl.daemon.state import State
 from lvsctl.daemon.stream import Stream
-from lvsctl.daemon.systemd import notify, watchdog_period
+from lvsctl.daemon.systemd import notify
 from lvsctl.daemon.users import Users
 from lvsctl.daemon.world import World
 from lvsctl.decide.health import presume
@@ -45,8 +46,6 @@ from lvsctl.model import Generation, Outcome, Problem, Question
 
 if TYPE_CHECKING:
     from lvsctl.notify.delivery import Delivery
-
-STARTING = 60.0  # seconds beyond the period that systemd is asked to wait for a round, before the first complete one
 
 log = structlog.get_logger("lvsctl")
 
@@ -113,7 +112,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._loading = Loading(self, loaded)
         self.lookout = Lookout(ipvs, recheck=recheck_schedulers, clock=self.loop.time)
-        self._due: float | None = None  # when time alone calls for the next round
+        self.due: float | None = None  # when time alone calls for the next round
         self._forgetful: str | None = None  # why what is ours cannot be written down
 
     # --- what happens ---------------------------------------------------------------------------------------------
@@ -197,46 +196,14 @@ class Daemon:
                 log.info("ready", services=len(self.world.spec.services))
             if self.ready and ok:
                 self.pairing.judged(scene(self), self.loop.time())
-            self._alive()
+            between.alive(self)
             await self.listeners.try_again()
-            await self._wait(rest=self.loop.time() - began)
+            await between.wait(self, rest=self.loop.time() - began)
         await leave(self)
-
-    def _alive(self) -> None:
-        """Keep the service manager from losing patience."""
-        patience = self.world.spec.period + STARTING
-        notify("WATCHDOG=1" if self.ready else f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
-
-    async def _rest(self, seconds: float) -> None:
-        """Leave the loop to the probes; where the kernel is slow that is longer than a service manager waits."""
-        longest = watchdog_period() or seconds
-        while seconds > longest:
-            await asyncio.sleep(longest)
-            self._alive()
-            seconds -= longest
-        await asyncio.sleep(seconds)
-        self._alive()
-
-    async def _wait(self, *, rest: float) -> None:
-        """Until something happens or the period ends; at least as long as the round took, so that probes get a turn."""
-        await self._rest(rest)
-        pause = min(self.world.spec.period, watchdog_period() or self.world.spec.period)
-        if self.last.error is None:  # else no round could end a suspicion now
-            pause = min(pause, self.doubt.patience(self.loop.time()))
-        if self.world.ladder.missing:
-            pause = min(pause, self.lookout.recheck)
-        end = self.overrides.next_end()
-        due = [self._due, self.clock.moment(end) if end is not None else None, self.pairing.due]
-        pause = min([pause, *(max(one - self.loop.time(), 0.0) for one in due if one is not None)])
-        try:
-            async with asyncio.timeout(pause):
-                await self.world.wake.wait()
-        except TimeoutError:
-            pass
 
     async def _round(self) -> bool:
         self.last.begin()
-        self._due = None
+        self.due = None
         self.overrides.expire()
         try:
             if self.lookout.is_due(self.world.spec, self.world.ladder.missing, self.last.round):
@@ -249,7 +216,7 @@ class Daemon:
             self.world.looked(decision.seen)
             await self.doubt.weigh(decision, self.loop.time())
             self.remember()
-            self.world.quiet, self.world.fallen, self._due = decision.quiet, decision.fallen, decision.due
+            self.world.quiet, self.world.fallen, self.due = decision.quiet, decision.fallen, decision.due
             self.world.left = None  # unless `act` comes to its end nobody knows how far it came
             done = await act(decision, self.ipvs)
         except KernelError as error:

@@ -30,12 +30,16 @@ _PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, byte by byte. Only the host may be shown; url, headers and body may hold secrets."""
+    """What is sent, byte by byte. Only the host may be shown; url, headers and body may hold secrets.
+
+    name: see `Letter`; "" for a part of a whole that nobody else has.
+    """
 
     url: Secret
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     ca_file: str | None = None
+    name: str = ""
 
     @property
     def host(self) -> str:

@@ -32,17 +32,6 @@ def render(notification: Notification) -> tuple[dict[str, Any], ...]:
     return tuple(events)
 
 
-def names(notification: Notification) -> tuple[str, ...]:
-    """What tells each event from others about the same alert: a beginning that it took is not to be told it again.
-
-    If that is over by then, it would be another incident.
-    """
-    return tuple(
-        f"{event['event_action']} {event['dedup_key']} {event['payload']['timestamp']}"
-        for event in render(notification)
-    )
-
-
 def _event(alert: Alert, action: str, at: float) -> dict[str, Any]:
     """at: the moment of which it tells, Unix time."""
     key = f"lvsctl/{alert.fingerprint}"[:DEDUP_KEY]
@@ -69,13 +58,19 @@ def _times(alert: Alert) -> tuple[tuple[str, str], ...]:
 
 
 def requests(notification: Notification, service: PagerDuty) -> tuple[Request, ...]:
-    """One request for each event, in order."""
-    key = service.routing_key.reveal()
-    return tuple(
-        Request(
-            Secret(service.url),
-            json.dumps({"routing_key": key} | event, ensure_ascii=False).encode(errors="backslashreplace"),
-            {"content-type": "application/json"},
-        )
-        for event in render(notification)
+    """One request for each event, in order.
+
+    Each has a name, which tells it from others about the same alert: a beginning that was taken is not to be told
+    again. If that is over by then, it would be another incident.
+    """
+    return tuple(_request(event, service) for event in render(notification))
+
+
+def _request(event: dict[str, Any], service: PagerDuty) -> Request:
+    body = {"routing_key": service.routing_key.reveal()} | event
+    return Request(
+        Secret(service.url),
+        json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace"),
+        {"content-type": "application/json"},
+        name=f"{event['event_action']} {event['dedup_key']} {event['payload']['timestamp']}",
     )

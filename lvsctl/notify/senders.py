@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias, assert_never
@@ -86,8 +86,7 @@ def opened(receiver: Receiver, client: Client, today: Callable[[], float]) -> Se
             return _posting("slack", where, each, client=client, deadline=deadline, pace=1.0)
         case PagerDuty() as service:
             where, each = urlsplit(service.url).hostname or "", partial(pagerduty.requests, service=service)
-            names = pagerduty.names
-            return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5, names=names)
+            return _posting("pagerduty", where, each, client=client, deadline=deadline, pace=0.5)
         case Teams() as team:
             where, each = host(team.url), partial(teams.requests, teams=team)
             return _posting("teams", where, each, client=client, deadline=deadline, pace=0.5)
@@ -122,16 +121,13 @@ def _posting(
     client: Client,
     deadline: float,
     pace: float,
-    names: Callable[[Notification], tuple[str, ...]] | None = None,
 ) -> Sender:
-    """names: of the requests, where a notification is not one whole."""
     within = _Within(deadline, where)
 
     def letters(notification: Notification) -> tuple[Letter, ...]:
-        attempts = (partial(within, partial(client.post, request)) for request in requests(notification))
-        if names is None:
-            return _numbered(notification, attempts)
-        return tuple(Letter(name, attempt) for name, attempt in zip(names(notification), attempts, strict=True))
+        wanted = requests(notification)
+        parts = _numbered(notification, (partial(within, partial(client.post, request)) for request in wanted))
+        return tuple(replace(part, name=request.name or part.name) for part, request in zip(parts, wanted, strict=True))
 
     return Sender(kind, where, letters, pace)
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_result
 
 from lvsctl.model import Notification, Reason, Receiver
 from lvsctl.notify.alertmanager import MISSED
+from lvsctl.notify.attempts import LONGEST_PAUSE, failed, guarded, mistake, pause
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
-from lvsctl.notify.senders import Attempt, Letter, Sender
+from lvsctl.notify.senders import Letter, Sender
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.waiting import Change, Next, Waiting, renewed
-
-FIRST_PAUSE = 1.0
-"""Seconds from the first attempt to the second, and up to `JITTER` more; then twice as long each time."""
-
-JITTER = 1.0
-
-LONGEST_PAUSE = 300.0
-"""Seconds from one attempt to the next, at most, unless the receiver asks for more."""
 
 
 @dataclass(slots=True)
@@ -95,7 +85,7 @@ class Worker:
     async def test(self, notification: Notification) -> Outcome:
         """Hand this over at once, past the queue, and once only."""
         for letter in self._letters(notification):
-            outcome = await _guarded(letter.attempt)
+            outcome = await guarded(letter.attempt)
             if not isinstance(outcome, Taken):
                 return outcome
         return Taken()
@@ -199,12 +189,12 @@ class Worker:
         try:
             return self.sender.letters(notification)
         except Exception as error:  # whatever it is, the other notifications must be told all the same
-            return (Letter(notification.id, partial(_failed, _mistake(error))),)
+            return (Letter(notification.id, partial(failed, mistake(error))),)
 
     async def _paced(self, letter: Letter) -> Outcome:
         await asyncio.sleep(max(self._free_at - self._now(), 0.0))
         try:
-            return await _guarded(letter.attempt)
+            return await guarded(letter.attempt)
         finally:
             self._free_at = self._now() + self.sender.pace
 
@@ -239,33 +229,3 @@ class Worker:
             return sent.ids
         self.waiting.renew(sent, self._now() + self.sender.renew)
         return sent.ids[:-1]  # the newest is kept, for a restart
-
-
-async def _guarded(attempt: Attempt) -> Outcome:
-    try:
-        return await attempt()
-    except Exception as error:  # a mistake of ours with one part must not keep the worker from the rest
-        return _mistake(error)
-
-
-async def _failed(outcome: Outcome) -> Outcome:
-    return outcome
-
-
-def _mistake(error: Exception) -> Later:
-    return Later(f"it cannot be told: {type(error).__name__} in {_place(error)}")
-
-
-def pause(state: RetryCallState, longest: float = LONGEST_PAUSE) -> float:
-    """Seconds until the next attempt: longer and longer, and never less than the receiver asks for."""
-    growing = wait_exponential_jitter(multiplier=FIRST_PAUSE, max=longest, jitter=JITTER)(state)
-    outcome = state.outcome.result() if state.outcome is not None else None
-    if isinstance(outcome, Later) and outcome.after is not None:
-        return max(growing, outcome.after + random.uniform(0.0, JITTER))  # noqa: S311 - not for secrets
-    return growing
-
-
-def _place(error: Exception) -> str:
-    """Where an error was raised; not its text, in which anything may stand."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -10,7 +10,7 @@ import pytest
 
 from lvsctl.checkapi import AnyKind
 from lvsctl.config import load
-from lvsctl.config.schema import json_schema
+from lvsctl.config.json_schema import json_schema
 from tests.config.kinds import kinds
 
 

@@ -13,8 +13,8 @@ from pydantic import ConfigDict
 
 from lvsctl.checkapi import AnyKind, Kind, Params
 from lvsctl.checks.registry import installed
+from lvsctl.config.json_schema import json_schema
 from lvsctl.config.load import load
-from lvsctl.config.schema import json_schema
 from lvsctl.config.yaml12 import compose
 from tests.config.kinds import kinds
 

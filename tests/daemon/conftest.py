@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon import between
 from lvsctl.daemon.clock import Clock
-from lvsctl.daemon.daemon import Daemon
 from lvsctl.kernel.ipvs import Ipvs
 from lvsctl.kernel.memory import MemoryIpvs
 from lvsctl.kernel.netlink import NetlinkIpvs
@@ -49,13 +49,13 @@ async def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
     nobody rests from that.
     """
     loop, ahead = asyncio.get_running_loop(), 0.0
-    real, rest = loop.time, Daemon._rest
+    real, rest = loop.time, between._rest
 
     def jump(seconds: float) -> None:
         nonlocal ahead
         ahead += seconds
 
     loop.time = lambda: real() + ahead  # type: ignore[method-assign]
-    monkeypatch.setattr(Daemon, "_rest", lambda daemon, seconds: rest(daemon, min(seconds, 1.0)))
+    monkeypatch.setattr(between, "_rest", lambda daemon, seconds: rest(daemon, min(seconds, 1.0)))
     monkeypatch.setattr(Clock.__init__, "__defaults__", (lambda: time.time() + ahead,))
     return jump

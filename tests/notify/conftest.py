@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lvsctl.model import Receiver
-from lvsctl.notify import delivery, worker
+from lvsctl.notify import attempts, delivery
 from lvsctl.notify.http import Client
 from lvsctl.notify.senders import Sender, opened
 
@@ -20,6 +20,6 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     def unpaced(receiver: Receiver, client: Client, today: Callable[[], float]) -> Sender:
         return replace(opened(receiver, client, today), pace=0.0)
 
-    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(worker, "JITTER", 0.02)
+    monkeypatch.setattr(attempts, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(attempts, "JITTER", 0.02)
     monkeypatch.setattr(delivery, "opened", unpaced)

@@ -10,7 +10,7 @@ import pytest
 
 from lvsctl.events import Event
 from lvsctl.model import Alertmanager, Channel, PagerDuty, Receiver, Secret, Slack, Teams, Webhook, WebhookFormat
-from lvsctl.notify import worker
+from lvsctl.notify import attempts
 from lvsctl.notify.delivery import Delivery
 from tests.notify.made import alert, fresh, held
 from tests.notify.server import Behaviour, Misbehaving, close, status
@@ -66,7 +66,7 @@ async def test_pagerduty_hears_of_what_began_and_ended_while_it_was_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the one that it knew, the end; of the other both, in their order, and each once."""
-    monkeypatch.setattr(worker, "FIRST_PAUSE", 2.0)  # between the attempts there is time to change the server
+    monkeypatch.setattr(attempts, "FIRST_PAUSE", 2.0)  # between the attempts there is time to change the server
     server = Misbehaving(otherwise=status(202))
     delivery = Delivery(tmp_path, tell=lambda _: None)
     await delivery.configure([Receiver("team", CHANNELS["pagerduty"](await server.start()))])
@@ -95,7 +95,7 @@ async def test_pagerduty_hears_nothing_twice_of_what_is_folded_with_something_ne
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A beginning that it took, and its end, would be another incident if they came again."""
-    monkeypatch.setattr(worker, "FIRST_PAUSE", 2.0)
+    monkeypatch.setattr(attempts, "FIRST_PAUSE", 2.0)
     server = Misbehaving(*[status(202)] * 3, otherwise=status(429))
     delivery = Delivery(tmp_path, tell=lambda _: None)
     await delivery.configure([Receiver("team", CHANNELS["pagerduty"](await server.start()))])

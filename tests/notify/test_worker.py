@@ -14,11 +14,12 @@ from tenacity import AsyncRetrying, RetryCallState
 
 from lvsctl.events import DeliveryFailed, DeliveryRecovered, Event
 from lvsctl.model import Notification, Program, Reason, Receiver
+from lvsctl.notify.attempts import LONGEST_PAUSE, pause
 from lvsctl.notify.outcome import Later, Outcome, Refused, Taken
 from lvsctl.notify.senders import Letter, Sender
 from lvsctl.notify.trouble import Trouble
 from lvsctl.notify.waiting import Waiting
-from lvsctl.notify.worker import LONGEST_PAUSE, Numbers, Worker, pause
+from lvsctl.notify.worker import Numbers, Worker
 from tests.notify.made import START, alert, notification
 
 pytestmark = pytest.mark.looptime(start=1000)
