@@ -64,10 +64,18 @@ def _secret_url(given: Given) -> Given:
 
 
 def _url(value: str) -> str:
+    return _without_login(value, "has a password in it: write `user` and `password` beside it")
+
+
+def _open_url(value: str) -> str:
+    return _without_login(value, "has a password in it, which nobody asks for there: leave it out")
+
+
+def _without_login(value: str, otherwise: str) -> str:
     if problem := _not_a_url(value):
         raise ValueError(problem)
     if "@" in urlsplit(value).netloc:
-        _refuse("has a password in it: write `user` and `password` beside it")
+        _refuse(otherwise)
     return value.rstrip("/")
 
 
@@ -169,6 +177,7 @@ SecretText: TypeAlias = Annotated[Given, PlainValidator(_given), _TEXT]
 SecretUrl: TypeAlias = Annotated[SecretText, AfterValidator(_secret_url)]
 SigningSecret: TypeAlias = Annotated[SecretText, AfterValidator(_signing)]
 Url: TypeAlias = Annotated[str, AfterValidator(_url)]
+OpenUrl: TypeAlias = Annotated[str, AfterValidator(_open_url)]
 HeaderName: TypeAlias = Annotated[str, AfterValidator(_header)]
 Mailbox: TypeAlias = Annotated[str, AfterValidator(_mailbox)]
 LabelName: TypeAlias = Annotated[str, AfterValidator(_label)]

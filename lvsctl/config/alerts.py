@@ -11,6 +11,7 @@ from lvsctl.config.alert_fields import (
     HeaderName,
     LabelName,
     Mailbox,
+    OpenUrl,
     SecretText,
     SecretUrl,
     SigningSecret,
@@ -72,7 +73,7 @@ class Slack(Form):
 
 class PagerDuty(Form):
     routing_key: SecretText = Field(description="Of the service's Events v2 integration.")
-    url: Url = Field(PAGERDUTY, description="Another region's.")
+    url: OpenUrl = Field(PAGERDUTY, description="Another region's.")
 
 
 class Teams(Form):

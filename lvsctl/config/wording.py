@@ -199,6 +199,8 @@ def faulty_kind(name: str, why: str) -> str:
 def _words(place: Place, kind: str, context: Mapping[str, Any], message: str) -> str:
     """What is wrong with a value. The value is quoted from the file, so a secret is only ever named."""
     value, written = place.value, _quoted(place.value)
+    if _WORDS.get(kind) in (_MAPPING, _LIST) and isinstance(value, str) and place.path[:1] == ("alerts",):
+        written = "text"  # where a receiver is to be it may be its URL, or its key
     if kind == OWN:
         return message
     if value is None:
