@@ -90,10 +90,11 @@ class SpillStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpillEnded:
-    """The pool has had room for the service's `spill_quiet`, and some seconds at least: the kernel's counters lag.
+    """It has been over for the service's `spill_quiet`, and some seconds at least: the kernel's counters lag.
 
-    duration: from the beginning to the last moment without room, in seconds. connections: how many went to `to`; peak:
-    most at once that a look has seen there.
+    The pool has room again, or the one below takes no new connections any more, as it was drained, say. duration: from
+    the beginning to the last moment of it, in seconds. connections: how many went to `to`; peak: most at once that a
+    look has seen there.
     """
 
     service: str
@@ -113,7 +114,7 @@ class PoolExhausted:
 
 @dataclass(frozen=True, slots=True)
 class PoolRelieved:
-    """A server has had room for the service's `spill_quiet`. duration: of the shortage, in seconds, as of a spill."""
+    """It has been over for the service's `spill_quiet`. duration: of the shortage, in seconds, as of a spill."""
 
     service: str
     duration: float

@@ -77,12 +77,12 @@ def _of_load(event: Event) -> Record | None:
                 "connections": event.connections,
                 "peak": event.peak,
             }
-            return Record("spill_ended", _INFO, "the pool has room again", service, pool, "", facts)
+            return Record("spill_ended", _INFO, "connections spill no longer", service, pool, "", facts)
         case happened.PoolExhausted(service=service):
             return Record("pool_exhausted", _ERROR, "no server has room, new connections are refused", service)
         case happened.PoolRelieved(service=service, duration=duration):
             return Record(
-                "pool_relieved", _INFO, "a server has room again", service, fields={"duration": round(duration, 3)}
+                "pool_relieved", _INFO, "the shortage of room is over", service, fields={"duration": round(duration, 3)}
             )
         case happened.CapacityHigh(service=service, pool=pool, share=share, limit=limit):
             shares = {"share": round(share, 3), "limit": limit}

@@ -77,7 +77,7 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
     (
         happened.SpillEnded("shop", "web", "spare", 60.0, 12, 9),
         "spill_ended",
-        "the pool has room again",
+        "connections spill no longer",
         ("shop", "web", ""),
     ),
     (
@@ -86,7 +86,7 @@ TOLD: list[tuple[Event, str, str, tuple[str, str, str]]] = [
         "no server has room, new connections are refused",
         ("shop", "", ""),
     ),
-    (happened.PoolRelieved("shop", 3.0), "pool_relieved", "a server has room again", ("shop", "", "")),
+    (happened.PoolRelieved("shop", 3.0), "pool_relieved", "the shortage of room is over", ("shop", "", "")),
     (happened.CapacityHigh("shop", "web", 0.91, 0.8), "capacity_high", "the pool is nearly full", ("shop", "web", "")),
     (
         happened.CapacityFine("shop", "web", 0.5, 9.0),
