@@ -91,6 +91,8 @@ def _spill(service: Json) -> Iterator[str]:
         yield "  ATTENTION: no server has room, new connections are refused (estimated)"
     elif spill["active"]:
         spilled = f"{counted(spill['spilled'], 'connection')} spilled"
+        if not since:  # as after a restart: how many there were before cannot be known
+            since, spilled = " since before lvsctl first looked", f"{spilled} after that"
         yield f"  ATTENTION: new connections go to pool {spill['pool']}{since}: {spilled} (estimated)"
     elif spill["pool"]:
         yield f"  new connections go to pool {spill['pool']}{since} (estimated)"

@@ -116,6 +116,36 @@ def test_a_service_says_what_is_the_matter_with_it(run: Run, daemon: Daemon) -> 
     ]
 
 
+SINCE = "2026-11-22T18:28:14.980Z"
+
+
+@pytest.mark.parametrize(
+    ("spill", "shown"),
+    [
+        ({"pool": "service", "since": SINCE}, f"  new connections go to pool service since {SINCE} (estimated)"),
+        ({"pool": "service", "since": None}, "  new connections go to pool service (estimated)"),
+        (
+            {"pool": "spillover", "since": SINCE, "active": True, "spilled": 1},
+            f"  ATTENTION: new connections go to pool spillover since {SINCE}: 1 connection spilled (estimated)",
+        ),
+        (
+            {"pool": "spillover", "since": None, "active": True, "spilled": 3},
+            "  ATTENTION: new connections go to pool spillover since before lvsctl first looked: "
+            "3 connections spilled after that (estimated)",
+        ),
+        (
+            {"pool": None, "since": SINCE, "active": True, "exhausted": True},
+            "  ATTENTION: no server has room, new connections are refused (estimated)",
+        ),
+        ({"pool": None, "since": SINCE}, "  pool service"),
+    ],
+)
+def test_where_new_connections_go(run: Run, daemon: Daemon, spill: dict[str, object], shown: str) -> None:
+    told = {"spilled": 0, "active": False, "exhausted": False, "estimated": True, **spill}
+    lines = run("status", "--socket", daemon(status(service(spill=told)))).stdout.splitlines()
+    assert lines[5] == shown
+
+
 def test_what_is_wrong_is_said_first_and_what_was_met_with_last(run: Run, daemon: Daemon) -> None:
     body = status(
         ready=False,
