@@ -93,13 +93,20 @@ def silence(
     elif end is not None:
         said = answers.told(socket, "DELETE", f"/v1/silences?{urlencode({'id': end}, errors='replace')}")
         _show(socket, said, output, _ended)
+        _warn(socket, said)
     else:
         body = {"matchers": list(matchers), "for": lasts, "reason": reason}
         said = answers.told(socket, "POST", "/v1/silences", body)
         _show(socket, said, output, _begun)
-        with answers.expected(socket):
-            for line in said["warnings"]:
-                click.echo(printable(f"warning: {line}"), err=True)
+        _warn(socket, said)
+
+
+def _warn(socket: str, said: Json) -> None:
+    from lvsctl.cli import answers  # noqa: PLC0415
+
+    with answers.expected(socket):
+        for line in said["warnings"]:
+            click.echo(printable(f"warning: {line}"), err=True)
 
 
 def _begun(said: Json, **_: object) -> str:

@@ -17,13 +17,12 @@ log = structlog.get_logger("lvsctl")
 
 
 class AlertFile:
-    """The file. behind: whether what was to be kept last is not on the disk."""
+    """The file. complaint: why what was to be kept last is not on the disk; empty: it is."""
 
     def __init__(self, path: Path) -> None:
-        self.behind = False
+        self.complaint = ""
         self._path = path
         self._disk = Disk()
-        self._complaint = ""
 
     def read(self) -> State:
         """What was kept. What cannot be understood is put aside: forgetful is better than not at all."""
@@ -55,9 +54,9 @@ class AlertFile:
             complaint = str(error)
         except TimeoutError:
             complaint = f"cannot write {self._path}: the disk does not answer"
-        if complaint and complaint != self._complaint:
+        if complaint and complaint != self.complaint:
             log.error("alerts: the file cannot be written, a restart would tell again what was told", error=complaint)
-        self._complaint, self.behind = complaint, bool(complaint)
+        self.complaint = complaint
 
     def close(self) -> None:
         """Write nothing more."""

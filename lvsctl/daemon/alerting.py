@@ -131,15 +131,17 @@ class Alerts:
             self._ready = self._look = True
             self._wake.set()
 
-    async def silence(self, silence: Silence) -> None:
-        """Keep quiet about something; it is on disk when this returns."""
+    async def silence(self, silence: Silence) -> str:
+        """Keep quiet about something. Returns why it is not on the disk; empty: it is."""
         await self._step(SilenceBegun(silence))
         self._wake.set()  # who waits for what was due before may wait too long for its end
+        return self._file.complaint
 
-    async def unsilence(self, name: str, *, by: str) -> None:
-        """End the silence with this id; it is on disk when this returns. by: who wants it."""
+    async def unsilence(self, name: str, *, by: str) -> str:
+        """End the silence with this id. by: who wants it. Returns why that is not on the disk; empty: it is."""
         await self._step(SilenceEnded(name, by))
         self._wake.set()
+        return self._file.complaint
 
     async def test(self, receiver: str, *, by: str) -> tuple[bool, str]:
         """Send a marked test at once; whether it was taken, and by whom, or why not."""
@@ -222,7 +224,7 @@ class Alerts:
             before = self.state
             done = await asyncio.to_thread(step, before, self.alerting, heard, self._today())
             self.state, self._next_at = done.state, done.next_at
-            if done.state != before or self._file.behind:
+            if done.state != before or self._file.complaint:
                 await self._file.keep(self.state)
             self._tell_of_silences(before.silences, more)
             if self._configured.is_set():

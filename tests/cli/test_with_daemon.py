@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon import alert_file
+from lvsctl.errors import LvsctlError
 from lvsctl.kernel.memory import MemoryIpvs
 from tests.daemon.site import Servers, Site, conf, service, serving
 from tests.listener import listening
@@ -191,6 +193,23 @@ async def test_alerts_and_silences(site: tuple[Site, Path]) -> None:
     status, out, err = await lvsctl("alerts", "--socket", socket, "test", "hook")
     assert (status, out) == (1, "") and "not delivered: " in err and "403" in err
     await receiver.close()
+
+
+async def test_a_silence_that_cannot_be_written_down_says_so(
+    site: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _: str) -> None:
+        raise LvsctlError(f"cannot write {path.name}: No space left on device")
+
+    _, socket = site
+    why = "warning: cannot write alerts.json: No space left on device: if the daemon is restarted before it can, "
+    with monkeypatch.context() as patch:
+        patch.setattr(alert_file, "write_down", full)
+        status, out, err = await lvsctl("silence", "service=shop", "--socket", socket)
+        assert (status, err) == (0, f"{why}the silence ends with it\n")
+        status, _, err = await lvsctl("silence", "--end", out.split()[0], "--socket", socket)
+        assert (status, err) == (0, f"{why}the silence comes back with the next one\n")
+    assert (await lvsctl("silence", "service=shop", "--socket", socket))[2] == ""
 
 
 WRONG = [

@@ -32,10 +32,10 @@ async def test_a_disk_that_hangs_is_not_waited_for_and_is_tried_again(
     try:
         for _ in range(3):
             await file.keep(State(routed=("a",)))
-            assert file.behind
+            assert file.complaint
     finally:
         answers.set()
-    while file.behind:
+    while file.complaint:
         await file.keep(State(routed=("b",)))
     assert file.read().routed == ("b",)
     said = capsys.readouterr().out
@@ -54,10 +54,10 @@ async def test_a_disk_that_takes_nothing_is_said_once(
         patch.setattr(alert_file, "write_down", full)
         await file.keep(State())
         await file.keep(State())
-        assert file.behind
+        assert file.complaint
     assert capsys.readouterr().out.count("No space left on device") == 1
     await file.keep(State())
-    assert not file.behind
+    assert not file.complaint
     file.close()
 
 

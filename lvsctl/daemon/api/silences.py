@@ -38,13 +38,13 @@ class SilenceBody(BaseModel):
 
 
 BEGIN = Operation(
-    "Silence the alerts to which all matchers apply; it is on disk when this answers.",
+    "Silence the alerts to which all matchers apply; it is on disk when this answers, or `warnings` says why not.",
     shape(
         "Silenced",
         {
             "silence": _SILENCE,
             "alerts": {**COUNT, "description": "that fire now and are silenced by it"},
-            "warnings": {**listed(TEXT), "description": "names that nothing in conf.d has now"},
+            "warnings": {**listed(TEXT), "description": "of names that nothing in conf.d has now, and of the disk"},
         },
     ),
     body=SilenceBody,
@@ -52,7 +52,7 @@ BEGIN = Operation(
 )
 END = Operation(
     "End a silence.",
-    shape("SilenceEnded", {"ended": _SILENCE}),
+    shape("SilenceEnded", {"ended": _SILENCE, "warnings": {**listed(TEXT), "description": "of the disk"}}),
     query={"id": {**TEXT, "description": "of the silence"}},
     required=("id",),
     fails=(404, 422),
@@ -80,10 +80,11 @@ async def begin(request: web.Request) -> web.Response:
         raise BadRequest("matchers: this would silence everything; name a service, a server or an alert")
     now = time.time()
     silence = Silence(secrets.token_hex(4), matchers, peer(request), wanted.reason, now, now + wanted.seconds)
-    await daemon.alerts.silence(silence)
+    unwritten = await daemon.alerts.silence(silence)
     entries = daemon.alerts.state.entries.values()
     count = sum(entry.firing and matches(matchers, entry.alert) for entry in entries)
-    return web.json_response({"silence": _json(silence), "alerts": count, "warnings": strangers(matchers, spec)})
+    warnings = [*strangers(matchers, spec), *_of_the_disk(unwritten, "the silence ends with it")]
+    return web.json_response({"silence": _json(silence), "alerts": count, "warnings": warnings})
 
 
 async def end(request: web.Request) -> web.Response:
@@ -92,8 +93,13 @@ async def end(request: web.Request) -> web.Response:
     found = next((one for one in daemon.alerts.state.silences if one.id == name), None)
     if found is None:
         raise NotFound(f"there is no silence `{shown(name)}`: `lvsctl silence --list` shows all")
-    await daemon.alerts.unsilence(name, by=peer(request))
-    return web.json_response({"ended": _json(found)})
+    unwritten = await daemon.alerts.unsilence(name, by=peer(request))
+    warnings = _of_the_disk(unwritten, "the silence comes back with the next one")
+    return web.json_response({"ended": _json(found), "warnings": warnings})
+
+
+def _of_the_disk(unwritten: str, what: str) -> list[str]:
+    return [f"{unwritten}: if the daemon is restarted before it can, {what}"] if unwritten else []
 
 
 def _json(silence: Silence) -> Json:
