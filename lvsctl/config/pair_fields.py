@@ -53,7 +53,7 @@ def _virtual(value: object) -> VirtualAddress:
     _of_a_host(ip_address(text.partition("/")[0]), text)  # an interface's own answers are of its network
     network = parsed.network
     if network.prefixlen == 0:
-        raise ValueError(f"`{shown(text)}` would put every address on this link: write the prefix of the network")
+        raise ValueError(f"`{shown(text)}` has the prefix of no network: write that of its own, or none")
     several = parsed.max_prefixlen - network.prefixlen > 1
     if several and parsed.ip == network.network_address:
         raise ValueError(f"`{shown(text)}` is a whole network: write the address of one host in it")
