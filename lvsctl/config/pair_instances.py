@@ -27,9 +27,9 @@ class Instance(Form):
     interface: InterfaceName = Field(description="Where adverts are sent, and where the addresses go.")
     vrid: Annotated[int, Strict(), Field(ge=1, le=255)] = Field(description="Virtual router id; the same on both.")
     addresses: Some[tuple[Moving, ...]] = Field(
-        description="What moves with the role: 192.0.2.20/24, or 192.0.2.20. Either is put on as /32, or /128 for IPv6, "
-        "so that no route comes with it and none goes; hooks are told of it as it is written. Of one family; IPv6 "
-        "begins with a link-local one."
+        description="What moves with the role: 192.0.2.20/24, or 192.0.2.20. Either is put on as /32, IPv6 as /128, so "
+        "that no route comes with it and none goes; hooks are told of it as it is written. Of one family; IPv6 begins "
+        "with a link-local one."
     )
     priority: Annotated[int, Strict(), Field(ge=1, le=OWNER)] = Field(
         100, description="The highest is active. Default 100; 255: the addresses are this director's own."

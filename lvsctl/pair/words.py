@@ -28,7 +28,7 @@ def words(
         case Why.GROUP:
             return f"the sync group {me.group} moves together"
         case Why.FAULT:
-            return "; ".join(missing) or f"the sync group {me.group} has a member in fault"
+            return "; ".join(missing) or in_fault_together(me)
         case Why.RECOVERED:
             return "what was missing is there again"
         case Why.STOPPED:
@@ -38,6 +38,11 @@ def words(
         case Why.ANEW:
             return "it is configured as another virtual router, and begins anew"
     return _compared(why, before, heard)
+
+
+def in_fault_together(me: Instance) -> str:
+    """Why it is in fault that lacks nothing itself."""
+    return f"the sync group {me.group} has a member in fault"
 
 
 def _silence(me: Instance, before: State, now: float) -> str:

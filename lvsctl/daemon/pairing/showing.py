@@ -10,6 +10,8 @@ from lvsctl.model.pair_view import InstanceView, Neighbour
 from lvsctl.pair.apart import Apart
 from lvsctl.pair.provider import RoleProvider
 from lvsctl.pair.speaker import Report, Speaker
+from lvsctl.pair.state import Cause
+from lvsctl.pair.words import in_fault_together
 
 SILENT = 4
 """Intervals after which who was heard is no neighbour any more: the RFC's three, and what a skew may add."""
@@ -77,16 +79,16 @@ class Sight:
             me.interface,
             me.addresses,
         )
-        return self._at_work(view, reports[me.name]) if me.name in reports else view
+        return self._at_work(me, view, reports[me.name]) if me.name in reports else view
 
-    def _at_work(self, view: InstanceView, report: Report) -> InstanceView:
+    def _at_work(self, me: Instance, view: InstanceView, report: Report) -> InstanceView:
         state, counts = report.state, report.counts
         return replace(
             view,
             role=state.role,
             priority=state.priority,
             neighbour=self._neighbour(report),
-            faults=tuple(sorted(state.faults)),
+            faults=(*report.lacking, *((in_fault_together(me),) if Cause.GROUP in state.faults else ())),
             counts={
                 "sent": counts.sent,
                 "heard": counts.heard,

@@ -19,7 +19,7 @@ from lvsctl.pair.keepalived import Notice
 from lvsctl.pair.packet import Codec
 from tests.daemon.pairing.scene import FAST, VIP, Scene, playing, until, vrrp
 from tests.pair.linked import Link
-from tests.pair.making import THEIRS
+from tests.pair.making import THEIRS, me
 
 MANUAL = PairSpec(Provider.MANUAL, name="cloud")
 
@@ -156,6 +156,28 @@ async def test_whom_this_director_took_over_from_is_no_neighbour_until_it_speaks
         assert not seen(), "what it said before the failover is no sign that it has taken over"
         link.carry(weaker)
         await until(seen, "now it has")
+
+
+async def test_what_keeps_an_instance_in_fault_is_shown_as_it_is_now(tmp_path: Path, link: Link) -> None:
+    """In words that name the interface, also when it is no longer what it was in fault for at first."""
+    web = me(FAST, group="all", track=("eth1",))
+    mail = me(FAST, name="mail", vrid=52, group="all", addresses=(ip_interface("192.0.2.110/24"),))
+    scene = Scene(tmp_path, vrrp(web, mail))
+    eth0 = scene.ground.interfaces["eth0"]
+
+    def faults() -> list[tuple[str, ...]]:
+        view = scene.pairing.view()
+        assert view is not None
+        return [one.faults for one in view.instances]
+
+    others = ("the sync group all has a member in fault",)
+    async with playing(scene):
+        await until(lambda: faults() == [("there is no interface eth1 (tracked)",), others])
+        scene.ground.put(replace(eth0, carrier=False))
+        scene.ground.put(replace(eth0, name="eth1", index=7))
+        await until(lambda: faults() == [("eth0 has no carrier", *others), ("eth0 has no carrier", *others)])
+        scene.ground.put(eth0)
+        await until(lambda: faults() == [(), ()])
 
 
 async def test_the_said_role_is_kept_over_restarts(tmp_path: Path) -> None:
