@@ -11,6 +11,10 @@ Json = dict[str, Any]
 
 _TITLES = ("INSTANCE", "ROLE", "PRIORITY", "PEER", "PRIORITY", "INTERFACE", "SINCE")
 _INDENT = "  "
+_AWAITED = {
+    "vrrp": "the first answer of every check, for 10 s at most",
+    "keepalived": "what keepalived tells of its next transition",
+}
 _ROLES = {"fault": "in fault", "": "without a role yet"}
 
 
@@ -29,6 +33,8 @@ def render(pair: Json, *, width: int | None) -> str:
 
 def _head(pair: Json) -> Iterator[str]:
     yield f"{this_director(pair['role'])}; provider {pair['provider']}{_standby(pair)}"
+    if pair["role"] is None and not pair["trouble"] and pair["provider"] in _AWAITED:
+        yield f"awaited: {_AWAITED[pair['provider']]}"
     yield from (f"ATTENTION: {line}" for line in pair["attention"])
     if pair["role"] == "active":
         yield from (f"lvsctl failover would be refused: {line}" for line in pair["objections"])

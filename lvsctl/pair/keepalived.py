@@ -27,8 +27,14 @@ LONGEST = 4096
 LOOK = 0.5
 """Seconds between looks whether the FIFO is still the one that is read."""
 
-_ROLES = {"MASTER": Role.ACTIVE, "BACKUP": Role.STANDBY, "FAULT": Role.FAULT, "STOP": Role.FAULT}
-_NO_TRANSITION = frozenset({"MASTER_RX_LOWER_PRI", "MASTER_PRIORITY", "BACKUP_PRIORITY", "DELETED"})
+_ROLES = {
+    "MASTER": Role.ACTIVE,
+    "BACKUP": Role.STANDBY,
+    "FAULT": Role.FAULT,
+    "STOP": Role.FAULT,
+    "DELETED": Role.FAULT,
+}
+_NO_TRANSITION = frozenset({"MASTER_RX_LOWER_PRI", "MASTER_PRIORITY", "BACKUP_PRIORITY"})
 
 
 class NotUnderstood(LvsctlError):
@@ -39,7 +45,8 @@ class NotUnderstood(LvsctlError):
 class Notice:
     """One transition. group: whether `name` is a sync group's. state: keepalived's own word. priority: 0 for groups.
 
-    STOP counts as FAULT: a keepalived that has ended moves no addresses here.
+    STOP counts as FAULT: a keepalived that has ended moves no addresses here. So does DELETED, which is told of an
+    instance with `notify_deleted` that a reload has taken away, and its addresses with it; without, FAULT is.
     """
 
     group: bool

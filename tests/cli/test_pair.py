@@ -107,6 +107,19 @@ def test_a_director_that_knows_little() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("provider", "trouble", "line"),
+    [
+        ("vrrp", "", "awaited: the first answer of every check, for 10 s at most\n"),
+        ("keepalived", "", "awaited: what keepalived tells of its next transition\n"),
+        ("keepalived", "/run/fifo is no FIFO", ""),
+    ],
+)
+def test_what_is_awaited_until_there_is_a_role(provider: str, trouble: str, line: str) -> None:
+    said = pair(instance(role=None), role=None, provider=provider, trouble=trouble)
+    assert render(said, width=None).startswith(f"this director is without a role yet; provider {provider}\n{line}\n")
+
+
 def test_a_peer_that_was_lost_and_one_that_was_never_heard() -> None:
     lost = render(pair(peer=peer(heard=12.04, lost="it does not answer")), width=None)
     assert "peer 192.0.2.3:10588: heard 12.0 s ago, lost: it does not answer\n" in lost

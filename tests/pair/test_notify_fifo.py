@@ -19,6 +19,7 @@ from lvsctl.pair.keepalived import LONGEST, Fifo, Lines, Notice, NotUnderstood, 
         ('INSTANCE "VI_1" BACKUP 100', Notice(False, "VI_1", "BACKUP", 100), Role.STANDBY),
         ('INSTANCE "VI_1" FAULT 100', Notice(False, "VI_1", "FAULT", 100), Role.FAULT),
         ('INSTANCE "VI_1" STOP 100', Notice(False, "VI_1", "STOP", 100), Role.FAULT),
+        ('INSTANCE "VI_1" DELETED 100', Notice(False, "VI_1", "DELETED", 100), Role.FAULT),
         ('GROUP "both" MASTER 0', Notice(True, "both", "MASTER", 0), Role.ACTIVE),
         ('INSTANCE "front door" MASTER 150\n', Notice(False, "front door", "MASTER", 150), Role.ACTIVE),
         ("INSTANCE VI_1 MASTER 150", Notice(False, "VI_1", "MASTER", 150), Role.ACTIVE),
@@ -29,7 +30,7 @@ def test_a_transition_is_understood(line, notice, role):
     assert notice.role is role
 
 
-@pytest.mark.parametrize("state", ["MASTER_RX_LOWER_PRI", "MASTER_PRIORITY", "BACKUP_PRIORITY", "DELETED"])
+@pytest.mark.parametrize("state", ["MASTER_RX_LOWER_PRI", "MASTER_PRIORITY", "BACKUP_PRIORITY"])
 def test_what_is_no_transition_changes_nothing(state):
     assert from_line(f'INSTANCE "VI_1" {state} 150') is None
 
