@@ -12,7 +12,7 @@ Json = dict[str, Any]
 _TITLES = ("INSTANCE", "ROLE", "PRIORITY", "PEER", "PRIORITY", "INTERFACE", "SINCE")
 _INDENT = "  "
 _AWAITED = {
-    "vrrp": "the first answer of every check, for 10 s at most",
+    "vrrp": "that VRRP begins, when every check has answered, or after 10 s",
     "keepalived": "what keepalived tells of its next transition",
 }
 _ROLES = {"fault": "in fault", "": "without a role yet"}

@@ -110,7 +110,7 @@ def test_a_director_that_knows_little() -> None:
 @pytest.mark.parametrize(
     ("provider", "trouble", "line"),
     [
-        ("vrrp", "", "awaited: the first answer of every check, for 10 s at most\n"),
+        ("vrrp", "", "awaited: that VRRP begins, when every check has answered, or after 10 s\n"),
         ("keepalived", "", "awaited: what keepalived tells of its next transition\n"),
         ("keepalived", "/run/fifo is no FIFO", ""),
     ],
