@@ -27,7 +27,8 @@ def failover(*, wait: bool, timeout: float | None, force: bool, socket: str) -> 
     hand over in turn. With the provider `manual` it only becomes standby: whoever decides makes the other active.
 
     It is refused, with the reason, where this director is not active; where the other has not been heard, so that
-    nobody might take over; where the other does not trust its own eyes, or sees a server down that is up here.
+    nobody might take over; where the other does not trust its own eyes, sees a server down that is up here, or does not
+    have a service that is.
 
     \b
     lvsctl failover --wait && systemctl restart lvsctl

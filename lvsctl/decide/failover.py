@@ -42,8 +42,11 @@ def _of_the_peer(view: PairView, peer: PeerView, states: Mapping[str, ServiceSta
     if peer.blind:
         yield f"the peer does not trust its own eyes: {peer.blind}"
     yield from _unfit(view, peer)
-    dark = [name for name, state in states.items() if state is ServiceState.OK and peer.services.get(name) in _DARK]
+    up = [name for name, state in states.items() if state is ServiceState.OK]
+    dark = [name for name in up if peer.services.get(name) in _DARK]
     yield from _some([f"service {name} is up here and {peer.services[name]} at the peer" for name in dark])
+    strange = [name for name in up if name not in peer.services]
+    yield from _some([f"service {name} is up here, and the peer has none of this name" for name in strange])
     yield from _some([str(one) for one in peer.differing if one.here and one.service not in dark])
 
 

@@ -27,7 +27,8 @@ def pair(peer: PeerView | None, *instances: InstanceView, provider: Provider = P
 
 
 def peer(role: Role | None = Role.STANDBY, **more: Any) -> PeerView:
-    said = {"heard": 0.5, "instances": (InstanceStanding("web4", role, 100),), "services": {"shop": "ok"}, **more}
+    services = {"shop": "ok", "mail": "ok"}
+    said = {"heard": 0.5, "instances": (InstanceStanding("web4", role, 100),), "services": services, **more}
     return PeerView("192.0.2.3:10588", **said)
 
 
@@ -82,6 +83,11 @@ def differs(last: int, *, here: bool, service: str = "shop") -> Disagreement:
             id="services that are up here alone are not given away",
         ),
         pytest.param(
+            pair(peer(services={"shop": "ok", "new": "ok"})),
+            ("service mail is up here, and the peer has none of this name",),
+            id="nor what the peer does not serve, as it has not read the same conf.d",
+        ),
+        pytest.param(
             pair(peer(services={"shop": "spilling", "mail": "waiting"})), (), id="one that spills serves all the same"
         ),
         pytest.param(
@@ -93,7 +99,7 @@ def differs(last: int, *, here: bool, service: str = "shop") -> Disagreement:
             pair(peer(disagreements=(differs(21, here=True),))), (), id="what may be the pace of the checks is none"
         ),
         pytest.param(
-            pair(peer(services={"shop": "down"}, differing=(differs(21, here=True),))),
+            pair(peer(services={"shop": "down", "mail": "ok"}, differing=(differs(21, here=True),))),
             ("service shop is up here and down at the peer",),
             id="the servers of a service that is named are not named as well",
         ),
