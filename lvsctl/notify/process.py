@@ -125,9 +125,10 @@ class Run:
             stderr=output,
             start_new_session=True,
             cwd="/",
-            # Ourselves, which has it started with fork. With vfork some versions of Python stand still, with all of
-            # their threads, until the program's file has been opened: for ever, where it is on a disk that is gone.
-            user=os.geteuid(),
+            # Our own, which has it started with fork. With vfork some versions of Python stand still, with all of their
+            # threads, until the program's file has been opened: for ever, where it is on a disk that is gone. A user
+            # would do as well, but for the unit's SystemCallFilter, which kills who calls setreuid.
+            group=os.getegid(),
         )
         with self._lock:
             self._process = process
