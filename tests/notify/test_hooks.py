@@ -8,6 +8,7 @@ import os
 import signal
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
@@ -328,7 +329,7 @@ async def test_another_program_from_the_next_start_on(bench: Callable[..., Bench
     one.hooks.became(became(A))
     gate.open()
     await one.after(3)
-    assert [type(event) for event in one.told] == [HookDone, HookDone, HookFailed]
+    assert Counter(type(event) for event in one.told) == {HookDone: 2, HookFailed: 1}  # the two take turns as they like
     one.hooks.take(spec("/bin/false"))
     assert {run.instance for run in one.hooks.last} == {"web"}
 
