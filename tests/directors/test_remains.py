@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lvsctl.daemon.peer.door import PATIENCE
 from tests.directors.pair import Pair, Setup, standing
 from tests.directors.stack import Lvsctl, Stack, waited
 from tests.directors.town import VIP, Town
@@ -27,6 +29,12 @@ INTERVAL = 0.2
 def pair(town: Town, tmp_path: Path) -> Iterator[Pair]:
     with standing(town, tmp_path, Lvsctl, Setup(interval=INTERVAL)) as pair:
         yield pair
+
+
+def hears(stack: Lvsctl) -> bool:
+    """The other director."""
+    peer = json.loads(stack.lvsctl("pair", "status", "-o", "json"))["peer"]
+    return peer["heard"] is not None and not peer["lost"]
 
 
 def speaker(stack: Stack) -> int:
@@ -73,6 +81,43 @@ def test_a_daemon_that_stands_still_makes_way(pair: Pair) -> None:
     waited("b alone has it", lambda: town.vips() == [town.b], pair.b)
     daemon.send_signal(signal.SIGCONT)
     pair.active(town.a)
+
+
+def test_what_the_other_one_gave_up_while_a_daemon_stood_still_is_no_trouble(town: Town, tmp_path: Path) -> None:
+    """It asked once a second, and hung up each time."""
+    with standing(town, tmp_path, Lvsctl, Setup(interval=INTERVAL, peers=True)) as pair:
+        daemon = pair.a.process
+        assert daemon is not None
+        assert isinstance(pair.a, Lvsctl) and isinstance(pair.b, Lvsctl)
+        waited("they hear one another", lambda: hears(pair.a) and hears(pair.b), pair.a, pair.b)
+        daemon.send_signal(signal.SIGSTOP)
+        waited("b has lost it", lambda: "the other director cannot be asked" in pair.b.log.read_text(), pair.b)
+        time.sleep(10)
+        daemon.send_signal(signal.SIGCONT)
+        waited("it is told", lambda: "this director stood still" in pair.a.log.read_text(), pair.a)
+        waited("b hears it", lambda: "the other director answers again" in pair.b.log.read_text(), pair.b)
+        time.sleep(2 * PATIENCE)
+        assert "something is wrong with the pair" not in pair.a.log.read_text()
+
+
+def test_a_second_lvsctl_on_a_director_takes_nothing_from_the_first(pair: Pair, tmp_path: Path) -> None:
+    """It takes part when the first one has gone."""
+    town, first = pair.town, pair.a.process
+    assert first is not None
+    second = Lvsctl(town, town.a, tmp_path / "second", pair.setup)
+    try:
+        began = time.monotonic()
+        second.start()
+        refused = f"another lvsctl (pid {first.pid}) speaks VRRP in this network namespace"
+        waited("it is refused", lambda: refused in second.log.read_text(), second)
+        assert town.vips() == [town.a]
+        assert pair.witness.went(town.a, began) is None
+        pair.a.terminate()
+        pair.a.wait()
+        waited("it is its turn", lambda: "web is active" in second.log.read_text(), second)
+        waited("it has the address", lambda: town.vips() == [town.a], second, pair.b)
+    finally:
+        second.clear()
 
 
 def another_address(text: str) -> str:
