@@ -43,7 +43,7 @@ def ip(*lines: str, netns: str | None = None) -> None:
     command = ["ip", *where, "-batch", "-"]
     done = subprocess.run(command, input="\n".join(lines) + "\n", text=True, capture_output=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
 
 
 @dataclass(frozen=True, slots=True)
