@@ -30,9 +30,8 @@ def objections(view: PairView, states: Mapping[str, ServiceState]) -> tuple[str,
     alone = [one.name for one in view.instances if one.role is Role.ACTIVE and not one.counts.get("heard")]
     if not alone:
         return ()
-    return (
-        f"nobody is known to take over: {', '.join(alone)} has heard no other, and conf.d has no `pair.peer` to ask",
-    )
+    deaf = f"{', '.join(alone)} {'has' if len(alone) == 1 else 'have'} heard no other"
+    return (f"nobody is known to take over: {deaf}, and conf.d has no `pair.peer` to ask",)
 
 
 def _of_the_peer(view: PairView, peer: PeerView, states: Mapping[str, ServiceState]) -> Iterator[str]:

@@ -51,6 +51,11 @@ def differs(last: int, *, here: bool, service: str = "shop") -> Disagreement:
             (f"{NOBODY}web6 has heard no other, and conf.d has no `pair.peer` to ask",),
             id="nor of who never spoke for one of several instances",
         ),
+        pytest.param(
+            pair(None, active("web6"), active("web7")),
+            (f"{NOBODY}web6, web7 have heard no other, and conf.d has no `pair.peer` to ask",),
+            id="nor for several",
+        ),
         pytest.param(pair(None, heard), (), id="who spoke once is there, for all that is known: a standby is silent"),
         pytest.param(
             pair(peer(heard=None)), (f"{NOBODY}the peer is not heard",), id="a peer that was never heard is nobody"
