@@ -12,7 +12,7 @@ STORIES := tests/lab/test_kernels.py tests/kernel/test_hprio*.py tests/kernel/te
 COMPILER := gcc make flex bison bc cpio libc6-dev libelf-dev libssl-dev xz-utils
 LAB := $(BIN)/python -m tests.lab
 
-.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour debug-kernel bench \
+.PHONY: help demo test check unit kernel kernel-e2e kernel-rooms module test-kernels hour systemd debug-kernel bench \
 	directors directors-beside directors-whole packages packages-if-possible watchers watchers-if-possible \
 	neighbours neighbours-if-possible lock clean
 .DELETE_ON_ERROR:
@@ -27,6 +27,7 @@ help:
 	@echo "make test-kernels   slow proofs: hprio on Debian's own kernels, and beside its model where time travels"
 	@echo "make hour    of that, an hour in the life of a director: what operators see and what wakes them"
 	@echo "make directors   of that, pairs of directors: what fails, who takes over after how long, beside keepalived too"
+	@echo "make systemd the unit under a real systemd: a small Debian is made, and booted (root)"
 	@echo "make debug-kernel   slower still: hprio on a kernel with KASAN and lockdep"
 
 # Debian packages: installed when root, else the one line to run is printed. `make test` does without what is missing:
@@ -125,6 +126,11 @@ debug-kernel: packages $(VENV)/ready
 	$(BIN)/python -m tests.lab.mutant
 	$(MAKE) stories-debug
 	$(LAB) --kernel debug -- $(BIN)/pytest -p no:cacheprovider -m "kernel and kernels" tests/kernel/test_mutant.py
+
+# The sandbox that the tests of `make test` do without.
+systemd: packages $(VENV)/ready
+	@tests/lab/packages debootstrap
+	$(BIN)/python -m tests.systemd
 
 bench: packages $(VENV)/ready
 	@tests/lab/packages nginx-light
