@@ -84,7 +84,9 @@ class Keepalived(Form):
     instance: Maybe[Some[str]] = Field(None, description="Its vrrp_instance, or")
     group: Maybe[Some[str]] = Field(None, description="its vrrp_sync_group.")
     fifo: Maybe[Directory] = Field(
-        None, description="Its vrrp_notify_fifo, such as /run/lvsctl/keepalived. Default: its notify script tells."
+        None,
+        description="Its vrrp_notify_fifo, which it is to make for lvsctl's user, as in `vrrp_notify_fifo "
+        "/run/lvsctl/keepalived lvsctl`. Default: its notify script tells.",
     )
     interface: Maybe[InterfaceName] = Field(None, description="Where it has its addresses.")
     addresses: Maybe[Some[tuple[RouterAddress, ...]]] = Field(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -186,8 +187,22 @@ def _opened(path: Path) -> int:
         # For writing, too: else it would be at its end whenever keepalived is not there.
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise LvsctlError(f"{path}: {error.strerror}: name a FIFO that lvsctl may make and read") from error
+        raise LvsctlError(f"{path}: {error.strerror}: {_way_out(path)}") from error
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise LvsctlError(f"{path} is no FIFO: remove it, or name another as keepalived's vrrp_notify_fifo")
     return descriptor
+
+
+def _way_out(path: Path) -> str:
+    """keepalived gives a FIFO that it makes to the user named after it in keepalived.conf, and else to root."""
+    if os.access(path, os.F_OK) and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return f"let keepalived make it for lvsctl: `vrrp_notify_fifo {path} {_user()}`"
+    return "name a FIFO that lvsctl may make and read"
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,7 +1,11 @@
 import asyncio
 import os
+import pwd
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -10,6 +14,8 @@ from hypothesis import strategies as st
 from lvsctl.errors import LvsctlError
 from lvsctl.model import Role
 from lvsctl.pair.keepalived import LONGEST, Fifo, Lines, Notice, NotUnderstood, from_arguments, from_line
+
+NOBODY = 65534
 
 
 @pytest.mark.parametrize(
@@ -173,6 +179,32 @@ async def test_a_file_that_is_no_fifo_is_refused(tmp_path):
         Heard(path)
     assert str(refused.value) == f"{path} is no FIFO: remove it, or name another as keepalived's vrrp_notify_fifo"
     assert path.read_text() == "precious"
+
+
+@pytest.fixture
+def of_another() -> Iterator[Path]:
+    """A FIFO of root's, as keepalived makes it, in a folder that everybody may enter; this user may not use it."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = Path(folder) / "notify"
+        os.mkfifo(path, 0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(NOBODY)
+        try:
+            yield path
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+async def test_one_that_keepalived_has_made_for_root_is_said(of_another):
+    with pytest.raises(LvsctlError) as refused:
+        Heard(of_another)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert str(refused.value) == (
+        f"{of_another}: Permission denied: let keepalived make it for lvsctl: `vrrp_notify_fifo {of_another} {user}`"
+    )
 
 
 async def test_a_place_where_none_can_be_made_is_said(tmp_path):

@@ -46,6 +46,11 @@ class Seen:
         roles = re.findall(r'"role": "active"', told)  # the director's and each instance's, as `pair status` has them
         return unit and len(roles) == 1 + len(INSTANCES) and self.addresses(point) >= ADDRESSES
 
+    def has_role(self, point: str, role: str) -> bool:
+        """Whether the unit is active, and this director, of one instance, has the role."""
+        told = self.of(point)
+        return "ActiveState=active" in told.splitlines() and told.count(f'"role": "{role}"') == 2  # its instance's, too
+
     def addresses(self, point: str) -> set[str]:
         return set(re.findall(r" inet6? ([^/ ]+)", self.of(point)))
 
@@ -111,6 +116,8 @@ def judge(seen: Seen) -> None:
     seen.note(f"{len(ran)} hooks ran to their ends, while it was stopped, too", right=told == whole)
     alone = all(hook[2:] == ["lvsctl", NO_CAPABILITY] for hook in ran)
     seen.note("they ran as lvsctl's user, without any capability", right=alone)
+    seen.note("a keepalived that was there first says the role", right=seen.has_role("beside", "active"))
+    seen.note("it is heard after lvsctl was stopped and started", right=seen.has_role("fault", "fault"))
     bad = [line for line in seen.of("journal").splitlines() if WRONG.search(line) and "status=9/KILL" not in line]
     seen.note(f"the journal tells of nothing that was forbidden {bad or ''}", right=not bad)
 

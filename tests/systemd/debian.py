@@ -16,12 +16,25 @@ from tests.lab.module import MODULES
 CHECKOUT: Final = Path(__file__).parents[2]
 DEPLOY: Final = CHECKOUT / "deploy/systemd"
 GUEST: Final = Path(__file__).with_name("guest")
-PACKAGES: Final = ("systemd-sysv", "dbus", "kmod", "procps", "python3", "python3-venv", "iproute2", "ipvsadm")
+PACKAGES: Final = (
+    "systemd-sysv",
+    "dbus",
+    "kmod",
+    "procps",
+    "python3",
+    "python3-venv",
+    "iproute2",
+    "ipvsadm",
+    "keepalived",
+)
 PLACES: Final = {
     DEPLOY / "lvsctl.service": "etc/systemd/system/lvsctl.service",
     DEPLOY / "lvsctl.modules-load.conf": "etc/modules-load.d/lvsctl.conf",
     DEPLOY / "lvsctl.sysusers.conf": "etc/sysusers.d/lvsctl.conf",
+    DEPLOY / "lvsctl.tmpfiles.conf": "etc/tmpfiles.d/lvsctl.conf",
     GUEST / "site.yaml": "etc/lvsctl/conf.d/site.yaml",
+    GUEST / "beside.yaml": "etc/lvsctl/beside.yaml",
+    GUEST / "keepalived.conf": "etc/keepalived/keepalived.conf",
     GUEST / "fstab": "etc/fstab",
     GUEST / "story.service": "etc/systemd/system/story.service",
     GUEST / "story": "usr/local/bin/story",
@@ -36,7 +49,8 @@ class CannotInstall(Exception):
 def installed() -> Path:
     """The folder, with this checkout's lvsctl in it; the Debian in it is made once. Raises CannotInstall."""
     root = CHECKOUT / "build/systemd"
-    if not (root / "complete").exists():
+    made = root / "packages"
+    if not made.exists() or made.read_text() != " ".join(PACKAGES):
         _debootstrap(root)
     for source, place in PLACES.items():
         (root / place).parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +58,8 @@ def installed() -> Path:
     with _proc(root):
         _install(root)
         _run("chroot", root, "systemd-sysusers")
-        _run("chroot", root, "systemctl", "enable", "--quiet", "story.service")
+        _run("chroot", root, "systemctl", "enable", "--quiet", "story")
+        _run("chroot", root, "systemctl", "disable", "--quiet", "keepalived", "ipvsadm")
     return root
 
 
@@ -54,7 +69,7 @@ def _debootstrap(root: Path) -> None:
     print(f"making a Debian {release}, which takes minutes", flush=True)
     _run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", release, root, _mirror(release))
     shutil.copytree(MODULES, root / "lib/modules", symlinks=True, dirs_exist_ok=True)
-    (root / "complete").touch()
+    (root / "packages").write_text(" ".join(PACKAGES))
 
 
 def _mirror(release: str) -> str:
