@@ -90,23 +90,16 @@ def silence(
 
     if listing:
         _show(socket, answers.told(socket, "GET", "/v1/silences"), output, show_alerts.silences)
-    elif end is not None:
+        return
+    if end is not None:
         said = answers.told(socket, "DELETE", f"/v1/silences?{urlencode({'id': end}, errors='replace')}")
         _show(socket, said, output, _ended)
-        _warn(socket, said)
     else:
         body = {"matchers": list(matchers), "for": lasts, "reason": reason}
         said = answers.told(socket, "POST", "/v1/silences", body)
         _show(socket, said, output, _begun)
-        _warn(socket, said)
-
-
-def _warn(socket: str, said: Json) -> None:
-    from lvsctl.cli import answers  # noqa: PLC0415
-
     with answers.expected(socket):
-        for line in said["warnings"]:
-            click.echo(printable(f"warning: {line}"), err=True)
+        answers.warn(said["warnings"])
 
 
 def _begun(said: Json, **_: object) -> str:

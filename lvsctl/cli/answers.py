@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from lvsctl import __version__
 from lvsctl.cli import client
+from lvsctl.cli.columns import printable
 from lvsctl.errors import LvsctlError
 
 Json = dict[str, Any]
@@ -52,6 +53,12 @@ def expected(socket: str, body: Json | None = None) -> Iterator[None]:
         theirs = str(body.get("version", UNKNOWN)) if body is not None else version(socket)
         what = f"the daemon's answer (version {theirs}) is not what this lvsctl ({__version__}) expects"
         raise LvsctlError(f"{what}: {_way_out(theirs)}") from error
+
+
+def warn(lines: Iterable[str]) -> None:
+    """What the daemon did all the same, on stderr."""
+    for line in lines:
+        click.echo(printable(f"warning: {line}"), err=True)
 
 
 def version(socket: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from lvsctl.cli import options, values
-from lvsctl.cli.columns import printable
 
 DEFAULT_TIMEOUT = 30.0  # seconds
 
@@ -41,8 +40,7 @@ def failover(*, wait: bool, timeout: float | None, force: bool, socket: str) -> 
     held = taking_over.begin(socket) if wait else {}
     said = answers.told(socket, "POST", "/v1/pair/failover", {"force": force})
     with answers.expected(socket):
-        for line in said["overruled"]:
-            click.echo(f"warning: {printable(line)}", err=True)
+        answers.warn(said["overruled"])
     if not wait:
         click.echo("handed over: `lvsctl pair status` shows who has taken over")
         return

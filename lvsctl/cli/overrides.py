@@ -145,7 +145,7 @@ def enable(subjects: tuple[str, ...], force: bool, socket: str) -> None:
     with answers.expected(socket):
         for one in body["ended"]:
             click.echo(printable(f"{one['subject']} is no longer {_done(one)} (ordered by {one['by']})"))
-        _warn(body)
+        answers.warn(body["warnings"])
 
 
 @click.command()
@@ -183,7 +183,7 @@ def _order(wish: _Wish, action: str, subjects: tuple[str, ...], weight: str | No
         for one in body["overrides"]:
             until = f" until {_moment(one['until'])}" if one["until"] else ""
             click.echo(printable(f"{one['subject']} is {_done(one)}{until}: {_servers(one)}"))
-        _warn(body)
+        answers.warn(body["warnings"])
         ordered = [server for one in body["overrides"] for server in one["servers"]]
         servers = [(server["service"], server["address"], server["port"]) for server in ordered]
     if wish.timeout is not None:
@@ -216,11 +216,6 @@ def _servers(override: Json) -> str:
     found = [f"{one['service']}/{endpoint_text(one)}" for one in override["servers"]]
     more = len(found) - SHOWN
     return ", ".join(found[:SHOWN]) + (f" and {counted(more, 'server')} more" if more > 0 else "")
-
-
-def _warn(body: Json) -> None:
-    for line in body["warnings"]:
-        click.echo(printable(f"warning: {line}"), err=True)
 
 
 def _moment(moment: str) -> str:

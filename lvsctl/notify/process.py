@@ -127,7 +127,7 @@ class Run:
             cwd="/",
             # Our own, which has it started with fork. With vfork some versions of Python stand still, with all of their
             # threads, until the program's file has been opened: for ever, where it is on a disk that is gone. A user
-            # would do as well, but for the unit's SystemCallFilter, which kills who calls setreuid.
+            # would do as well, but for the unit's SystemCallFilter, which forbids setreuid.
             group=os.getegid(),
         )
         with self._lock:

@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.listener import Listener
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -13,13 +12,13 @@ from pydantic import BaseModel, ValidationError
 from lvsctl.config import wording
 from lvsctl.config.document import Document, shown
 from lvsctl.daemon.api.failures import BadRequest
+from lvsctl.daemon.credentials import credentials
 from lvsctl.daemon.daemon import Daemon
 
 DAEMON = web.AppKey("daemon", Daemon)
 DIGITS = 15  # of a number in a query
 
 _PEER = web.RequestKey("peer", str)
-_CREDENTIALS = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
 
 _NO_CHECKS: dict[str, Any] = {
     "Check": {"properties": {}, "oneOf": []}
@@ -31,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def peer(request: web.Request) -> str:
     """Who sends a request that changes something: `alice (uid 1000)`, or `uid 1000` where that has no name.
 
-    As the kernel says (SO_PEERCRED): it is who connected, whatever the request says.
+    As the kernel says: it is who connected, whatever the request says.
     """
     return request[_PEER]
 
@@ -48,8 +47,7 @@ def _uid(request: web.Request) -> int:
     connection: socket.socket | None = request.get_extra_info("socket")
     if connection is None:
         raise ConnectionResetError("who asked has hung up")
-    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return int(uid)
+    return credentials(connection).uid
 
 
 def number(request: web.Request, name: str, default: int) -> int:

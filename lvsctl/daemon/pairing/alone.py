@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import socket
-import struct
 from typing import Final
 
+from lvsctl.daemon.credentials import credentials
 from lvsctl.errors import LvsctlError
 
 NAME: Final = "\0lvsctl: speaks VRRP"
 """Of an abstract socket: the kernel keeps one such name for each network namespace, and only as long as its owner
 lives; no folder need be shared for it."""
 
-_CREDENTIALS: Final = struct.Struct("iII")
 _WAITING: Final = 16  # who may ask who we are while we are busy
 
 
@@ -67,10 +66,8 @@ class Alone:
                 return 0  # it stands still
             except OSError:
                 return None
-            pid, user, _ = _CREDENTIALS.unpack(
-                asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            )
-        return pid if user in _users() else None
+            who = credentials(asking)
+        return who.pid if who.uid in _users() else None
 
 
 def _greet(listening: socket.socket) -> None:
